@@ -1,0 +1,142 @@
+"""Lists: the records that match conditions, with how many there are in all and what they sum to.
+
+Lists compile against the same fields and filters as metrics, so that a list and the figure beside it agree.
+A page is cut after counting; totals are over everything that matches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field as Described
+from sqlalchemy import ColumnElement, func, select
+
+from crm_core.access import describe_scope
+from crm_core.context import Context
+from crm_core.errors import Invalid
+from crm_core.metrics.conversion import home_amount
+from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, Shape, field_of, priority_rank, shape_for
+from crm_core.metrics.filters import Condition, choice_values, compile_conditions
+from crm_core.metrics.query import MetricQuestion, underlying
+from crm_core.models import Deal
+
+MAX_PAGE = 200
+
+
+class ListQuestion(BaseModel):
+    """Which records, in what order, which page."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    noun: str = Described(description="company, contact, lead, deal, ticket, activity, product or user.")
+    filters: list[Condition] = Described(default_factory=list, description="Conditions that all must hold.")
+    order_by: str | None = Described(default=None, description="Field to sort by, such as 'amount'.")
+    descending: bool = Described(default=False, description="Largest or latest first.")
+    limit: int = Described(default=25, ge=1, le=MAX_PAGE, description="Rows on the page.")
+    offset: int = Described(default=0, ge=0, le=1_000_000, description="Rows to skip.")
+    columns: list[str] | None = Described(default=None, description="Fields to show; the usual ones where left out.")
+
+
+@dataclass
+class ListResult:
+    """A page of records. ``cells`` are raw values by column; ``total`` counts everything that matches."""
+
+    noun: str
+    title: str
+    columns: list[Field]
+    rows: list[dict[str, Any]]
+    total: int
+    #: Sum of deal amounts over everything that matches, in home-currency minor units.
+    amount_minor: int | None
+    currency: str
+    scope: str
+    offset: int = 0
+    order: str = ""
+    archived_included: bool = False
+    ids: list[int] = field(default_factory=list)
+
+
+def list_records(ctx: Context, question: ListQuestion) -> ListResult:
+    """The page and the totals; raises ``Invalid`` for an unknown noun, field or value."""
+    if question.noun not in NOUN_SHAPES:
+        raise Invalid(f"There is no record kind '{question.noun}'; use one of {', '.join(NOUN_SHAPES)}.")
+    shape = shape_for(ctx, question.noun)
+    clauses, joins = compile_conditions(ctx, shape, question.filters)
+    return _page(ctx, shape, [shape.visible(ctx), *clauses], joins, question)
+
+
+def rows_behind(ctx: Context, question: MetricQuestion, *, limit: int = 25, offset: int = 0) -> ListResult:
+    """The records behind a figure: same rights, filters and period, as a list."""
+    fact, clauses, joins, _period = underlying(ctx, question)
+    noun = fact.noun.__noun__
+    shape = shape_for(ctx, noun)
+    page = ListQuestion(noun=noun, limit=limit, offset=offset)
+    if fact.root is shape.root:
+        return _page(ctx, shape, clauses, joins, page)
+    inner = fact.select_from(ctx, select(fact.noun.id), joins).where(*clauses)
+    return _page(ctx, shape, [shape.visible(ctx), shape.root.id.in_(inner)], [], page)
+
+
+def _page(
+    ctx: Context, shape: Shape, clauses: list[ColumnElement[bool]], joins: list[str], question: ListQuestion
+) -> ListResult:
+    columns = [field_of(shape, name) for name in (question.columns or shape.columns)]
+    order, descending = shape.order if question.order_by is None else (question.order_by, question.descending)
+    sorter = field_of(shape, order) if order in shape.fields or question.order_by else next(iter(shape.fields.values()))
+    if sorter.key is None:
+        raise Invalid(f"{shape.plural} cannot be sorted by {sorter.title}.")
+    total, amount = _totals(ctx, shape, clauses, joins)
+    selected: list[ColumnElement[Any]] = [shape.root.id]
+    needed = [*joins, *sorter.joins]
+    for item in columns:
+        if item.key is None:
+            raise Invalid(f"{item.title} cannot be a column of a list.")
+        selected.append(item.label(ctx) if item.label else item.key(ctx))
+        needed += item.joins
+    has_money = shape.name == "deal"
+    if has_money:
+        selected += [Deal.amount_minor, Deal.currency]
+    ranked = _sort_key(ctx, shape, sorter)
+    statement = shape.select_from(ctx, select(*selected), needed).where(*clauses)
+    statement = statement.order_by(
+        ranked.desc().nulls_last() if descending else ranked.asc().nulls_last(), shape.root.id
+    )
+    rows = []
+    for row in ctx.session.execute(statement.limit(question.limit).offset(question.offset)):
+        cells = {item.name: _plain(value) for item, value in zip(columns, row[1 : len(columns) + 1], strict=True)}
+        record: dict[str, Any] = {"id": row[0], **cells}
+        if has_money:
+            record["_amount_minor"], record["_currency"] = row[-2], row[-1]
+        rows.append(record)
+    return ListResult(
+        noun=shape.name, title=shape.plural, columns=columns, rows=rows, total=total, amount_minor=amount,
+        currency=ctx.home_currency, scope=describe_scope(ctx, shape.name), offset=question.offset,
+        order=f"{sorter.title}, {'highest' if descending else 'lowest'} first", ids=[row["id"] for row in rows],
+    )
+
+
+def _totals(
+    ctx: Context, shape: Shape, clauses: list[ColumnElement[bool]], joins: list[str]
+) -> tuple[int, int | None]:
+    wanted: list[ColumnElement[Any]] = [func.count()]
+    if shape.name == "deal":
+        wanted.append(func.sum(home_amount(ctx, Deal.amount_minor)))
+    row = ctx.session.execute(shape.select_from(ctx, select(*wanted), joins).where(*clauses)).one()
+    return int(row[0]), (int(row[1] or 0) if len(row) > 1 else None)
+
+
+def _sort_key(ctx: Context, shape: Shape, sorter: Field) -> ColumnElement[Any]:
+    assert sorter.key is not None
+    if shape.name == "ticket" and sorter.name == "priority":
+        return priority_rank(choice_values(ctx, sorter))
+    if sorter.label is not None:
+        return sorter.label(ctx)
+    if sorter.kind is Kind.text and not sorter.custom:
+        return func.lower(sorter.key(ctx))
+    return sorter.key(ctx)
+
+
+def _plain(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, date | datetime) else value

@@ -1,0 +1,517 @@
+"""The one compiler from a typed question to SQL, and the exact answer it gives.
+
+A question names a metric, filters, up to two groups, a period, perhaps another period to compare with, an
+order and a limit. The compiler adds the caller's row rights, joins what the fields need, and lets the
+database sum whole numbers over *all* visible rows; ratios are finished in ``Decimal``. A limit cuts the list
+that is shown, never what is summed. Groups by day, week, month, quarter or year use the caller's midnights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field as Described
+from sqlalchemy import ColumnElement, Integer, Select, case, cast, func, literal, select
+from sqlalchemy.dialects import sqlite
+
+from crm_core.access import describe_scope
+from crm_core.context import Context
+from crm_core.errors import Invalid
+from crm_core.metrics.conversion import rates
+from crm_core.metrics.definitions import METRICS, Composite, Metric, Unit
+from crm_core.metrics.fields import Field, Shape, field_of, shape_for
+from crm_core.metrics.filters import Condition, Filter, compile_conditions
+from crm_core.models import Deal, PicklistValue, Stage, Target
+from crm_core.money import MICRO, exponent
+from crm_core.periods import (
+    ALL_TIME,
+    FAR_FUTURE,
+    FAR_PAST,
+    Calendar,
+    Grain,
+    Period,
+    buckets,
+    local_day,
+    preceding,
+    whole,
+    year_before,
+)
+
+#: State metrics run one query a bucket, so their series is kept shorter.
+MAX_STATE_BUCKETS = 60
+NOTHING = "(none)"
+
+
+class Days(BaseModel):
+    """A half-open range of days."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    first: date = Described(description="First day, inclusive, such as 2026-07-01.")
+    end: date = Described(description="Day after the last one, such as 2026-10-01.")
+    label: str = Described(default="", description="What people call it, such as 'Q3 2026'.")
+
+    def period(self, calendar: Calendar) -> Period:
+        """As a period; whole months, quarters and years are recognised."""
+        for grain in (Grain.month, Grain.quarter, Grain.year, Grain.week, Grain.day):
+            candidate = whole(grain, self.first, calendar) if self.first > FAR_PAST else None
+            if candidate and (candidate.first, candidate.end) == (self.first, self.end):
+                return Period(self.first, self.end, self.label or candidate.label, grain)
+        return Period(self.first, self.end, self.label)
+
+
+class MetricQuestion(BaseModel):
+    """A question for one figure, or one figure per group."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    metric: str = Described(description="Metric name, such as 'won_value' or 'win_rate'.")
+    filters: list[Condition] = Described(default_factory=list, description="Conditions that all must hold.")
+    group_by: list[str] = Described(
+        default_factory=list, max_length=2,
+        description="Up to two fields, or day, week, month, quarter or year, such as ['owner', 'month'].",
+    )
+    period: Days | None = Described(default=None, description="Days on the metric's own time field; none means all time.")
+    compare: Literal["previous", "year_before"] | None = Described(
+        default=None, description="Also compute the period before, or the same days a year earlier."
+    )
+    order: Literal["highest", "lowest", "label"] | None = Described(
+        default=None, description="Order of groups; by default time runs forward, stages in pipeline order, others highest first."
+    )
+    limit: int | None = Described(default=None, ge=1, le=1000, description="Show only so many groups.")
+
+
+@dataclass
+class Group:
+    """One row of a grouped figure."""
+
+    keys: tuple[Any, ...]
+    labels: tuple[str, ...]
+    value: Decimal | None
+    previous: Decimal | None = None
+
+
+@dataclass
+class MetricResult:
+    """An exact figure, its groups, and everything needed to explain it."""
+
+    metric: str
+    title: str
+    meaning: str
+    unit: Unit
+    currency: str
+    value: Decimal | None
+    previous: Decimal | None
+    groups: list[Group]
+    group_titles: list[str]
+    groups_in_all: int
+    period: Period
+    previous_period: Period | None
+    scope: str
+    counted: int | None
+    additive: bool
+    higher_is_better: bool
+    notes: list[str] = field(default_factory=list)
+    sql: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Compiled:
+    statement: Select[Any]
+    parts: list[str]
+    groups: int
+
+
+def ask(ctx: Context, question: MetricQuestion) -> MetricResult:
+    """Compute the answer; raises ``Invalid`` for an unknown metric, field, value or impossible combination."""
+    metric = metric_named(question.metric)
+    period, assumed = _period(ctx, metric, question)
+    run = _Run(ctx, question, metric)
+    value, groups, counted = run.figures(period)
+    result = MetricResult(
+        metric=metric.name, title=metric.title, meaning=metric.meaning, unit=metric.unit, currency=ctx.home_currency,
+        value=value, previous=None, groups=groups, group_titles=run.group_titles, groups_in_all=len(groups),
+        period=period, previous_period=None, scope=describe_scope(ctx, run.noun), counted=counted,
+        additive=metric.additive, higher_is_better=metric.higher_is_better, notes=run.notes(), sql=run.sql,
+    )
+    if assumed:
+        result.notes.append(f"No period was named, so this is {period.label}.")
+    if question.compare:
+        _compare(ctx, question, run, result)
+    _order(ctx, question, run, result)
+    if question.limit:
+        result.groups = result.groups[: question.limit]
+    return result
+
+
+def metric_named(name: str) -> Metric | Composite:
+    """The metric by name, title or synonym; raises ``Invalid`` that lists them."""
+    wanted = name.strip().lower().replace("-", "_")
+    metric = METRICS.get(wanted.replace(" ", "_"))
+    if metric is None:
+        spoken = wanted.replace("_", " ")
+        metric = next((item for item in METRICS.values() if spoken == item.title or spoken in item.synonyms), None)
+    if metric is None:
+        raise Invalid(f"There is no metric '{name}'; there are {', '.join(sorted(METRICS))}.")
+    return metric
+
+
+def _period(ctx: Context, metric: Metric | Composite, question: MetricQuestion) -> tuple[Period, bool]:
+    if question.period is not None:
+        return question.period.period(ctx.calendar), False
+    if metric.default_period is not None:
+        return whole(metric.default_period, ctx.today, ctx.calendar), True
+    return ALL_TIME, False
+
+
+def _compare(ctx: Context, question: MetricQuestion, run: _Run, result: MetricResult) -> None:
+    if result.period.first <= FAR_PAST or result.period.end >= FAR_FUTURE:
+        raise Invalid("All time has nothing before it to compare with; name a period such as 'this quarter'.")
+    other = (preceding if question.compare == "previous" else year_before)(result.period, ctx.calendar)
+    value, groups, _ = run.figures(other)
+    result.previous, result.previous_period = value, other
+    if run.grain is None:
+        before = {group.keys: group for group in groups}
+        for group in result.groups:
+            result_before = before.pop(group.keys, None)
+            group.previous = result_before.value if result_before else (Decimal() if result.additive else None)
+        for group in before.values():
+            now = Decimal() if result.additive else None
+            result.groups.append(Group(group.keys, group.labels, now, group.value))
+    elif len(run.groupings) == 1:
+        for group, earlier in zip(result.groups, groups, strict=False):
+            group.previous = earlier.value
+    result.groups_in_all = len(result.groups)
+
+
+def _order(ctx: Context, question: MetricQuestion, run: _Run, result: MetricResult) -> None:
+    groups = result.groups
+    if question.order in ("highest", "lowest"):
+        lowest = question.order == "lowest"
+        known = [group for group in groups if group.value is not None]
+        known.sort(key=lambda group: (group.value if lowest else -(group.value or 0), group.labels))
+        result.groups = known + [group for group in groups if group.value is None]
+    elif question.order == "label":
+        groups.sort(key=lambda group: group.labels)
+    elif run.groupings:
+        ranks = [run.natural_order(ctx, name) for name in question.group_by]
+        groups.sort(
+            key=lambda group: (
+                *(rank(key) if rank else 0 for rank, key in zip(ranks, group.keys, strict=True)),
+                -(group.value if group.value is not None else Decimal("-1e18")),
+                group.labels,
+            )
+        )
+
+
+class _Run:
+    """One question being computed, for one or more periods."""
+
+    def __init__(self, ctx: Context, question: MetricQuestion, metric: Metric | Composite) -> None:
+        self.ctx, self.question, self.metric = ctx, question, metric
+        self.sql: list[str] = []
+        self.foreign = 0
+        first = metric if isinstance(metric, Metric) else METRICS[metric.inputs[0]]
+        assert isinstance(first, Metric)
+        self.shape = shape_for(ctx, first.shape)
+        self.noun = self.shape.noun.__noun__ if self.shape.name != "target" else "deal"
+        self.grain: Grain | None = None
+        self.groupings: list[Field | Grain] = []
+        for name in question.group_by:
+            self.groupings.append(self._grouping(name))
+        if sum(isinstance(item, Grain) for item in self.groupings) > 1:
+            raise Invalid("A figure can be grouped by one step of time only; choose day, week, month, quarter or year.")
+        if isinstance(metric, Composite) and metric.groups is not None:
+            self._check_composite(metric)
+
+    def _grouping(self, name: str) -> Field | Grain:
+        if name.strip().lower() in Grain.__members__:
+            self.grain = Grain(name.strip().lower())
+            return self.grain
+        item = field_of(self.shape, name)
+        if not item.groupable:
+            raise Invalid(f"Figures cannot be grouped by {item.title}; use a name, a choice or a step of time.")
+        return item
+
+    def _check_composite(self, metric: Composite) -> None:
+        names = [part.field for item in self.question.filters for part in ([item] if isinstance(item, Filter) else item.any_of)]
+        names += [item.name for item in self.groupings if isinstance(item, Field)]
+        for name in names:
+            if field_of(self.shape, name).name not in (metric.groups or ()):
+                raise Invalid(
+                    f"{metric.title.capitalize()} can only be split or filtered by {' or '.join(metric.groups or ())}, "
+                    f"since targets are set for people; '{name}' does not apply."
+                )
+
+    @property
+    def group_titles(self) -> list[str]:
+        """Headings of the groups."""
+        return [item.value if isinstance(item, Grain) else item.title for item in self.groupings]
+
+    def figures(self, period: Period) -> tuple[Decimal | None, list[Group], int | None]:
+        """Total, groups and number of rows behind them, for one period."""
+        if isinstance(self.metric, Composite):
+            return self._composite(self.metric, period)
+        return self._metric(self.metric, period)
+
+    def _composite(self, metric: Composite, period: Period) -> tuple[Decimal | None, list[Group], None]:
+        totals: dict[str, Decimal | None] = {}
+        rows: dict[tuple[Any, ...], dict[str, Decimal | None]] = {}
+        labels: dict[tuple[Any, ...], tuple[str, ...]] = {}
+        for name in metric.inputs:
+            part = METRICS[name]
+            question = self.question.model_copy(update={"metric": name, "compare": None, "order": None, "limit": None})
+            inner = _Run(self.ctx, question, part)
+            value, groups, _ = inner.figures(period)
+            self.sql += inner.sql
+            self.foreign += inner.foreign
+            totals[name] = value
+            for group in groups:
+                rows.setdefault(group.keys, dict.fromkeys(metric.inputs))[name] = group.value
+                labels.setdefault(group.keys, group.labels)
+        if not totals.get("target", 1):
+            raise Invalid(self._no_target(period))
+        groups_out = [Group(key, labels[key], metric.finish(values)) for key, values in rows.items()]
+        return metric.finish(totals), groups_out, None
+
+    def _no_target(self, period: Period) -> str:
+        lengths = {(row.end - row.first).days for row in self.ctx.session.execute(select(Target.first, Target.end).limit(1000))}
+        if not lengths:
+            return "No targets are set yet, so there is nothing to measure against; import targets first."
+        return (
+            f"No target lies wholly in {period.describe()} for what you may see; targets here span "
+            f"{min(lengths)} to {max(lengths)} days. Ask for a whole period that holds one."
+        )
+
+    def _metric(self, metric: Metric, period: Period) -> tuple[Decimal | None, list[Group], int | None]:
+        if self.grain is not None and metric.when is None:
+            return self._state_series(metric, period)
+        grained = period
+        steps: list[Period] = []
+        if self.grain is not None:
+            grained = self._clip_to_data(metric, period)
+            steps = buckets(grained, self.grain, self.ctx.calendar)
+        compiled = self._compile(metric, period, steps)
+        raw = self._execute(compiled)
+        groups = [self._group(metric, compiled, row, steps) for row in raw]
+        if steps and metric.additive and len(self.groupings) == 1:
+            present = {group.keys for group in groups}
+            groups += [Group((step.first,), (step.label,), Decimal()) for step in steps if (step.first,) not in present]
+        counted = sum(int(row[-2] or 0) for row in raw)
+        self.foreign += sum(int(row[-1] or 0) for row in raw)
+        if not self.groupings:
+            total = groups[0].value if groups else metric.finish(dict.fromkeys(compiled.parts, 0))
+            return total, [], counted
+        if metric.additive:
+            value: Decimal | None = sum((group.value or Decimal() for group in groups), Decimal())
+        else:
+            plain = self._compile(metric, period, [], grouped=False)
+            (row,) = self._execute(plain)
+            value = metric.finish(dict(zip(plain.parts, row[: len(plain.parts)], strict=True)))
+        return value, groups, counted
+
+    def _state_series(self, metric: Metric, period: Period) -> tuple[Decimal | None, list[Group], int | None]:
+        """A state metric over time: one computation a bucket, each as of its bucket's end."""
+        assert self.grain is not None
+        if period.first <= FAR_PAST:
+            year = whole(Grain.year, self.ctx.today, self.ctx.calendar)
+            period = Period(year.first, min(year.end, self.ctx.today.fromordinal(self.ctx.today.toordinal() + 1)), "this year")
+        steps = [step for step in buckets(period, self.grain, self.ctx.calendar) if step.first <= self.ctx.today]
+        if len(steps) > MAX_STATE_BUCKETS:
+            raise Invalid(f"{metric.title.capitalize()} can be shown over at most {MAX_STATE_BUCKETS} steps; use longer steps.")
+        place = next(index for index, item in enumerate(self.groupings) if isinstance(item, Grain))
+        others = [name for index, name in enumerate(self.question.group_by) if index != place]
+        inner = _Run(self.ctx, self.question.model_copy(update={"group_by": others}), metric)
+        groups: list[Group] = []
+        for step in steps:
+            value, parts, _ = inner._metric(metric, step)
+            found = parts if others else [Group((), (), value)]
+            for group in found:
+                keys, labels = list(group.keys), list(group.labels)
+                keys.insert(place, step.first)
+                labels.insert(place, step.label)
+                groups.append(Group(tuple(keys), tuple(labels), group.value))
+        self.sql += inner.sql[-1:]
+        value, _, counted = _Run(self.ctx, self.question.model_copy(update={"group_by": []}), metric)._metric(metric, period)
+        return value, groups, counted
+
+    def _clip_to_data(self, metric: Metric, period: Period) -> Period:
+        """An open-ended period narrowed to the days that have rows, so that it can be cut into steps."""
+        if period.first > FAR_PAST and period.end < FAR_FUTURE:
+            return period
+        when = self._when(metric)
+        column = when.key(self.ctx)  # type: ignore[misc]
+        query = select(func.min(column), func.max(column))
+        clauses, joins = self._clauses(metric, period)
+        low, high = self.ctx.session.execute(
+            self.shape.select_from(self.ctx, query, joins).where(*clauses)
+        ).one()
+        if low is None:
+            return Period(self.ctx.today, self.ctx.today, period.label)
+        days = [local_day(item, self.ctx.zone) if hasattr(item, "hour") else item for item in (low, high)]
+        first = max(period.first, days[0])
+        end = min(period.end, date.fromordinal(days[1].toordinal() + 1))
+        return Period(first, max(first, end), period.label)
+
+    def _when(self, metric: Metric) -> Field:
+        assert metric.when is not None
+        return self.shape.fields[metric.when]
+
+    def _clauses(self, metric: Metric, period: Period) -> tuple[list[ColumnElement[bool]], list[str]]:
+        ctx = self.ctx
+        clauses, joins = compile_conditions(ctx, self.shape, self.question.filters)
+        clauses = [self.shape.visible(ctx), *metric.where(ctx), *clauses]
+        start, end = period.bounds(ctx.zone)
+        if metric.span is not None:
+            clauses += metric.span(ctx, start, end)
+        elif metric.when is not None and period is not ALL_TIME and period != ALL_TIME:
+            when = self._when(metric)
+            column = when.key(ctx)  # type: ignore[misc]
+            low, high = (period.first, period.end) if when.kind.value == "day" else (start, end)
+            if period.first > FAR_PAST:
+                clauses.append(column >= low)
+            if period.end < FAR_FUTURE:
+                clauses.append(column < high)
+            joins += when.joins
+        return clauses, joins
+
+    def _compile(self, metric: Metric, period: Period, steps: list[Period], *, grouped: bool = True) -> _Compiled:
+        ctx = self.ctx
+        clauses, joins = self._clauses(metric, period)
+        keys: list[ColumnElement[Any]] = []
+        for item in self.groupings if grouped else []:
+            if isinstance(item, Grain):
+                keys.append(self._bucket(metric, steps))
+            else:
+                keys.append(item.key(ctx))  # type: ignore[misc]
+                keys.append(item.label(ctx) if item.label else item.key(ctx))  # type: ignore[misc]
+                joins += item.joins
+        if metric.name == "weighted_pipeline":
+            joins.append("stage")
+        start, end = period.bounds(ctx.zone)
+        parts = metric.span_parts(ctx, start, end) if metric.span_parts else {
+            name: build(ctx) for name, build in metric.parts.items()
+        }
+        foreign: ColumnElement[Any] = literal(0, Integer)
+        if metric.unit is Unit.money and self.shape.name in ("deal", "line_item", "stage_entry") and len(rates(ctx)) > 1:
+            foreign = func.sum(case((Deal.currency != ctx.home_currency, 1), else_=0))
+        if metric.median is not None:
+            statement, names = self._median(metric, clauses, joins, keys)
+        else:
+            names = list(parts)
+            statement = select(*keys, *parts.values(), func.count(), foreign)
+            statement = self.shape.select_from(ctx, statement, joins).where(*clauses)
+            if keys:
+                statement = statement.group_by(*keys)
+        return _Compiled(statement, names, len(keys))
+
+    def _median(
+        self, metric: Metric, clauses: list[ColumnElement[bool]], joins: list[str], keys: list[ColumnElement[Any]]
+    ) -> tuple[Select[Any], list[str]]:
+        """Middle value, or the two middle ones summed, of each group: ranks by window, then ranks n/2 and n/2+1."""
+        assert metric.median is not None
+        value = metric.median(self.ctx)
+        named = [key.label(f"k{index}") for index, key in enumerate(keys)]
+        partition = keys or None
+        rank = func.row_number().over(partition_by=partition, order_by=value).label("rank")
+        size = func.count().over(partition_by=partition).label("size")
+        inner = self.shape.select_from(self.ctx, select(*named, value.label("value"), rank, size), joins).where(*clauses)
+        table = inner.subquery()
+        low = (table.c.size + 1).op("/")(2)
+        high = (table.c.size + 2).op("/")(2)
+        outer_keys = [table.c[f"k{index}"] for index in range(len(keys))]
+        statement = select(
+            *outer_keys, func.sum(table.c.value), func.count(), func.max(table.c.size), literal(0, Integer)
+        ).where(table.c.rank.between(low, high))
+        if outer_keys:
+            statement = statement.group_by(*outer_keys)
+        return statement, ["seconds", "count"]
+
+    def _bucket(self, metric: Metric, steps: list[Period]) -> ColumnElement[int]:
+        """Index of the step that holds the row's time, by comparing with the steps' ends."""
+        when = self._when(metric)
+        column = when.key(self.ctx)  # type: ignore[misc]
+        if not steps:
+            return cast(literal(0), Integer)
+        day = when.kind.value == "day"
+        ends = [step.end if day else step.bounds(self.ctx.zone)[1] for step in steps]
+        return case(*((column < end, literal(index, Integer)) for index, end in enumerate(ends)), else_=literal(len(steps), Integer))
+
+    def _execute(self, compiled: _Compiled) -> Sequence[Any]:
+        self.sql.append(show_sql(compiled.statement))
+        return self.ctx.session.execute(compiled.statement).all()
+
+    def _group(self, metric: Metric, compiled: _Compiled, row: Any, steps: list[Period]) -> Group:
+        keys: list[Any] = []
+        labels: list[str] = []
+        place = 0
+        for item in self.groupings:
+            if isinstance(item, Grain):
+                step = steps[row[place]]
+                keys.append(step.first)
+                labels.append(step.label)
+                place += 1
+            else:
+                keys.append(row[place])
+                label = row[place + 1]
+                labels.append(NOTHING if label in (None, "") else _spoken(label))
+                place += 2
+        parts = dict(zip(compiled.parts, row[place : place + len(compiled.parts)], strict=True))
+        return Group(tuple(keys), tuple(labels), metric.finish(parts))
+
+    def notes(self) -> list[str]:
+        """What a reader must know of how amounts were converted."""
+        if not self.foreign:
+            return []
+        home = self.ctx.home_currency
+        shown = []
+        for code, rate in sorted(rates(self.ctx).items()):
+            if code != home:
+                per_unit = Decimal(rate.micro) / MICRO * Decimal(10) ** (exponent(code) - exponent(home))
+                shown.append(f"1 {code} = {per_unit.normalize():f} {home} ({rate.day.isoformat()})")
+        return [f"{self.foreign:,} amounts in other currencies were converted at {', '.join(shown)}."]
+
+    def natural_order(self, ctx: Context, name: str) -> Callable[[Any], Any] | None:
+        """Rank of a key where the group has an order of its own: time, stages, picklists."""
+        if name.strip().lower() in Grain.__members__:
+            return lambda key: key
+        item = field_of(self.shape, name)
+        if item.target == "stage":
+            places = {row.id: (row.pipeline_id, row.position) for row in ctx.session.scalars(select(Stage))}
+            return lambda key: places.get(key, (0, 0))
+        if item.name == "priority" and item.picklist:
+            noun, choice = item.picklist
+            query = select(PicklistValue.value, PicklistValue.position).where(
+                PicklistValue.noun == noun, PicklistValue.field == choice
+            )
+            ranks = {value: position for value, position in ctx.session.execute(query)}
+            return lambda key: ranks.get(key, len(ranks))
+        return None
+
+
+def _spoken(label: Any) -> str:
+    return {True: "yes", False: "no"}.get(label, str(label)) if isinstance(label, bool) else str(label)
+
+
+def show_sql(statement: Select[Any]) -> str:
+    """The statement with its values, for people to read; never executed."""
+    return str(statement.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+
+
+def underlying(ctx: Context, question: MetricQuestion) -> tuple[Shape, list[ColumnElement[bool]], list[str], Period]:
+    """Shape, clauses and joins of the rows behind a figure, for listing them; a composite shows its first input's."""
+    metric = metric_named(question.metric)
+    if isinstance(metric, Composite):
+        first = METRICS[metric.inputs[0]]
+        assert isinstance(first, Metric)
+        period, _ = _period(ctx, metric, question)
+        metric = first
+    else:
+        period, _ = _period(ctx, metric, question)
+    run = _Run(ctx, question.model_copy(update={"metric": metric.name, "group_by": []}), metric)
+    clauses, joins = run._clauses(metric, period)
+    return run.shape, clauses, joins, period
