@@ -154,14 +154,23 @@ def _scope_clause(actor: Actor, scope: str, model: type[Noun], entity: Any) -> C
     return owner == actor.user_id if actor.user_id is not None else false()
 
 
+def may_read(who: HasActor, record: Noun) -> bool:
+    """Whether the caller may read this loaded record, as ``visible`` says in SQL."""
+    return _in_scope(who.actor, who.actor.reads.get(record.__noun__, "none"), record)
+
+
 def may_change(who: HasActor, record: Noun) -> bool:
-    """Whether the caller may change this loaded record."""
-    actor = who.actor
-    scope = actor.writes.get(record.__noun__, "none")
+    """Whether the caller may change this loaded record, as ``changeable`` says in SQL."""
+    return _in_scope(who.actor, who.actor.writes.get(record.__noun__, "none"), record)
+
+
+def _in_scope(actor: Actor, scope: str, record: Noun) -> bool:
     if scope in ("all", "none"):
         return scope == "all"
-    owner = getattr(record, record.__owner__) if record.__owner__ else actor.user_id
-    return owner == actor.user_id if scope == "own" else owner in actor.member_ids
+    if not record.__owner__:
+        return True
+    owner = getattr(record, record.__owner__)
+    return owner is not None and (owner == actor.user_id if scope == "own" else owner in actor.member_ids)
 
 
 def require_change(who: HasActor, record: Noun) -> None:

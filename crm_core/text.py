@@ -15,7 +15,8 @@ _WORD = re.compile(r"[a-z0-9]+")
 def fold(text: str) -> str:
     """Casefolded, accent-free, punctuation as single spaces: ``"Société  Général-E"`` -> ``"societe general e"``."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+        decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+        text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(_WORD.findall(text.casefold()))
 
 

@@ -1,6 +1,7 @@
 """The nouns: every table of the product."""
 
 from crm_core.models.base import Base, Noun
+from crm_core.models.fulltext import create_fulltext
 from crm_core.models.interactions import (
     ACTIVITY_KINDS,
     Activity,
@@ -91,6 +92,7 @@ __all__ = [
     "Team",
     "Thread",
     "Ticket",
+    "create_fulltext",
     "Turn",
     "User",
     "WebSession",

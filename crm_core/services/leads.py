@@ -1,0 +1,169 @@
+"""Leads: create, change, respond to, convert."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from pydantic import BaseModel, Field
+from sqlalchemy import select
+
+from crm_core.access import visible
+from crm_core.context import Context
+from crm_core.errors import Invalid
+from crm_core.models import Company, Lead
+from crm_core.services.companies import CreateCompany, create_company
+from crm_core.services.contacts import CreateContact, create_contact
+from crm_core.services.deals import CreateDeal, create_deal
+from crm_core.services.records import (
+    Args,
+    Name,
+    Short,
+    Versioned,
+    View,
+    change,
+    check_references,
+    create,
+    load,
+    load_for_change,
+    picklist_kind,
+    picklists,
+    set_fields,
+)
+from crm_core.services.validation import check_email
+from crm_core.text import normalise_phone
+
+
+class LeadView(View):
+    """A lead."""
+
+    name: str
+    company_name: str | None
+    title: str | None
+    email: str | None
+    phone: str | None
+    source: str | None
+    status: str
+    region: str | None
+    owner_id: int | None
+    owner: str | None
+    converted_on: date | None
+    company_id: int | None
+    contact_id: int | None
+    deal_id: int | None
+
+
+class _LeadFields(Args):
+    company_name: str | None = Field(default=None, max_length=300, description="Company the person works for.")
+    title: Short | None = Field(default=None, description="Job title.")
+    email: str | None = Field(default=None, max_length=320, description="E-mail address.")
+    phone: Short | None = Field(default=None, description="Phone number.")
+    source: Short | None = Field(default=None, description="One of the company's lead sources.")
+    status: Short | None = Field(default=None, description="One of the company's lead statuses.")
+    region: Short | None = Field(default=None, description="Region.")
+    custom: dict[str, object] | None = Field(default=None, description="Custom fields by key.")
+
+
+class CreateLead(_LeadFields):
+    """A new lead."""
+
+    name: Name = Field(description="Full name.")
+    owner_id: int | None = Field(default=None, description="Owner; the caller where left out.")
+
+
+class UpdateLead(_LeadFields, Versioned):
+    """Fields of a lead to change."""
+
+    name: Name | None = Field(default=None, description="Full name.")
+
+
+class GetLead(Args):
+    """Which lead."""
+
+    id: int = Field(description="Number of the lead.")
+
+
+class ConvertLead(Versioned):
+    """Which lead becomes a company, a contact and, with a deal name, a deal."""
+
+    deal_name: Name | None = Field(default=None, description="Name of the deal to create; none where left out.")
+    amount: Decimal | None = Field(default=None, description="Amount of that deal in the home currency.")
+
+
+class Conversion(BaseModel):
+    """What a conversion made."""
+
+    lead_id: int
+    company_id: int | None
+    contact_id: int
+    deal_id: int | None
+
+
+def lead_view(record: Lead) -> LeadView:
+    """The lead as doors show it."""
+    return LeadView(
+        **{name: getattr(record, name) for name in (
+            "id", "version", "external_id", "custom", "name", "company_name", "title", "email", "phone", "source", "status",
+            "region", "owner_id", "company_id", "contact_id", "deal_id")},
+        archived=record.archived_at is not None,
+        owner=record.owner.name if record.owner else None,
+        converted_on=record.converted_at.date() if record.converted_at else None,
+    )
+
+
+def _values(ctx: Context, args: CreateLead | UpdateLead) -> dict[str, object]:
+    values = set_fields(args)
+    if values.get("email"):
+        values["email"] = check_email(str(values["email"]))
+    if values.get("phone"):
+        values["phone"] = normalise_phone(str(values["phone"]), ctx.organisation.phone_region)
+    check_references(ctx, values)
+    return values
+
+
+def create_lead(ctx: Context, args: CreateLead) -> LeadView:
+    """Create a lead."""
+    values = _values(ctx, args)
+    if not values.get("status"):
+        first = next(iter(picklists(ctx, "lead").get("status", [])), "New")
+        values["status"] = picklist_kind(ctx, "lead", "status", "open") or first
+    return lead_view(create(ctx, Lead, values, args.custom))
+
+
+def get_lead(ctx: Context, args: GetLead) -> LeadView:
+    """Read a lead."""
+    return lead_view(load(ctx, Lead, args.id))
+
+
+def update_lead(ctx: Context, args: UpdateLead) -> LeadView:
+    """Change fields of a lead."""
+    return lead_view(change(ctx, load_for_change(ctx, Lead, args), _values(ctx, args), args.custom))
+
+
+def convert_lead(ctx: Context, args: ConvertLead) -> Conversion:
+    """Turn a lead into a contact at a company (an existing one of the same name, else a new one), perhaps with a deal."""
+    record = load_for_change(ctx, Lead, args)
+    if record.converted_at is not None:
+        raise Invalid(f"{record.name} was converted already, to contact {record.contact_id}.")
+    company_id: int | None = None
+    if record.company_name:
+        company_id = ctx.session.scalar(
+            select(Company.id)
+            .where(Company.name == record.company_name, visible(ctx, Company), Company.archived_at.is_(None))
+            .limit(1)
+        ) or create_company(ctx, CreateCompany(name=record.company_name)).id
+    contact = create_contact(
+        ctx, CreateContact(name=record.name, title=record.title, email=record.email, phone=record.phone, company_id=company_id)
+    )
+    deal_id = None
+    if args.deal_name:
+        deal = CreateDeal(name=args.deal_name, company_id=company_id, amount=args.amount, source=None)
+        deal_id = create_deal(ctx, deal).id
+    values: dict[str, object] = {"converted_at": ctx.now, "contact_id": contact.id, "company_id": company_id, "deal_id": deal_id}
+    converted = picklist_kind(ctx, "lead", "status", "converted")
+    if converted:
+        values["status"] = converted
+    if record.first_response_at is None:
+        values["first_response_at"] = ctx.now
+    change(ctx, record, values)
+    return Conversion(lead_id=record.id, company_id=company_id, contact_id=contact.id, deal_id=deal_id)
