@@ -29,5 +29,5 @@ def home_amount(ctx: Context, column: ColumnElement[Any], currency: ColumnElemen
     foreign = {code: rate for code, rate in rates(ctx).items() if code != ctx.home_currency}
     if not foreign:
         return column
-    whens = {code: (column * rate.micro + MICRO // 2).op("/")(MICRO) for code, rate in foreign.items()}
+    whens = {code: (column * rate.micro + MICRO // 2) // MICRO for code, rate in foreign.items()}
     return case(whens, value=currency, else_=column)

@@ -198,7 +198,7 @@ def _days_since(column: Any) -> Expression:
 
     def build(ctx: Context) -> ColumnElement[int]:
         now = int(ctx.now.timestamp())
-        return (literal(now, Integer) - epoch_seconds(column)) / literal(DAY_SECONDS, Integer)
+        return (literal(now, Integer) - epoch_seconds(column)) // literal(DAY_SECONDS, Integer)
 
     return build
 

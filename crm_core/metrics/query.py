@@ -40,6 +40,7 @@ from crm_core.periods import (
     whole,
     year_before,
 )
+from crm_core.text import plural
 
 #: State metrics run one query a bucket, so their series is kept shorter.
 MAX_STATE_BUCKETS = 60
@@ -421,8 +422,8 @@ class _Run:
         size = func.count().over(partition_by=partition).label("size")
         inner = self.shape.select_from(self.ctx, select(*named, value.label("value"), rank, size), joins).where(*clauses)
         table = inner.subquery()
-        low = (table.c.size + 1).op("/")(2)
-        high = (table.c.size + 2).op("/")(2)
+        low = (table.c.size + 1) // 2
+        high = (table.c.size + 2) // 2
         outer_keys = [table.c[f"k{index}"] for index in range(len(keys))]
         statement = select(
             *outer_keys, func.sum(table.c.value), func.count(), func.max(table.c.size), literal(0, Integer)
@@ -473,7 +474,9 @@ class _Run:
             if code != home:
                 per_unit = Decimal(rate.micro) / MICRO * Decimal(10) ** (exponent(code) - exponent(home))
                 shown.append(f"1 {code} = {per_unit.normalize():f} {home} ({rate.day.isoformat()})")
-        return [f"{self.foreign:,} amounts in other currencies were converted at {', '.join(shown)}."]
+        was = "was" if self.foreign == 1 else "were"
+        amounts = plural(self.foreign, "amount")
+        return [f"{amounts} in other currencies {was} converted at {', '.join(shown)}."]
 
     def natural_order(self, ctx: Context, name: str) -> Callable[[Any], Any] | None:
         """Rank of a key where the group has an order of its own: time, stages, picklists."""

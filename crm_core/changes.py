@@ -1,0 +1,177 @@
+"""Change sets: a write is proposed with its diff, decided by policy and people, and applied once.
+
+``propose`` runs the verb inside a savepoint, collects the field-by-field diff that the recorder saw, and rolls
+the savepoint back: the preview is what would really happen, and nothing has happened. Policy (here, never in a
+model) puts the change in a risk class. ``approve`` applies it in one transaction if and only if the approver
+names the hash of the diff that was shown, the proposal is neither decided nor expired, and running the verb
+again gives the same diff; otherwise the records moved meanwhile and a fresh proposal is needed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from crm_core.context import Context
+from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound
+from crm_core.events import json_value
+from crm_core.models import ChangeSet, Event, User
+from crm_core.services.catalog import CATALOG, Effect
+from crm_core.text import plural
+
+EXPIRES_MINUTES = 30
+#: Fields whose change moves money or outcome and so needs a second look even on one's own record.
+SENSITIVE = frozenset({"stage_id", "status", "amount_minor", "currency", "owner_id", "closed_at", "loss_reason", "archived_at"})
+_QUIET = frozenset({"created_at"})
+
+
+@dataclass(frozen=True)
+class Risk:
+    """A risk class and the sentence that set it. Every class needs a yes; ``second`` needs another person's."""
+
+    name: str
+    rule: str
+
+
+def classify(effect: Effect, diff: list[dict[str, Any]]) -> Risk:
+    """The risk of a change, from what it does alone; no text from outside and no model has a say."""
+    rows = {(item["noun"], item["id"]) for item in diff}
+    fields = {item["field"] for item in diff if not item["created"]}
+    if effect is Effect.admin or len(rows) > 200:
+        return Risk("second", "Administration and changes of more than 200 records need a second person.")
+    if effect is Effect.destructive:
+        return Risk("high", "Archiving asks first.")
+    if fields & SENSITIVE:
+        return Risk("high", "Stage, outcome, amount and owner ask first.")
+    if len(rows) > 5:
+        return Risk("high", "More than five records ask first.")
+    return Risk("low", "An ordinary change asks its requester.")
+
+
+def diff_hash(diff: list[dict[str, Any]]) -> str:
+    """SHA-256 over the canonical diff: what an approval is bound to."""
+    return hashlib.sha256(json.dumps(diff, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _run(ctx: Context, capability: str, arguments: dict[str, Any]) -> tuple[Any, list[dict[str, Any]]]:
+    """Run the verb and return its result and the diff of everything it changed."""
+    entry = CATALOG.get(capability)
+    if entry is None or entry.effect is Effect.read:
+        raise Invalid(f"'{capability}' is not a change that I can make.")
+    last = ctx.session.scalar(select(func.max(Event.id))) or 0
+    result = entry.function(ctx, entry.arguments.model_validate(arguments))
+    ctx.session.flush()
+    rows = ctx.session.scalars(select(Event).where(Event.id > last).order_by(Event.id))
+    diff = [
+        {
+            "noun": row.noun, "id": 0 if row.kind == "created" else row.record_id, "field": name, "old": old,
+            "new": new, "created": row.kind == "created",
+        }
+        for row in rows
+        for name, (old, new) in row.changes.items()
+        if name not in _QUIET and not (name == "closed_at" and new)
+    ]
+    return result, diff
+
+
+def propose(ctx: Context, capability: str, arguments: dict[str, Any], *, message: str = "") -> ChangeSet:
+    """Prepare a change and keep it as a proposal; raises what the verb would raise. Nothing is changed."""
+    savepoint = ctx.session.begin_nested()
+    try:
+        _, diff = _run(ctx, capability, arguments)
+    finally:
+        savepoint.rollback()
+        ctx.session.expire_all()
+    if not diff:
+        raise Invalid("This would change nothing; the record is like that already.")
+    risk = classify(CATALOG[capability].effect, diff)
+    proposal = ChangeSet(
+        title=_title(capability, diff), capability=capability, arguments={k: json_value(v) for k, v in arguments.items()},
+        diff=diff, diff_hash=diff_hash(diff), risk=risk.name, rule=risk.rule, status="proposed", requester_id=_user(ctx),
+        message=message[:4000], created_at=ctx.now, expires_at=ctx.now + timedelta(minutes=EXPIRES_MINUTES),
+    )
+    ctx.session.add(proposal)
+    ctx.session.flush()
+    return proposal
+
+
+def approve(ctx: Context, change_set_id: int, shown_hash: str) -> Any:
+    """Apply a proposal once; returns the verb's result.
+
+    Raises ``NotAllowed`` for the wrong approver, ``Conflict`` for a hash that is not the shown one, a decided or
+    expired proposal, or records that moved since.
+    """
+    proposal = load_proposal(ctx, change_set_id)
+    _check_approver(ctx, proposal)
+    if shown_hash != proposal.diff_hash:
+        raise Conflict("This approval belongs to another preview; look at the newest one and approve that.")
+    if proposal.expires_at <= ctx.now:
+        raise Conflict("This proposal has expired; ask for the change again.")
+    claimed = ctx.session.execute(
+        update(ChangeSet)
+        .where(ChangeSet.id == proposal.id, ChangeSet.status == "proposed")
+        .values(status="applied", approver_id=_user(ctx), decided_at=ctx.now)
+        .execution_options(synchronize_session=False)
+    )
+    if claimed.rowcount != 1:  # type: ignore[attr-defined]
+        raise Conflict("This proposal was decided already; nothing was done again.")
+    ctx.session.info["change_set_id"] = proposal.id
+    result, diff = _run(ctx, proposal.capability, proposal.arguments)
+    if diff_hash(diff) != proposal.diff_hash:
+        raise Conflict("The records changed since this was proposed, so it was not applied; ask for the change again.")
+    return result
+
+
+def refuse(ctx: Context, change_set_id: int) -> None:
+    """Turn a proposal down; raises ``Conflict`` where it was decided already."""
+    proposal = load_proposal(ctx, change_set_id)
+    if proposal.requester_id != ctx.actor.user_id and not ctx.actor.is_admin:
+        raise NotAllowed("Only the person who asked for this change, or an administrator, may turn it down.")
+    if proposal.status != "proposed":
+        raise Conflict(f"This proposal is {proposal.status} already.")
+    proposal.status, proposal.decided_at = "refused", ctx.now
+
+
+def load_proposal(ctx: Context, change_set_id: int) -> ChangeSet:
+    """A change set that the caller asked for, or may decide; raises ``NotFound`` otherwise."""
+    proposal = ctx.session.get(ChangeSet, change_set_id)
+    if proposal is None or not _may_see(ctx, proposal):
+        raise NotFound(f"There is no proposed change {change_set_id} that you can see.")
+    return proposal
+
+
+def _may_see(ctx: Context, proposal: ChangeSet) -> bool:
+    own = proposal.requester_id == ctx.actor.user_id
+    return own or ctx.actor.is_admin or (ctx.actor.role == "manager" and proposal.requester_id in ctx.actor.member_ids)
+
+
+def _check_approver(ctx: Context, proposal: ChangeSet) -> None:
+    own = proposal.requester_id == ctx.actor.user_id
+    if proposal.risk == "second":
+        if own or ctx.actor.role not in ("manager", "admin"):
+            raise NotAllowed("This change needs the yes of a second person, a manager or an administrator.")
+    elif not own:
+        raise NotAllowed("Only the person who asked for this change may approve it.")
+
+
+def _title(capability: str, diff: list[dict[str, Any]]) -> str:
+    rows = {(item["noun"], item["id"]) for item in diff}
+    nouns = sorted({noun for noun, _ in rows})
+    what = plural(len(rows), nouns[0]) if len(nouns) == 1 else plural(len(rows), "record")
+    return f"{capability.replace('_', ' ').capitalize()}: {what}"
+
+
+def _user(ctx: Context) -> int:
+    if ctx.actor.user_id is None:
+        raise Invalid("The system itself proposes and approves nothing; act as a user.")
+    return ctx.actor.user_id
+
+
+def requester_name(ctx: Context, proposal: ChangeSet) -> str:
+    """Who asked for the change."""
+    return ctx.session.scalar(select(User.name).where(User.id == proposal.requester_id)) or "somebody"
