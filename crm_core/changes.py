@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 
 from crm_core.context import Context
 from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound
 from crm_core.events import json_value
-from crm_core.models import ChangeSet, Event, User
+from crm_core.models import ChangeSet, User
 from crm_core.services.catalog import CATALOG, Effect
 from crm_core.text import plural
 
@@ -63,17 +63,18 @@ def _run(ctx: Context, capability: str, arguments: dict[str, Any]) -> tuple[Any,
     entry = CATALOG.get(capability)
     if entry is None or entry.effect is Effect.read:
         raise Invalid(f"'{capability}' is not a change that I can make.")
-    last = ctx.session.scalar(select(func.max(Event.id))) or 0
+    rows: list[dict[str, Any]] = []
+    ctx.session.info["recorded"] = rows
     result = entry.function(ctx, entry.arguments.model_validate(arguments))
     ctx.session.flush()
-    rows = ctx.session.scalars(select(Event).where(Event.id > last).order_by(Event.id))
+    del ctx.session.info["recorded"]
     diff = [
         {
-            "noun": row.noun, "id": 0 if row.kind == "created" else row.record_id, "field": name, "old": old,
-            "new": new, "created": row.kind == "created",
+            "noun": row["noun"], "id": 0 if row["kind"] == "created" else row["record_id"], "field": name, "old": old,
+            "new": new, "created": row["kind"] == "created",
         }
         for row in rows
-        for name, (old, new) in row.changes.items()
+        for name, (old, new) in row["changes"].items()
         if name not in _QUIET and not (name == "closed_at" and new)
     ]
     return result, diff

@@ -26,7 +26,10 @@ _derivers: dict[str, list[Deriver]] = {}
 
 
 class RecordingSession(Session):
-    """The only session class of the product; ``info`` carries actor id, door, time and change set."""
+    """The only session class of the product; ``info`` carries actor id, door, time and change set.
+
+    A caller that sets ``info["recorded"]`` to a list finds there the event rows of what it did.
+    """
 
 
 def derive(*nouns: str) -> Callable[[Deriver], Deriver]:
@@ -117,6 +120,8 @@ def _record(session: Session, _context: UOWTransaction) -> None:
     if not rows:
         return
     session.execute(insert(Event), rows)
+    if "recorded" in session.info:
+        session.info["recorded"] += rows
     for record, changes in touched:
         if isinstance(record, Deal):
             _derive_deal_history(session, record, changes)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
@@ -22,11 +22,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, case, distinct, exists, func, literal, or_
 from sqlalchemy.orm import aliased
 
-from crm_core.access import visible
 from crm_core.context import Context
 from crm_core.database import seconds_between
 from crm_core.metrics.conversion import home_amount
-from crm_core.metrics.fields import ENTRY_STAGE
+from crm_core.metrics.fields import CUSTOMER_DAYS, ENTRY_STAGE, customer_at
 from crm_core.models import (
     Activity,
     CloseDateChange,
@@ -41,9 +40,6 @@ from crm_core.models import (
     Ticket,
 )
 from crm_core.periods import Grain, local_day
-
-#: A company is a customer for this long after its last won deal; contracts are assumed to run a year.
-CUSTOMER_DAYS = 365
 
 
 class Unit(StrEnum):
@@ -207,25 +203,12 @@ def _slipped(_ctx: Context, start: datetime, end: datetime) -> list[ColumnElemen
     ]
 
 
-def _customer_at(ctx: Context, instant: datetime) -> ColumnElement[bool]:
-    """The company was sold to in the year up to ``instant``, by a deal that the caller may see."""
-    deal = aliased(Deal)
-    return exists().where(
-        deal.company_id == Company.id,
-        deal.status == "won",
-        deal.archived_at.is_(None),
-        deal.closed_at < instant,
-        deal.closed_at >= instant - timedelta(days=CUSTOMER_DAYS),
-        visible(ctx, Deal, entity=deal),
-    )
-
-
 def _clip(ctx: Context, instant: datetime) -> datetime:
     return min(instant, ctx.now)
 
 
 def _retention_parts(ctx: Context, start: datetime, end: datetime) -> dict[str, ColumnElement[Any]]:
-    before, after = _customer_at(ctx, start), _customer_at(ctx, _clip(ctx, end))
+    before, after = customer_at(ctx, start), customer_at(ctx, _clip(ctx, end))
     return {
         "before": func.sum(case((before, 1), else_=0)),
         "kept": func.sum(case((and_(before, after), 1), else_=0)),
@@ -426,19 +409,19 @@ METRICS: dict[str, Metric | Composite] = {
                counted="units sold"),
         Metric("customers", "customers", f"Number of companies with a deal won in the {CUSTOMER_DAYS} days up to the end of "
                "the period, or up to now.", Unit.count, "company", _value(), {"value": _count_all},
-               span=lambda ctx, _start, end: [_customer_at(ctx, _clip(ctx, end))],
+               span=lambda ctx, _start, end: [customer_at(ctx, _clip(ctx, end))],
                synonyms=("customers", "number of customers", "customer count", "active customers", "paying customers",
                          "customer base", "current customers"), additive=True, rows="company", counted="customers"),
         Metric("retention_rate", "retention rate", "Of the companies that were customers at the start of the period, the "
                "share that still were at its end (or now).", _SHARE, "company", _ratio("kept", "before", 100),
-               span=lambda ctx, start, _end: [_customer_at(ctx, start)], span_parts=_retention_parts,
+               span=lambda ctx, start, _end: [customer_at(ctx, start)], span_parts=_retention_parts,
                synonyms=("retention rate", "retention", "customer retention", "logo retention", "customer retention rate"),
                rows="company", default_period=Grain.year),
         Metric("churn_rate", "churn rate", "Of the companies that were customers at the start of the period, the share "
                "that no longer were at its end (or now).", _SHARE, "company",
                lambda parts: None if not parts["before"] else
                Decimal(int(parts["before"]) - int(parts["kept"] or 0)) * 100 / int(parts["before"]),
-               span=lambda ctx, start, _end: [_customer_at(ctx, start)], span_parts=_retention_parts,
+               span=lambda ctx, start, _end: [customer_at(ctx, start)], span_parts=_retention_parts,
                synonyms=("churn rate", "churn", "customer churn", "logo churn", "attrition"), higher_is_better=False,
                rows="company", default_period=Grain.year),
         Metric("revenue_per_customer", "average revenue per customer", "Won value in the period divided by the number of "

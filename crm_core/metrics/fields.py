@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -45,6 +46,8 @@ from crm_core.models import (
 )
 
 DAY_SECONDS = 86_400
+#: A company is a customer for this long after its last won deal; contracts are assumed to run a year.
+CUSTOMER_DAYS = 365
 
 
 class Kind(StrEnum):
@@ -268,7 +271,7 @@ _DEAL_FIELDS = [
     _ref("stage", Deal.stage_id, Stage.name, "stage", "stage", ("stage", "phase", "step", "pipeline stage")),
     _choice("status", Deal.status, choices=("open", "won", "lost"), synonyms=("status", "state")),
     Field("amount", "amount", Kind.money, lambda ctx: home_amount(ctx, Deal.amount_minor),
-          synonyms=("amount", "value", "worth", "size", "deal size", "price")),
+          synonyms=("amount", "value", "worth", "size", "deal size")),
     _choice("currency", Deal.currency, synonyms=("currency",)),
     _plain("expected_close", Kind.day, Deal.expected_close_on,
            ("close", "closing", "closes", "expected close", "close date", "due", "expected to close", "expected"),
@@ -312,6 +315,31 @@ def _activity_contacts(_ctx: Context, values: Sequence[Any]) -> ColumnElement[bo
     )
 
 
+def _is_customer(ctx: Context) -> ColumnElement[bool]:
+    """The company was sold to within the last :data:`CUSTOMER_DAYS`, by a deal that the caller may see."""
+    return customer_at(ctx, ctx.now)
+
+
+def customer_at(ctx: Context, instant: datetime) -> ColumnElement[bool]:
+    """SQL for "this company was a customer at that instant": a won deal in the year up to it."""
+    deal = aliased(Deal)
+    return exists().where(
+        deal.company_id == Company.id,
+        deal.status == "won",
+        deal.archived_at.is_(None),
+        deal.closed_at < instant,
+        deal.closed_at >= instant - timedelta(days=CUSTOMER_DAYS),
+        visible(ctx, Deal, entity=deal),
+    )
+
+
+def _contact_roles(ctx: Context, values: Sequence[Any]) -> ColumnElement[bool]:
+    return exists().where(
+        DealContact.contact_id == Contact.id, DealContact.role.in_(values),
+        DealContact.deal_id.in_(select(Deal.id).where(visible(ctx, Deal), Deal.archived_at.is_(None))),
+    )
+
+
 _parent = aliased(Company, name="parent_company")
 _COMPANY_SHAPE = Shape(
     "company", Company, Company,
@@ -334,6 +362,7 @@ _COMPANY_SHAPE = Shape(
         _ref("parent", Company.parent_id, _parent.name, "parent", "company", ("parent", "parent company")),
         *_owner_fields(Company.owner_id, "owner", (*OWNER_WORDS, "account manager", "account owner")),
         _plain("created", Kind.instant, Company.created_at, ("created", "added", "new", "signed up")),
+        Field("customer", "customer", Kind.boolean, _is_customer, synonyms=("is a customer",)),
         Field("last_activity", "last activity", Kind.instant, _last_activity(Company, Activity.company_id),
               synonyms=("last activity", "last contact", "activity", "touched", "contacted", "heard")),
     ]},
@@ -352,6 +381,8 @@ _CONTACT_SHAPE = Shape(
         *[item if item.name != "company" else replace(item, members=_contact_companies)
           for item in _company_fields(Contact.company_id)],
         *_owner_fields(Contact.owner_id, "owner", OWNER_WORDS),
+        Field("deal_role", "role in deals", Kind.choice, None, synonyms=("role in deals", "deal role", "buying role"),
+              members=_contact_roles, picklist=("deal", "contact_role")),
         _plain("consent_email", Kind.boolean, Contact.consent_email, ("email consent", "opted in", "mail consent")),
         _plain("consent_phone", Kind.boolean, Contact.consent_phone, ("phone consent", "call consent")),
         _plain("created", Kind.instant, Contact.created_at, ("created", "added", "new")),
@@ -522,7 +553,11 @@ def shape_for(ctx: Context, name: str) -> Shape:
     shape = FACT_SHAPES.get(name)
     if shape is None:
         raise Invalid(f"There is no record kind '{name}'; use one of {', '.join(NOUN_SHAPES)}.")
-    custom = custom_fields(ctx, shape.noun)
+    custom = dict(custom_fields(ctx, shape.noun))
+    if "company" in shape.joins:  # a company's own fields split and filter what belongs to it, too
+        for name, item in custom_fields(ctx, Company).items():
+            if item.groupable and name not in shape.fields:
+                custom.setdefault(name, replace(item, joins=("company",)))
     return replace(shape, fields=shape.fields | custom) if custom else shape
 
 

@@ -236,6 +236,7 @@ class World:
             ("deal", "source"): [(word, None) for word in profile.sources],
             ("deal", "loss_reason"): [(word, None) for word in profile.loss_reasons],
             ("deal", "forecast_category"): list(profile.forecast_categories),
+            ("deal", "contact_role"): [(word, None) for word in phrases.ROLES],
             ("lead", "source"): [(word, None) for word in profile.sources],
             ("lead", "status"): list(profile.lead_statuses),
             ("ticket", "status"): list(profile.ticket_statuses),

@@ -170,12 +170,7 @@ TASKS = (
     "Answer the security questionnaire for {company}", "Book a meeting with {boss}", "Check usage at {company}", "Send {who} the price list",
     "Clarify delivery for {company}", "Ask {who} for the decision", "Write the proposal for {company}", "Introduce {boss} to support",
 )
-DEAL_#: How a rep repeats a point in a mail to the customer.
-MAIL_FRAMES = (
-    "To sum up our talk: {point}", "As I understood it, {point}", "I noted the following for both of us: {point}",
-    "For my colleagues in copy: {point}", "Point taken from our call: {point}", "Just to confirm: {point}",
-)
-NEXT_STEPS = (
+DEAL_NEXT_STEPS = (
     "Call {who}", "Send revised quote", "Security review", "Demo with {boss}", "Get contract to legal", "Wait for board meeting",
     "Reference call", "Meet {boss} on site", "Prepare business case",
 )

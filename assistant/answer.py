@@ -1,0 +1,158 @@
+"""The closed set of what an answer can hold; every door renders these blocks and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+
+class Text(BaseModel):
+    """A paragraph. Plain text; ``**bold**`` is the only markup."""
+
+    type: Literal["text"] = "text"
+    text: str
+
+
+class Column(BaseModel):
+    """A table's column: heading, and whether its cells are figures (set right)."""
+
+    title: str
+    numeric: bool = False
+
+
+class Link(BaseModel):
+    """A record that a cell or citation opens."""
+
+    noun: str
+    id: int
+
+
+class Cell(BaseModel):
+    """A table cell."""
+
+    text: str
+    link: Link | None = None
+
+
+class Table(BaseModel):
+    """Rows, with how many there are in all; ``total`` above the number shown is said by every door."""
+
+    type: Literal["table"] = "table"
+    title: str = ""
+    columns: list[Column]
+    rows: list[list[Cell]]
+    total: int
+
+
+class Card(BaseModel):
+    """One record with its facts."""
+
+    type: Literal["card"] = "card"
+    title: str
+    subtitle: str = ""
+    link: Link
+    facts: list[tuple[str, str]]
+
+
+class Series(BaseModel):
+    """One line or set of bars; None where there is no value."""
+
+    name: str
+    values: list[float | None]
+
+
+class Chart(BaseModel):
+    """A small chart: bars for groups, a line for time. ``format`` tells how values read."""
+
+    type: Literal["chart"] = "chart"
+    title: str
+    kind: Literal["bar", "line"]
+    labels: list[str]
+    series: list[Series]
+    format: str = "number"
+
+
+class Option(BaseModel):
+    """One choice; ``message`` is what choosing it says."""
+
+    label: str
+    hint: str = ""
+    message: str
+
+
+class Choices(BaseModel):
+    """A question back, with candidates, best first."""
+
+    type: Literal["choices"] = "choices"
+    question: str
+    options: list[Option]
+
+
+class Approval(BaseModel):
+    """A proposed change: its diff and the hash that an approval must name."""
+
+    type: Literal["approval"] = "approval"
+    change_set_id: int
+    title: str
+    risk: str
+    rule: str
+    diff: list[dict[str, Any]]
+    diff_hash: str
+
+
+Block = Annotated[Text | Table | Card | Chart | Choices | Approval, Field(discriminator="type")]
+
+
+class Citation(BaseModel):
+    """An interaction that a sentence rests on."""
+
+    number: int
+    noun: str
+    id: int
+    when: str
+    who: str
+    kind: str
+    title: str
+    quote: str
+
+
+class Figure(BaseModel):
+    """A figure shown and the computed result it came from: enough to say how, and to show its rows."""
+
+    ref: str
+    shown: str
+    title: str
+    value: str | None
+    unit: str
+    meaning: str = ""
+    period: str = ""
+    scope: str = ""
+    filters: str = ""
+    as_of: str = ""
+    question: dict[str, Any] | None = None
+    record_ids: list[int] = Field(default_factory=list)
+    rows_in_all: int | None = None
+    sql: list[str] = Field(default_factory=list)
+    notes: list[str] = Field(default_factory=list)
+
+
+Outcome = Literal["answered", "asked", "declined", "empty", "failed"]
+
+
+class Answer(BaseModel):
+    """What a person gets back. ``outcome`` tells an answer from a question back, a refusal, and "there is none"."""
+
+    text: str
+    outcome: Outcome = "answered"
+    blocks: list[Block] = Field(default_factory=list)
+    figures: list[Figure] = Field(default_factory=list)
+    citations: list[Citation] = Field(default_factory=list)
+    proposals: list[Approval] = Field(default_factory=list)
+    follow_ups: list[str] = Field(default_factory=list)
+    notices: list[str] = Field(default_factory=list)
+    model: str = "embedded"
+    tokens: int = 0
+    milliseconds: int = 0
+    thread: str = ""
+    turn: int = 0

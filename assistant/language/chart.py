@@ -1,0 +1,217 @@
+"""The chart: every stretch of a message that may mean something, and the best way to cover the message with them.
+
+Edges come from four sources: times, quantities, the lexicon, and linked names. A dynamic programme picks the
+cover with the highest score; longer phrases beat shorter ones, known beats unknown. Each edge keeps all its
+senses: the grammar decides between them in context.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from assistant.language.dates import Clock, When, find_times
+from assistant.language.entities import Name, find_names
+from assistant.language.lexicon import FILLER, Lexicon, Sense, lexicon_for
+from assistant.language.tokens import Token, expand, singular, tokenise
+from crm_core.context import Context
+
+_SCALES = {"k": 10**3, "thousand": 10**3, "grand": 10**3, "m": 10**6, "mm": 10**6, "mio": 10**6, "mn": 10**6, "million": 10**6, "bn": 10**9, "b": 10**9, "billion": 10**9}
+_SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
+_CURRENCY_WORDS = {"dollars": "USD", "dollar": "USD", "usd": "USD", "bucks": "USD", "euros": "EUR", "euro": "EUR", "eur": "EUR",
+                   "pounds": "GBP", "gbp": "GBP", "chf": "CHF", "francs": "CHF"}
+_SMALL = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "twenty": 20, "fifty": 50, "hundred": 100}
+_QUANTITY = re.compile(r"([$€£¥])?(\d+(?:,\d{3})*(?:\.\d+)?)(%|[a-z]+)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number as written: value, and the currency or unit that was said with it."""
+
+    value: Decimal
+    currency: str = ""
+    scaled: bool = False
+    percent: bool = False
+    ordinal: bool = False
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A stretch of tokens ``first`` to ``end`` with its senses; ``kind`` is when, quantity, words, name, filler or unknown."""
+
+    first: int
+    end: int
+    kind: str
+    text: str
+    senses: tuple[Sense, ...] = ()
+    when: When | None = None
+    quantity: Quantity | None = None
+    name: Name | None = None
+    score: float = 0.0
+    corrected: str = ""
+
+    def sense(self, *kinds: str) -> Sense | None:
+        """The first sense of one of these kinds."""
+        return next((sense for sense in self.senses if sense.kind in kinds), None)
+
+
+@dataclass
+class Chart:
+    """The tokens and the chosen cover."""
+
+    tokens: list[Token]
+    edges: list[Edge]
+    everything: list[Edge] = field(default_factory=list)
+
+
+def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
+    """Find all edges and choose the cover."""
+    tokens = tokenise(expand(message))
+    lexicon = lexicon_for(ctx)
+    edges = [*_time_edges(tokens, clock), *_quantity_edges(tokens), *_word_edges(tokens, lexicon)]
+    known: set[int] = set()
+    for edge in edges:
+        known |= set(range(edge.first, edge.end))
+    doubtful = [place for place, token in enumerate(tokens) if _may_be_name(place, token, tokens, known, edges)]
+    names = find_names(ctx, tokens, doubtful, lexicon)
+    edges += [
+        Edge(name.first, name.end, "name", _text(tokens, name.first, name.end), _colleagues(edges, name), name=name,
+             score=(3.0 if name.exact else 2.2) * (name.end - name.first) + 0.5)
+        for name in names
+    ]
+    named = {place for name in names for place in range(name.first, name.end)}
+    edges += _typo_edges(tokens, lexicon, known | named)
+    return Chart(tokens, _cover(tokens, edges), edges)
+
+
+def _colleagues(edges: list[Edge], name: Name) -> tuple[Sense, ...]:
+    """Colleagues that the same words name."""
+    same = [edge for edge in edges if (edge.first, edge.end) == (name.first, name.end)]
+    return tuple(sense for edge in same for sense in edge.senses if sense.kind == "ref" and sense.field == "owner")
+
+
+def _text(tokens: list[Token], first: int, end: int) -> str:
+    return " ".join(token.text for token in tokens[first:end])
+
+
+def _time_edges(tokens: list[Token], clock: Clock) -> list[Edge]:
+    return [
+        Edge(when.first, when.end, "when", _text(tokens, when.first, when.end), when=when, score=3.0 * (when.end - when.first))
+        for when in find_times(tokens, clock)
+    ]
+
+
+def _quantity_edges(tokens: list[Token]) -> list[Edge]:
+    edges = []
+    for at, token in enumerate(tokens):
+        match = _QUANTITY.fullmatch(token.norm)
+        if match:
+            symbol, digits, suffix = match.groups()
+            value, end, scaled = Decimal(digits.replace(",", "")), at + 1, False
+            if suffix and suffix not in _SCALES and suffix != "%" and suffix not in ("st", "nd", "rd", "th", "d") and suffix not in _CURRENCY_WORDS:
+                continue
+            if suffix in _SCALES:
+                value, scaled = value * _SCALES[suffix], True
+            elif end < len(tokens) and tokens[end].norm in _SCALES:
+                value, scaled, end = value * _SCALES[tokens[end].norm], True, end + 1
+            currency = _SYMBOLS.get(symbol or "", _CURRENCY_WORDS.get(suffix or "", ""))
+            if end < len(tokens) and tokens[end].norm in _CURRENCY_WORDS:
+                currency, end = _CURRENCY_WORDS[tokens[end].norm], end + 1
+            quantity = Quantity(value, currency, scaled, suffix == "%", suffix in ("st", "nd", "rd", "th"))
+        elif token.norm in _SMALL:
+            value, end = Decimal(_SMALL[token.norm]), at + 1
+            scaled = end < len(tokens) and tokens[end].norm in _SCALES
+            if scaled:
+                value, end = value * _SCALES[tokens[end].norm], end + 1
+            quantity = Quantity(value, "", scaled)
+        else:
+            continue
+        edges.append(Edge(at, end, "quantity", _text(tokens, at, end), quantity=quantity, score=2.0 * (end - at)))
+    return edges
+
+
+def _word_edges(tokens: list[Token], lexicon: Lexicon) -> list[Edge]:
+    edges = []
+    for first in range(len(tokens)):
+        for end in range(first + 1, min(len(tokens), first + max(lexicon.longest, 6)) + 1):
+            phrase = " ".join(token.norm or token.text for token in tokens[first:end])
+            senses = lexicon.get(phrase)
+            if not senses and end - first == 1:
+                senses = lexicon.get(singular(phrase))
+            if senses:
+                score = 2.0 * (end - first) ** 1.25
+                edges.append(Edge(first, end, "words", _text(tokens, first, end), tuple(senses), score=score))
+    return edges
+
+
+def _typo_edges(tokens: list[Token], lexicon: Lexicon, known: set[int]) -> list[Edge]:
+    """Words that no source knows, mended; phrases of several words are tried with the mended words in place."""
+    mended: dict[int, str] = {}
+    for place, token in enumerate(tokens):
+        if place not in known and token.norm not in FILLER:
+            word = lexicon.correct(token.norm)
+            if word is not None:
+                mended[place] = word
+    edges = []
+    for place in mended:
+        for first in range(max(0, place - 3), place + 1):
+            for end in range(place + 1, min(len(tokens), place + 4) + 1):
+                phrase = " ".join(mended.get(at, tokens[at].norm) for at in range(first, end))
+                senses = lexicon.get(phrase) or (lexicon.get(singular(phrase)) if end - first == 1 else [])
+                if senses:
+                    edges.append(Edge(first, end, "words", _text(tokens, first, end), tuple(senses),
+                                      score=1.6 * (end - first) ** 1.25, corrected=phrase))
+    return edges
+
+
+def _may_be_name(place: int, token: Token, tokens: list[Token], known: set[int], edges: list[Edge]) -> bool:
+    """Worth looking up: an unknown word, a colleague's name (a contact may share it), or a capital in mid-sentence."""
+    if not token.norm or token.norm in FILLER or token.norm.replace(",", "").isdigit() or token.text[0] in "<>$€£":
+        return False
+    if place not in known:
+        return True
+    here = [edge for edge in edges if edge.first <= place < edge.end]
+    if any(edge.kind == "when" for edge in here):
+        return False
+    if any(sense.kind == "ref" and sense.field == "owner" for edge in here for sense in edge.senses):
+        return True
+    mostly_small = sum(item.capital for item in tokens) <= len(tokens) / 2
+    return token.capital and place > 0 and mostly_small and all(edge.end - edge.first == 1 for edge in here)
+
+
+def _cover(tokens: list[Token], edges: list[Edge]) -> list[Edge]:
+    """The cover of the tokens with the highest total score."""
+    singles = []
+    for place, token in enumerate(tokens):
+        filler = token.norm in FILLER or not token.norm
+        singles.append(Edge(place, place + 1, "filler" if filler else "unknown", token.text, score=0.1 if filler else -1.0))
+    by_end: dict[int, list[Edge]] = {}
+    for edge in [*edges, *singles]:
+        by_end.setdefault(edge.end, []).append(edge)
+    best: list[tuple[float, Edge | None]] = [(0.0, None)]
+    for end in range(1, len(tokens) + 1):
+        best.append(max(
+            ((best[edge.first][0] + edge.score, edge) for edge in by_end[end]), key=lambda item: (item[0], _preference(item[1]))
+        ))
+    chosen: list[Edge] = []
+    at = len(tokens)
+    while at > 0:
+        edge = best[at][1]
+        assert edge is not None
+        chosen.append(edge)
+        at = edge.first
+    return chosen[::-1]
+
+
+def _preference(edge: Edge) -> int:
+    return {"when": 4, "words": 3, "name": 2, "quantity": 1}.get(edge.kind, 0)
+
+
+def described(edge: Edge) -> dict[str, Any]:
+    """An edge for people who debug."""
+    return {
+        "text": edge.text, "kind": edge.kind, "score": round(edge.score, 2), "corrected": edge.corrected,
+        "senses": [f"{sense.kind}:{sense.noun}.{sense.field or sense.value}" for sense in edge.senses],
+    }

@@ -1,0 +1,144 @@
+"""Names in a message linked to records of the company's own data, with typos, parts of names and namesakes.
+
+For each word that the lexicon does not know (or that also names a colleague), the search keys are asked for
+records that hold it; each record found is *aligned* with the words around, and the longest alignment wins. Equal
+alignments stay as candidates: a tie is for the asker to break, never for us.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rapidfuzz import fuzz
+
+from assistant.language.lexicon import FILLER, Lexicon
+from assistant.language.tokens import Token
+from crm_core.context import Context
+from crm_core.services.search import FindRecords, Match, find_records
+from crm_core.text import fold
+
+LINKED = ("company", "contact", "lead", "deal")
+#: Legal forms that people leave out when they name a company.
+LEGAL_FORMS = frozenset("inc ltd gmbh group corporation corp sa ab ag llc plc co company limited bv nv spa srl kg oy as pty".split())
+_RANK = {"company": 0, "contact": 1, "user": 2, "lead": 3, "deal": 4, "ticket": 5}
+_POOL = 60
+#: A longer run of unknown words than this is not a name.
+MAX_LOOKUPS = 12
+
+
+@dataclass(frozen=True)
+class Name:
+    """A stretch of words that names one or several records; several of one kind are namesakes."""
+
+    first: int
+    end: int
+    matches: tuple[Match, ...]
+    exact: bool
+
+    @property
+    def noun(self) -> str:
+        """The record kind of the best match."""
+        return self.matches[0].noun
+
+
+@dataclass(frozen=True)
+class _Aligned:
+    match: Match
+    first: int
+    end: int
+    complete: bool
+    quality: float
+
+
+def find_names(ctx: Context, tokens: list[Token], unknown: list[int], lexicon: Lexicon) -> list[Name]:
+    """Names among the tokens; ``unknown`` are the places worth a look-up."""
+    names: list[Name] = []
+    covered: set[int] = set()
+    for place in unknown[:MAX_LOOKUPS]:
+        if place in covered:
+            continue
+        name = _exact(ctx, tokens, place) or _alike(ctx, tokens, place, lexicon)
+        if name is not None:
+            names.append(name)
+            covered |= set(range(name.first, name.end))
+    return names
+
+
+def _exact(ctx: Context, tokens: list[Token], place: int) -> Name | None:
+    word = tokens[place].norm
+    if len(word) < 2:
+        return None
+    found = find_records(ctx, FindRecords(text=word, nouns=list(LINKED), limit=_POOL))
+    if found.fuzzy:
+        return None
+    matches = found.matches
+    if found.total > len(matches):  # a common word: ask again together with its neighbour
+        for near in (f"{word} {tokens[place + 1].norm}" if place + 1 < len(tokens) else "",
+                     f"{tokens[place - 1].norm} {word}" if place else ""):
+            if near:
+                more = find_records(ctx, FindRecords(text=near, nouns=list(LINKED), limit=_POOL))
+                if not more.fuzzy:
+                    matches = [*more.matches, *matches]
+    aligned = [item for match in matches if (item := _align(tokens, place, match)) is not None]
+    return _best(aligned, exact=True)
+
+
+def _align(tokens: list[Token], place: int, match: Match) -> _Aligned | None:
+    """The longest stretch of tokens around ``place`` that runs through the record's name in order."""
+    label = match.label if match.noun != "contact" else match.label
+    words = fold(label).split()
+    word = tokens[place].norm
+    if "@" in word or word not in words:
+        keyed = match.score >= 90 and ("@" in word or word.isdigit() or "." in word or len(word) <= 4)
+        return _Aligned(match, place, place + 1, True, 1.0) if keyed else None
+    at = words.index(word)
+    first, left = place, at
+    while first > 0 and left > 0 and tokens[first - 1].norm == words[left - 1]:
+        first, left = first - 1, left - 1
+    end, right = place + 1, at + 1
+    while end < len(tokens) and right < len(words) and tokens[end].norm == words[right]:
+        end, right = end + 1, right + 1
+    rest = [item for item in (*words[:left], *words[right:]) if item not in LEGAL_FORMS]
+    return _Aligned(match, first, end, not rest, (right - left) / len(words))
+
+
+def _best(aligned: list[_Aligned], *, exact: bool) -> Name | None:
+    """The records of the longest alignment; a complete name beats a part, a company beats its deals."""
+    if not aligned:
+        return None
+    longest = max(item.end - item.first for item in aligned)
+    pool = [item for item in aligned if item.end - item.first == longest]
+    if any(item.complete for item in pool):
+        pool = [item for item in pool if item.complete]
+    rank = min(_RANK[item.match.noun] for item in pool)
+    chosen = [item for item in pool if _RANK[item.match.noun] == rank]
+    starting = [item for item in chosen if item.quality and item.match.score >= 90]
+    chosen = starting or chosen
+    unique: dict[int, Match] = {item.match.id: item.match for item in chosen}
+    return Name(chosen[0].first, chosen[0].end, tuple(unique.values()), exact)
+
+
+def _alike(ctx: Context, tokens: list[Token], place: int, lexicon: Lexicon) -> Name | None:
+    """A misspelt name: two words together first, then the word alone, unless it is closer to a known word."""
+    word = tokens[place].norm
+    if len(word) < 4 or not any(letter.isalpha() for letter in word):
+        return None
+    stretches = []
+    if place + 1 < len(tokens) and tokens[place + 1].norm not in FILLER and len(tokens[place + 1].norm) > 2:
+        stretches.append((place, place + 2))
+    stretches.append((place, place + 1))
+    for first, end in stretches:
+        text = " ".join(token.norm for token in tokens[first:end])
+        found = find_records(ctx, FindRecords(text=text, nouns=list(LINKED[:2]), limit=8))
+        if not found.matches or not found.fuzzy:
+            continue
+        top = found.matches[0].score
+        if end - first == 1 and top < 78 and not tokens[place].capital:
+            continue
+        known = lexicon.correct(word)
+        if known is not None and end - first == 1 and fuzz.ratio(word, known) >= top:
+            return None
+        near = [match for match in found.matches if match.score >= top - 1]
+        rank = min(_RANK[match.noun] for match in near)
+        return Name(first, end, tuple(match for match in near if _RANK[match.noun] == rank), exact=False)
+    return None

@@ -1,0 +1,68 @@
+"""What a message means, in a form that can be kept, merged with the next message, and planned into tool calls."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+
+from crm_core.metrics.filters import Filter, FilterGroup
+from crm_core.metrics.query import Days
+
+Intent = Literal[
+    "metric", "list", "record", "interactions", "explain", "rows", "more", "define", "help", "smalltalk", "write", "choose",
+    "unknown", "nothing",
+]
+
+
+class Entity(BaseModel):
+    """A record meant by a name."""
+
+    noun: str
+    id: int
+    label: str
+
+
+class Pending(BaseModel):
+    """A question put back to the asker: which of these did ``name`` mean?"""
+
+    name: str
+    candidates: list[Entity]
+    hints: list[str] = Field(default_factory=list)
+
+
+class Frame(BaseModel):
+    """One reading of a message. Only the parts that its intent needs are set."""
+
+    intent: Intent
+    noun: str = ""
+    metric: str = ""
+    filters: list[Filter | FilterGroup] = Field(default_factory=list)
+    group_by: list[str] = Field(default_factory=list)
+    period: Days | None = None
+    compare: Literal["previous", "year_before"] | None = None
+    order: Literal["highest", "lowest"] | None = None
+    order_by: str = ""
+    descending: bool = True
+    limit: int | None = None
+    count_only: bool = False
+    entity: Entity | None = None
+    entities: list[Entity] = Field(default_factory=list)
+    asked_fields: list[str] = Field(default_factory=list)
+    topic: str = ""
+    kinds: list[str] = Field(default_factory=list)
+    latest: bool = False
+    pending: Pending | None = None
+    #: Words that were not understood, for an honest refusal.
+    unknown: list[str] = Field(default_factory=list)
+    #: How sure the reading is, 0 to 1.
+    confidence: float = 1.0
+    #: What kind of small talk or which refusal.
+    detail: str = ""
+    #: How each filter reads, for the answer's first sentence.
+    said: list[str] = Field(default_factory=list)
+    offset: int = 0
+
+    def plain(self) -> dict[str, Any]:
+        """As kept with the turn."""
+        return self.model_dump(mode="json", exclude_defaults=True) | {"intent": self.intent}

@@ -1,0 +1,565 @@
+"""From the chart to parts: one walk over the cover that decides, in context, what each edge contributes.
+
+The walk keeps a little state, as a reader does: a comparison waits for its number, a "by" for its group, a
+"not" for what it denies, a state ("closing", "won") says which date the next time expression is about.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from assistant.language.chart import Chart, Edge, Quantity
+from assistant.language.dates import When
+from assistant.language.entities import Name
+from assistant.language.lexicon import ADVERB_GRAINS, FOLLOW_UP, WRITE_VERBS, Sense
+from assistant.language.tokens import singular
+from crm_core.metrics.fields import NOUN_SHAPES, Kind
+from crm_core.periods import Grain
+
+#: Which time field a state is about, by noun.
+STATE_TIME: dict[tuple[str, str], str] = {
+    ("deal", "won"): "closed", ("deal", "lost"): "closed", ("deal", "closed"): "closed", ("deal", "closing"): "expected_close",
+    ("deal", "due"): "expected_close", ("deal", "overdue"): "expected_close", ("deal", "open"): "expected_close",
+    ("ticket", "resolved"): "resolved", ("ticket", "closed"): "resolved", ("lead", "converted"): "converted",
+    ("activity", "due"): "due", ("activity", "overdue"): "due", ("activity", "incomplete"): "due", ("activity", "completed"): "completed",
+}
+#: Words that stand before a value rather than begin a new thought.
+_VALUE_LEADS = frozenset({"in", "stage", "status", "at", "from", "via", "through", "category", "priority", "source", "reason", "to", "on", "of", "region", "is", "as", "because", "with"})
+_WH = frozenset({"which", "what", "who"})
+#: Phrases after which a group is meant: "which rep", "top regions".
+_GROUP_AFTER = frozenset({"which", "what", "top", "best", "worst", "bottom"})
+
+
+@dataclass
+class RawFilter:
+    """A condition before its noun is known."""
+
+    field: str
+    op: str
+    values: list[Any]
+    said: str
+    noun: str = ""
+    negated: bool = False
+    joined_by_or: bool = False
+
+
+@dataclass
+class Parts:
+    """What the message contributes, before the decision what it asks."""
+
+    metrics: list[str] = field(default_factory=list)
+    nouns: list[str] = field(default_factory=list)
+    plural_noun: bool = False
+    states: list[str] = field(default_factory=list)
+    negated_states: list[str] = field(default_factory=list)
+    aggregates: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    filters: list[RawFilter] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    wh_groups: list[str] = field(default_factory=list)
+    times: list[tuple[When, str]] = field(default_factory=list)
+    untouched: When | None = None
+    untouched_days: int | None = None
+    order: str = ""
+    order_field: str = ""
+    order_is_soft: bool = False
+    limit: int | None = None
+    compare: str = ""
+    me: bool = False
+    my_team: bool = False
+    customer: bool = False
+    names: list[Name] = field(default_factory=list)
+    negated_names: set[int] = field(default_factory=set)
+    #: For each name, the colleagues that the same words name.
+    colleagues: list[list[tuple[int, str]]] = field(default_factory=list)
+    people: list[tuple[int, str]] = field(default_factory=list)
+    cues: list[str] = field(default_factory=list)
+    fields: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    unknown_capital: list[str] = field(default_factory=list)
+    smalltalk: str = ""
+    record_numbers: list[tuple[str, int]] = field(default_factory=list)
+    follow_up: bool = False
+    pronoun: bool = False
+    write_verb: str = ""
+    first_words: list[str] = field(default_factory=list)
+    #: The content words after "about", or all of them, for a search by meaning.
+    topic: list[str] = field(default_factory=list)
+    words: int = 0
+
+
+def collect(chart: Chart) -> Parts:
+    """Walk the cover once."""
+    return _Walk(chart).run()
+
+
+_PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "his", "him", "he", "she", "those", "these"})
+
+
+class _Walk:
+    def __init__(self, chart: Chart) -> None:
+        self.edges, self.tokens = chart.edges, chart.tokens
+        self.parts = Parts(words=len(chart.tokens))
+        self.at = 0
+        self.negated = False
+        self.group_next = False
+        self.comparison: tuple[str, str] | None = None
+        self.time_field = ""
+        self.after_topic = False
+        self.or_next = False
+
+    def run(self) -> Parts:
+        norms = [token.norm for token in self.tokens]
+        self.parts.first_words = norms[:4]
+        self.parts.follow_up = any(norms[: len(cue.split())] == cue.split() for cue in FOLLOW_UP)
+        self.parts.pronoun = any(norm in _PRONOUNS for norm in norms)
+        if norms and norms[0] in WRITE_VERBS:
+            self.parts.write_verb = norms[0]
+        elif norms[:2] == ["please", *norms[1:2]] and len(norms) > 1 and norms[1] in WRITE_VERBS:
+            self.parts.write_verb = norms[1]
+        elif norms[:2] in (["can", "you"], ["could", "you"], ["would", "you"]) and len(norms) > 2 and norms[2] in WRITE_VERBS:
+            self.parts.write_verb = norms[2]
+        while self.at < len(self.edges):
+            edge = self.edges[self.at]
+            getattr(self, f"_{edge.kind}")(edge)
+            self.at += 1
+        return self.parts
+
+    # --- neighbours -------------------------------------------------------------------------------------
+
+    def _before(self, back: int = 1) -> str:
+        """The word before the current edge."""
+        place = self.edges[self.at].first - back
+        return self.tokens[place].norm if place >= 0 else ""
+
+    def _after(self, ahead: int = 0) -> str:
+        place = self.edges[self.at].end + ahead
+        return self.tokens[place].norm if place < len(self.tokens) else ""
+
+    def _next_edge(self, ahead: int = 1) -> Edge | None:
+        return self.edges[self.at + ahead] if self.at + ahead < len(self.edges) else None
+
+    # --- edges ------------------------------------------------------------------------------------------
+
+    def _filler(self, edge: Edge) -> None:
+        word = self.tokens[edge.first].norm
+        if word == "about":
+            self.after_topic = True
+
+    def _unknown(self, edge: Edge) -> None:
+        self.parts.unknown.append(edge.text)
+        if edge.first > 0 and self.tokens[edge.first].capital:
+            self.parts.unknown_capital.append(edge.text)
+        self.parts.topic.append(edge.text)
+        self.negated = self.group_next = False
+
+    def _when(self, edge: Edge) -> None:
+        assert edge.when is not None
+        if self.negated and self.time_field == "last_activity" or self.time_field == "untouched":
+            self.parts.untouched = edge.when
+            self.negated = False
+            self.time_field = ""
+            return
+        if self.comparison and self.comparison[0] in ("older", "younger"):
+            self.comparison = None
+        self.parts.times.append((edge.when, self.time_field))
+        self.group_next = False
+
+    def _name(self, edge: Edge) -> None:
+        assert edge.name is not None
+        if self.negated:
+            self.parts.negated_names.add(len(self.parts.names))
+            self.negated = False
+        self.parts.names.append(edge.name)
+        self.parts.colleagues.append([(sense.value, sense.label) for sense in edge.senses])
+        self.group_next = False
+
+    def _quantity(self, edge: Edge) -> None:
+        quantity = edge.quantity
+        assert quantity is not None
+        if self.comparison is not None:
+            self._compare_number(edge, quantity)
+            return
+        following = self._next_edge()
+        after = following.sense("comparison") if following else None
+        if after and after.value in ("at_least_after", "at_most_after"):
+            self.comparison = (after.value.removesuffix("_after"), "")
+            self._compare_number(edge, quantity)
+            return
+        previous = self.edges[self.at - 1] if self.at else None
+        noun = previous.sense("noun") if previous else None
+        whole = quantity.value == quantity.value.to_integral_value()
+        if noun and whole and not quantity.scaled and not quantity.currency and not (following and following.sense("noun")):
+            self.parts.record_numbers.append((noun.value, int(quantity.value)))
+            return
+        if whole and 0 < quantity.value <= 200 and not quantity.currency and not quantity.scaled:
+            if self.parts.limit is None:
+                self.parts.limit = int(quantity.value)
+                return
+        if quantity.currency or quantity.scaled:
+            self.parts.filters.append(RawFilter("amount", "is", [quantity.value], edge.text, "deal"))
+            return
+        self.parts.unknown.append(edge.text)
+
+    def _compare_number(self, edge: Edge, quantity: Quantity) -> None:
+        assert self.comparison is not None
+        op, said = self.comparison
+        self.comparison = None
+        unit = self._after()
+        name = self._number_field(unit, quantity, op)
+        values: list[Any] = [quantity.value]
+        if op == "between":
+            upper = self._upper_bound()
+            if upper is None:
+                self.parts.unknown.append(edge.text)
+                return
+            values.append(upper)
+        if op == "older":
+            op = "more_than"
+        elif op == "younger":
+            op = "less_than"
+        if name == "age" and unit in ("week", "weeks", "month", "months", "year", "years"):
+            values = [value * {"week": 7, "month": 30, "year": 365}[unit.rstrip("s")] for value in values]
+        text = {"more_than": "over", "at_least": "at least", "less_than": "under", "at_most": "at most", "between": "between"}.get(op, op)
+        del said
+        flipped = {"more_than": "at_most", "at_least": "less_than", "less_than": "at_least", "at_most": "more_than"}
+        if self.negated:
+            op, self.negated = flipped.get(op, op), False
+        shown = " and ".join(str(value) for value in values)
+        self.parts.filters.append(RawFilter(name, op, values, f"{name.replace('_', ' ')} {text} {shown}", "" if name != "age" else ""))
+
+    def _upper_bound(self) -> Decimal | None:
+        """The second number of "between 10k and 50k"; an unscaled first number takes the second's scale."""
+        for ahead in (1, 2):
+            following = self._next_edge(ahead)
+            if following and following.quantity:
+                self.at += ahead
+                return following.quantity.value
+        return None
+
+    def _number_field(self, unit: str, quantity: Quantity, op: str) -> str:
+        following = self._next_edge()
+        spoken = following.sense("field") if following else None
+        if spoken and self._is_numeric(spoken):
+            self.at += 1
+            return str(spoken.value)
+        if unit in ("days", "day", "weeks", "week", "months", "month", "years", "year", "old") or op in ("older", "younger"):
+            while self._next_edge() is not None and self._after() in ("days", "day", "weeks", "week", "months", "month", "years", "year", "old"):
+                self.at += 1
+            return "age"
+        if unit in ("minutes", "minute", "mins", "min"):
+            return "duration"
+        for name in reversed(self.parts.fields):
+            for shape in NOUN_SHAPES.values():
+                item = shape.fields.get(name)
+                if item is not None and item.kind in (Kind.number, Kind.money):
+                    self.parts.fields.remove(name)
+                    return name
+            if name in self._custom_numbers():
+                self.parts.fields.remove(name)
+                return name
+        del quantity
+        return "amount"
+
+    def _custom_numbers(self) -> set[str]:
+        return {sense.value for edge in self.edges for sense in edge.senses if sense.kind == "field"
+                and sense.noun and sense.value not in NOUN_SHAPES[sense.noun].fields}
+
+    def _is_numeric(self, sense: Sense) -> bool:
+        shape = NOUN_SHAPES.get(sense.noun)
+        item = shape.fields.get(sense.value) if shape else None
+        return item is None or item.kind in (Kind.number, Kind.money)
+
+    def _words(self, edge: Edge) -> None:
+        parts = self.parts
+        sense = edge.sense
+        if sense("negation") and self._negation(edge):
+            return
+        if sense("between"):
+            self.comparison = ("between", edge.text)
+            return
+        if sense("or"):
+            self.or_next = True
+            return
+        if sense("group_cue") and self._group_cue(edge):
+            return
+        if self.group_next and self._group(edge):
+            return
+        if sense("comparison") and self._comparison(edge):
+            return
+        if edge.sense("smalltalk") and len(self.edges) <= 3:
+            parts.smalltalk = edge.sense("smalltalk").value  # type: ignore[union-attr]
+            return
+        for kind in self._order_of_kinds(edge):
+            found = sense(kind)
+            if found is not None and getattr(self, f"_take_{kind}")(edge, found):
+                self.or_next = self.or_next and kind in ("cue",)
+                return
+        parts.topic.append(edge.text)
+
+    def _order_of_kinds(self, edge: Edge) -> tuple[str, ...]:
+        """Which senses to try first: after "in stage", "from" and the like a value is meant, elsewhere a metric or state."""
+        valued = edge.sense("value", "ref") is not None
+        if valued and (self._before() in _VALUE_LEADS or self.or_next) and not edge.sense("metric"):
+            return ("my_team", "me", "value", "ref", "cue", "compare", "aggregate", "metric", "state", "activity_kind", "order", "customer",
+                    "noun", "field", "grain", "forecast")
+        return ("my_team", "me", "compare", "cue", "aggregate", "metric", "state", "activity_kind", "order", "value", "ref", "customer", "noun",
+                "field", "grain", "forecast")
+
+    # --- connecting words -------------------------------------------------------------------------------
+
+    def _negation(self, edge: Edge) -> bool:
+        if edge.sense("state") and edge.end - edge.first > 1:
+            return False
+        if edge.text.lower() == "no" and edge.first == 0 and self.parts.follow_up:
+            return True
+        self.negated = True
+        return True
+
+    def _group_cue(self, edge: Edge) -> bool:
+        following = self._next_edge()
+        while following is not None and following.kind == "filler" and following.text.lower() in ("the", "a", "our", "their", "sales"):
+            following = self._next_edge(self.edges.index(following) - self.at + 1)
+        if following is None or following.kind != "words":
+            return False
+        if not following.sense("field", "noun", "grain", "metric", "customer", "activity_kind", "ref"):
+            return False
+        if following.sense("ref") and not following.sense("field", "noun", "grain", "metric"):
+            return False
+        self.group_next = True
+        return True
+
+    def _group(self, edge: Edge) -> bool:
+        parts = self.parts
+        name = self._group_name(edge)
+        if name is None:
+            found = edge.sense("metric")
+            self.group_next = False
+            return bool(found) and self._take_metric(edge, found)  # type: ignore[arg-type]
+        if name not in parts.groups:
+            parts.groups.append(name)
+        following = self._next_edge()
+        joined = following is not None and following.text.lower() in ("and", ",", "then", "x")
+        self.group_next = joined
+        return True
+
+    def _group_name(self, edge: Edge) -> str | None:
+        grain = edge.sense("grain")
+        if grain:
+            return str(grain.value.value)
+        found = edge.sense("field")
+        if found:
+            return str(found.value)
+        noun = edge.sense("noun", "customer")
+        if noun:
+            name = "company" if noun.kind == "customer" else str(noun.value)
+            return {"user": "owner"}.get(name, name) if name in ("company", "product", "user", "contact") else None
+        if edge.sense("activity_kind"):
+            return "kind"
+        return None
+
+    def _comparison(self, edge: Edge) -> bool:
+        found = edge.sense("comparison")
+        assert found is not None
+        if found.value.endswith("_after"):
+            return True
+        for ahead in (1, 2):
+            following = self._next_edge(ahead)
+            if following is not None and following.kind == "quantity":
+                self.comparison = (found.value, edge.text)
+                return True
+            if following is not None and following.kind == "when" and found.value in ("older", "younger", "more_than", "less_than"):
+                return True
+        return edge.text.lower() in ("over", "under", "above", "below", "plus", "up to")
+
+    # --- senses -----------------------------------------------------------------------------------------
+
+    def _take_my_team(self, _edge: Edge, _sense: Sense) -> bool:
+        self.parts.my_team = True
+        return True
+
+    def _take_me(self, edge: Edge, _sense: Sense) -> bool:
+        word, before = edge.text.lower(), self._before()
+        if word in ("my", "mine"):
+            self.parts.me = True
+        elif word == "i":
+            self.parts.me = self.parts.me or before not in ("can", "may", "could", "should", "would") and self._after() in (
+                "win", "won", "lose", "lost", "close", "closed", "have", "had", "make", "made", "own", "do", "did", "log", "logged", "send", "sent",
+                "book", "booked", "sell", "sold", "open", "opened", "create", "created", "handle", "resolve", "resolved", "add", "added", "get", "got", "need") or before == "did" or before == "do" and self._after() in ("have", "own")
+        else:
+            self.parts.me = self.parts.me or before in ("to", "by", "for", "with") and self._before(2) in ("assigned", "owned", "belonging", "handled")
+        return True
+
+    def _take_compare(self, edge: Edge, sense: Sense) -> bool:
+        if sense.value == "against":
+            following = self._next_edge()
+            while following is not None and following.kind == "filler":
+                following = self._next_edge(self.edges.index(following) - self.at + 1)
+            if following is None:
+                return False
+            if following.kind == "when":
+                self.parts.compare = "against"
+                return True
+            if edge.text.lower() == "against" and following.sense("metric"):
+                return True
+            self.parts.compare = "previous" if following.text.lower() in ("previous", "prior", "before") else self.parts.compare
+            return True
+        self.parts.compare = sense.value
+        return True
+
+    def _take_cue(self, edge: Edge, sense: Sense) -> bool:
+        value = sense.value
+        if value in ("which", "who") or edge.text.lower() == "what":
+            following = self._next_edge()
+            name = self._group_name(following) if following is not None and following.kind == "words" and not following.sense("activity_kind") else None
+            if name and following is not None and name not in Grain.__members__:
+                noun = following.sense("noun")
+                if noun is None or noun.value in ("user", "product", "company", "contact") or following.sense("customer"):
+                    self.parts.wh_groups.append(name)
+        if value == "topic":
+            self.after_topic = True
+        if value == "define" and edge.text.lower() == "mean" and "what does" not in " ".join(self.parts.first_words):
+            return False
+        if value == "more" and len(self.edges) > 3:
+            return True
+        self.parts.cues.append(value)
+        return True
+
+    def _take_aggregate(self, edge: Edge, sense: Sense) -> bool:
+        self.parts.aggregates.append(sense.value)
+        return True
+
+    def _take_metric(self, edge: Edge, sense: Sense) -> bool:
+        noun = edge.sense("noun")
+        if noun is not None and edge.text.lower() in {noun.value, f"{noun.value}s", "companies", "activities", "opportunities", "accounts", "people"}:
+            return self._take_noun(edge, noun)
+        if edge.sense("state") and not edge.end - edge.first > 1:
+            return False
+        if edge.sense("field") is not None and (self._before() in _GROUP_AFTER) and self._next_edge() is not None:
+            return False
+        if sense.value not in self.parts.metrics:
+            self.parts.metrics.append(sense.value)
+        return True
+
+    def _take_state(self, edge: Edge, sense: Sense) -> bool:
+        value = sense.value
+        item = edge.sense("field")
+        if self.negated:
+            self.negated = False
+            self.parts.negated_states.append(value)
+            return True
+        self.parts.states.append(value)
+        self.time_field = f"state:{value}"
+        del item
+        return True
+
+    def _take_activity_kind(self, edge: Edge, sense: Sense) -> bool:
+        if sense.value == "email" and edge.text.lower() in ("email", "mail", "e-mail") and edge.sense("field") and (
+            self.parts.names or self._before() in ("the", "her", "his", "their") and self._after() in ("of", "for", "address")
+        ) and not self.parts.aggregates:
+            return False
+        if self.negated:
+            self.negated = False
+            self.parts.filters.append(RawFilter("kind", "is", [sense.value], edge.text, "activity", negated=True))
+            return True
+        self.parts.kinds.append(sense.value)
+        if "activity" not in self.parts.nouns:
+            self.parts.nouns.append("activity")
+        return True
+
+    def _take_order(self, edge: Edge, sense: Sense) -> bool:
+        order, hint = sense.value
+        self.parts.order, self.parts.order_field = order, hint
+        self.parts.order_is_soft = edge.text.lower() in ("recent", "recently", "latest", "first")
+        following = self._next_edge()
+        if following is not None and following.kind == "quantity":
+            following = self._next_edge(2)
+        if following is not None and following.kind == "words":
+            name = self._group_name(following)
+            plain_noun = following.sense("noun")
+            if name and name not in Grain.__members__ and not following.sense("metric") and following.sense("field", "customer", "noun") \
+                    and (plain_noun is None or plain_noun.value in ("company", "product", "user")):
+                self.parts.wh_groups.append(name)
+        return True
+
+    def _take_value(self, edge: Edge, sense: Sense) -> bool:
+        values = [item for item in edge.senses if item.kind == "value"]
+        for item in values:
+            self.parts.filters.append(
+                RawFilter(item.field, "is", [item.value], item.label, item.noun, self.negated, self.or_next)
+            )
+        for item in edge.senses:
+            if item.kind == "ref" and item.field != "owner":
+                self._append_ref(item)
+        self.negated = False
+        del sense
+        return True
+
+    def _append_ref(self, sense: Sense) -> None:
+        ids = list(sense.value) if isinstance(sense.value, tuple) else [sense.value]
+        self.parts.filters.append(RawFilter(sense.field, "is", ids, sense.label, "", self.negated, self.or_next))
+
+    def _take_ref(self, edge: Edge, sense: Sense) -> bool:
+        people = [item for item in edge.senses if item.kind == "ref" and item.field == "owner"]
+        others = [item for item in edge.senses if item.kind == "ref" and item.field != "owner"]
+        if others:
+            self._append_ref(others[0])
+        elif len(people) == 1:
+            self.parts.people.append((people[0].value, people[0].label))
+            self.parts.filters.append(RawFilter("owner", "is", [people[0].value], people[0].label, "", self.negated, self.or_next))
+        else:
+            self.parts.filters.append(RawFilter("owner", "is", [item.value for item in people], edge.text, "ambiguous", self.negated, self.or_next))
+        self.negated = False
+        del sense
+        return True
+
+    def _take_customer(self, edge: Edge, sense: Sense) -> bool:
+        self.parts.customer = True
+        if self.parts.wh_groups[-1:] != ["company"] and "company" not in self.parts.nouns:
+            self.parts.nouns.append("company")
+        self.parts.plural_noun = self.parts.plural_noun or edge.text.lower().endswith("s")
+        del sense
+        return True
+
+    def _take_noun(self, edge: Edge, sense: Sense) -> bool:
+        if self.negated and sense.value == "activity":
+            self.time_field = "untouched"
+            self.negated = False
+            return True
+        if sense.value not in self.parts.nouns:
+            self.parts.nouns.append(sense.value)
+        self.parts.plural_noun = self.parts.plural_noun or singular(edge.text.lower()) != edge.text.lower()
+        self.time_field = self.time_field if self.time_field.startswith("state:") else ""
+        return True
+
+    def _take_field(self, edge: Edge, sense: Sense) -> bool:
+        name = str(sense.value)
+        if self.negated:
+            self.negated = False
+            if name == "last_activity":
+                self.time_field = "untouched"
+            elif name in ("created", "closed", "occurred"):
+                self.parts.negated_states.append(name)
+            else:
+                self.parts.filters.append(RawFilter(name, "empty", [], f"without {edge.text.lower()}", sense.noun))
+            return True
+        if self.parts.wh_groups[-1:] == [name] or name == "owner" and self.parts.wh_groups[-1:] == ["owner"]:
+            return True
+        times = {item.value for item in edge.senses if item.kind == "field" and item.noun and NOUN_SHAPES[item.noun].fields.get(item.value) is not None
+                 and NOUN_SHAPES[item.noun].fields[item.value].is_time}
+        if times:
+            self.time_field = f"field:{next(iter(sorted(times)))}"
+        self.parts.fields.append(name)
+        return True
+
+    def _take_grain(self, edge: Edge, sense: Sense) -> bool:
+        if edge.text.lower() in ADVERB_GRAINS or sense.label == "adverb":
+            self.parts.groups.append(sense.value.value)
+            return True
+        return False
+
+    def _take_forecast(self, _edge: Edge, _sense: Sense) -> bool:
+        self.parts.metrics.append("weighted_pipeline")
+        return True

@@ -1,0 +1,80 @@
+"""Tokens: words with their place in the message, folded, with plural and possessive endings set apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from crm_core.text import fold
+
+_WORD = re.compile(
+    r"""[\w.+-]+@[\w-]+(?:\.[\w-]+)+      # an address
+      | \d{4}-\d{2}-\d{2}                  # an ISO day
+      | \d{1,2}[./]\d{1,2}[./]\d{2,4}      # 3/4/2026
+      | [$€£¥]?\d+(?:,\d{3})*(?:\.\d+)?%?(?:[a-zA-Z]+\b)?   # numbers, 20k, 3rd, 50%
+      | [<>]=?                             # comparisons
+      | [^\W\d_](?:[\w&]|['’](?=\w)|-(?=\w))* # words, Q3, o'neil, follow-up
+      | [?!,;:()]""",
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word. ``norm`` is folded; ``capital`` tells a capital in the middle of a sentence, a hint of a name."""
+
+    text: str
+    norm: str
+    start: int
+    end: int
+    capital: bool
+
+    @property
+    def is_word(self) -> bool:
+        """Whether it is more than punctuation."""
+        return bool(self.norm) or self.text[:1] in "<>"
+
+
+def tokenise(message: str) -> list[Token]:
+    """The words of a message, punctuation left out; possessive ``'s`` is dropped from ``norm``."""
+    message = message.replace("’", "'")
+    tokens: list[Token] = []
+    for match in _WORD.finditer(message):
+        text = match.group()
+        core = text
+        if core.lower().endswith("'s"):
+            core = core[:-2]
+        elif core.lower().endswith("s'"):
+            core = core[:-1]
+        norm = core.lower() if "@" in core or core[0] in "<>$€£¥" or core[0].isdigit() else fold(core)
+        if norm or text in "<>":
+            tokens.append(Token(text, norm, match.start(), match.end(), text[0].isupper()))
+    return tokens
+
+
+_CONTRACTIONS = {
+    "what's": "what is", "whats": "what is", "who's": "who is", "whos": "who is", "where's": "where is", "how's": "how is",
+    "hows": "how is", "that's": "that is", "it's": "it is", "i'm": "i am", "we've": "we have", "i've": "i have",
+    "don't": "do not", "doesn't": "does not", "didn't": "did not", "isn't": "is not", "aren't": "are not",
+    "haven't": "have not", "hasn't": "has not", "wasn't": "was not", "weren't": "were not", "can't": "can not",
+    "let's": "let us", "we're": "we are", "they're": "they are", "who've": "who have", "what're": "what are",
+    "dont": "do not", "doesnt": "does not", "didnt": "did not", "havent": "have not", "hasnt": "has not", "isnt": "is not",
+    "gimme": "give me", "lemme": "let me", "wanna": "want to", "n't": "not",
+}
+_CONTRACTED = re.compile(r"\b(" + "|".join(re.escape(word) for word in sorted(_CONTRACTIONS, key=len, reverse=True)) + r")\b", re.IGNORECASE)
+
+
+def expand(message: str) -> str:
+    """The message with contractions written out."""
+    return _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group().lower()], message.replace("’", "'"))
+
+
+def singular(word: str) -> str:
+    """A regular English singular; the word itself where it has none."""
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("ses", "xes", "ches", "shes")):
+        return word[:-2]
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word

@@ -1,0 +1,268 @@
+"""How answers read: the number first, then what it is of, then what stands out, from computed results only."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from crm_core.metrics.definitions import Unit
+from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind
+from crm_core.metrics.listing import ListResult
+from crm_core.metrics.query import Group, MetricResult
+from crm_core.money import exponent, format_money
+from crm_core.periods import FAR_FUTURE, FAR_PAST, Period, format_day
+from crm_core.text import join_words, plural, pluralise
+
+_TENTH = Decimal("0.1")
+
+
+def show_value(value: Decimal | None, unit: Unit, currency: str) -> str:
+    """A figure as people write it: ``$12,500``, ``38.5%``, ``86.5 days``, ``1.4x``, ``1,204``."""
+    if value is None:
+        return "none"
+    if unit is Unit.money:
+        return format_money(value, currency)
+    if unit is Unit.percent:
+        return f"{_rounded(value)}%"
+    if unit is Unit.times:
+        return f"{_rounded(value)}x"
+    if unit in (Unit.days, Unit.hours):
+        word = unit.value[:-1] if _rounded(value) == "1" else unit.value
+        return f"{_rounded(value)} {word}"
+    return f"{int(value):,}" if value == value.to_integral_value() else f"{_rounded(value)}"
+
+
+def _rounded(value: Decimal) -> str:
+    text = f"{value.quantize(_TENTH, rounding=ROUND_HALF_UP):,}"
+    return text.removesuffix(".0")
+
+
+def show_period(period: Period) -> str:
+    """With its preposition: ``in Q3 2026 (1 Jul to 30 Sep 2026)``, ``since 2 Nov 2026``, ``on 4 Mar 2026``, ``over all time``."""
+    if period.first <= FAR_PAST and period.end >= FAR_FUTURE:
+        return "over all time"
+    if period.first <= FAR_PAST or period.end >= FAR_FUTURE:
+        return period.describe()
+    if period.days == 1:
+        return f"on {format_day(period.first)}"
+    if period.label and period.label[:1].isdigit() or period.label.startswith(("last ", "next ", "the same")):
+        return f"in the {period.describe()}".replace("in the the", "in the").replace("in the 20", "in 20")
+    return f"in {period.describe()}" if period.label else f"from {period.describe()}"
+
+
+def show_cell(value: Any, item: Field, currency: str) -> str:
+    """A raw list value as people read it."""
+    if value is None or value == "":
+        return "–"
+    if item.kind is Kind.money:
+        return format_money(Decimal(str(value)), currency)
+    if item.kind in (Kind.day, Kind.instant):
+        return show_day(value)
+    if item.kind is Kind.boolean:
+        return "yes" if value in (True, 1) else "no"
+    if item.kind is Kind.number and isinstance(value, int | float):
+        return f"{value:,}" + (f" {item.unit}" if item.unit else "") if item.name != "id" else str(value)
+    return str(value)
+
+
+def show_day(value: Any) -> str:
+    """``4 Mar 2026`` from a day, an instant or ISO text."""
+    if isinstance(value, datetime):
+        return format_day(value.date())
+    if isinstance(value, date):
+        return format_day(value)
+    try:
+        return format_day(date.fromisoformat(str(value)[:10]))
+    except ValueError:
+        return str(value)
+
+
+def _subject(result: MetricResult, said: list[str]) -> str:
+    """Whose: the scope, or the filters that narrow it."""
+    if said:
+        return f" for {join_words(list(dict.fromkeys(said)))}"
+    return f" for {result.scope}"
+
+
+def metric_text(result: MetricResult, said: list[str]) -> tuple[str, str]:
+    """The answer's text and its outcome."""
+    title = result.title[0].upper() + result.title[1:]
+    when = show_period(result.period)
+    whose = _subject(result, said)
+    if result.groups or result.group_titles:
+        return _grouped(result, title, when, whose)
+    if result.value is None:
+        return f"There is no {result.title} to compute {when}{whose}: nothing there counts towards it.", "empty"
+    shown = show_value(result.value, result.unit, result.currency)
+    if result.unit is Unit.count:
+        first = f"**{shown}** {_noun_form(result)} {when}{whose}."
+    else:
+        verb = "is" if result.period.end >= FAR_FUTURE else "was"
+        first = f"{title} {verb} **{shown}** {when}{whose}."
+    parts = [first]
+    if result.previous_period is not None:
+        parts.append(_comparison(result))
+    if result.counted is not None and result.unit is not Unit.count and result.counted:
+        parts.append(f"It rests on {plural(result.counted, _row_word(result))}.")
+    if result.counted == 0 and not result.value:
+        return f"{first} No matching records lie behind it.", "empty"
+    return " ".join([*parts, *result.notes]), "answered"
+
+
+def _noun_form(result: MetricResult) -> str:
+    """"1 open deal", "3 deals won"."""
+    title = result.title.removeprefix("number of ")
+    if result.value == 1:
+        for many, one in (("deals", "deal"), ("tickets", "ticket"), ("leads", "lead"), ("companies", "company"), ("contacts", "contact"),
+                          ("customers", "customer"), ("activities", "activity"), ("units", "unit")):
+            title = title.replace(many, one)
+    return title
+
+
+def _row_word(result: MetricResult) -> str:
+    return {"deals": "deal", "tickets": "ticket", "leads": "lead", "activities": "activity", "companies": "company", "contacts": "contact"}.get(
+        result.scope.rsplit(" ", 1)[-1], "record"
+    )
+
+
+def _comparison(result: MetricResult) -> str:
+    assert result.previous_period is not None
+    before = result.previous_period.describe()
+    if result.previous is None or result.value is None:
+        return f"There is no value for {before} to compare with."
+    old = show_value(result.previous, result.unit, result.currency)
+    change = result.value - result.previous
+    if change == 0:
+        return f"That is the same as in {before}."
+    direction = "more" if change > 0 else "less"
+    if result.unit is Unit.percent:
+        return f"That is {_rounded(abs(change))} points {direction} than {old} in {before}."
+    relative = f" ({_rounded(abs(change) * 100 / result.previous)}%)" if result.previous else ""
+    return f"That is {show_value(abs(change), result.unit, result.currency)}{relative} {direction} than {old} in {before}."
+
+
+def _grouped(result: MetricResult, title: str, when: str, whose: str) -> tuple[str, str]:
+    by = join_words(result.group_titles)
+    known = [group for group in result.groups if group.value is not None]
+    if not known or not result.value and result.additive:
+        return f"There is nothing to show: {result.title} by {by} {when}{whose} has no records behind it.", "empty"
+    if len(result.groups) == 1 and result.groups_in_all > 1:
+        return _single_group(result, when, whose), "answered"
+    total = show_value(result.value, result.unit, result.currency)
+    head = f"{title} by {by} {when}{whose}: **{total}** {'in all' if result.additive else 'overall'}."
+    return " ".join([head, _stand_out(result, known), *_limits(result), *result.notes]), "answered"
+
+
+def _single_group(result: MetricResult, when: str, whose: str) -> str:
+    group = result.groups[0]
+    shown = show_value(group.value, result.unit, result.currency)
+    name = " / ".join(group.labels)
+    text = f"**{name}**: {result.title} of **{shown}** {when}{whose}."
+    if result.additive and result.value and group.value is not None:
+        text += f" That is {_rounded(group.value * 100 / result.value)}% of {show_value(result.value, result.unit, result.currency)} in all."
+    return f"{text} {plural(result.groups_in_all, result.group_titles[0])} compared."
+
+
+def _stand_out(result: MetricResult, known: list[Group]) -> str:
+    """The extremes, if there are several groups."""
+    if len(known) < 2:
+        return ""
+    ranked = sorted(known, key=lambda group: group.value or Decimal(), reverse=True)
+    top, bottom = ranked[0], ranked[-1]
+    if top.value == bottom.value:
+        return "All are alike."
+
+    def named(group: Group) -> str:
+        return f"{' / '.join(group.labels)} ({show_value(group.value, result.unit, result.currency)})"
+
+    share = ""
+    if result.additive and result.value and top.value:
+        share = f", {_rounded(top.value * 100 / result.value)}% of all"
+    return f"Highest: {named(top)}{share}; lowest: {named(bottom)}."
+
+
+def _limits(result: MetricResult) -> list[str]:
+    if len(result.groups) < result.groups_in_all:
+        return [f"Shown are {len(result.groups)} of {plural(result.groups_in_all, result.group_titles[0])}."]
+    return []
+
+
+def list_text(result: ListResult, said: list[str], *, count_only: bool, wants_sum: bool = False) -> tuple[str, str]:
+    """A list's first sentence and its outcome."""
+    words = join_words(list(dict.fromkeys(said)))
+    condition = f" ({words})" if words else ""
+    noun = NOUN_SHAPES[result.noun].title
+    if result.total == 0:
+        return f"No {result.title} match{condition}, among {result.scope}.", "empty"
+    counted = f"**{result.total:,}** {noun if result.total == 1 else result.title}"
+    worth = ""
+    if result.amount_minor is not None and (result.total > 1 or wants_sum):
+        worth = f", worth **{format_money(result.amount_minor, result.currency)}** in all"
+    if wants_sum and result.amount_minor is not None:
+        verb = "is" if result.total == 1 else "are"
+        return f"**{format_money(result.amount_minor, result.currency)}** in all: {counted} {verb} behind it{condition}.", "answered"
+    if count_only:
+        return f"{counted}{condition}{worth}, among {result.scope}.", "answered"
+    if result.total == 1 or len(result.rows) == 1:
+        return _one_row(result, condition), "answered"
+    text = f"{counted}{condition}{worth}."
+    if len(result.rows) < result.total:
+        first = result.offset + 1
+        text += f" Shown: {first:,} to {result.offset + len(result.rows):,}, by {result.order}."
+    return text, "answered"
+
+
+def _one_row(result: ListResult, condition: str) -> str:
+    row = result.rows[0]
+    facts = []
+    for item in result.columns[1:]:
+        value = row.get(item.name)
+        if value not in (None, ""):
+            currency = row.get("_currency", result.currency)
+            shown = format_money(row["_amount_minor"], currency) if item.name == "amount" and row.get("_amount_minor") is not None else show_cell(value, item, result.currency)
+            facts.append(f"{item.title} {shown}")
+    label = show_cell(row.get(result.columns[0].name), result.columns[0], result.currency)
+    of = f" (of {plural(result.total, NOUN_SHAPES[result.noun].title, result.title)})" if result.total > 1 else ""
+    return f"**{label}**: {', '.join(facts)}{condition}{of}."
+
+
+def facts_of(view: dict[str, Any]) -> list[tuple[str, str]]:
+    """A record's facts for a card, in a fixed order, empty ones left out."""
+    order = ("title", "company", "stage", "pipeline", "status", "amount", "expected_close_on", "closed_on", "forecast_category", "next_step", "loss_reason", "source",
+             "kind", "direction", "outcome", "occurred_at", "due_on", "completed_at", "priority", "category", "contact", "industry", "region", "city", "country", "employees",
+             "annual_revenue", "email", "phone", "domain", "owner", "created_at", "first_response_at", "resolved_at", "company_name", "converted_on", "team", "role", "code", "family",
+             "deal")
+    facts = []
+    for name in order:
+        value = view.get(name)
+        if value in (None, "", []):
+            continue
+        title = name.removesuffix("_on").removesuffix("_at").replace("_", " ")
+        facts.append((title, fact(view, name)))
+    facts += [(key.replace("_", " "), str(value)) for key, value in (view.get("custom") or {}).items()]
+    return facts
+
+
+def fact(view: dict[str, Any], name: str) -> str:
+    """One fact as people read it."""
+    value = view.get(name)
+    if value is None or value == "":
+        return "not on file"
+    if name == "amount":
+        return money_of(str(value), view.get("currency", ""))
+    if name.endswith(("_on", "_at")):
+        return show_day(value)
+    if name == "employees":
+        return f"{int(value):,}"
+    return str(value)
+
+
+def money_of(amount: str, currency: str) -> str:
+    """A decimal amount in its currency."""
+    return format_money(Decimal(amount).scaleb(exponent(currency)), currency) if currency else f"{Decimal(amount):,.0f}"
+
+
+def noun_plural(noun: str) -> str:
+    """``companies``, ``deals``."""
+    return NOUN_SHAPES[noun].plural if noun in NOUN_SHAPES else pluralise(noun)

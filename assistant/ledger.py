@@ -1,0 +1,111 @@
+"""Every figure in an answer is traced to the result that gave it.
+
+Tools enter their results here; ``shown`` forms of every value in them (the figure, its groups, totals, counts,
+cells, facts) become the *vouched* set. ``untraced`` returns the figures of a text that nothing vouches for:
+such an answer is rebuilt from the results or refused. Numbers that the asker wrote, and plain ordinals of a
+list, are vouched for by the message itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from assistant.answer import Figure
+from assistant.language.wording import show_value
+from crm_core.metrics.definitions import Unit
+from crm_core.metrics.listing import ListResult
+from crm_core.metrics.query import MetricResult
+
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:\s?(?:k|m|bn|million|thousand|billion)\b)?", re.IGNORECASE)
+_SCALE = {"k": 10**3, "thousand": 10**3, "m": 10**6, "million": 10**6, "bn": 10**9, "billion": 10**9}
+
+
+@dataclass
+class Ledger:
+    """The results of one turn."""
+
+    figures: list[Figure] = field(default_factory=list)
+    vouched: set[Decimal] = field(default_factory=set)
+
+    def enter_text(self, text: str) -> None:
+        """Vouch for every number that stands in a trusted text, such as the question or a result in JSON."""
+        self.vouched |= set(numbers_in(text))
+
+    def enter_metric(self, result: MetricResult, question: dict[str, Any], as_of: str, filters: str) -> Figure:
+        """Enter a figure with its groups; returns the entry that stands for it."""
+        shown = show_value(result.value, result.unit, result.currency)
+        figure = Figure(
+            ref=f"f{len(self.figures) + 1}", shown=shown, title=result.title,
+            value=None if result.value is None else str(result.value), unit=result.unit.value, meaning=result.meaning,
+            period=result.period.describe(), scope=result.scope, filters=filters, as_of=as_of, question=question,
+            rows_in_all=result.counted, sql=result.sql, notes=result.notes,
+        )
+        self.figures.append(figure)
+        values = [result.value, result.previous, *(v for group in result.groups for v in (group.value, group.previous))]
+        for value in values:
+            self._vouch(value, result.unit, result.currency)
+        if result.value is not None and result.previous is not None:
+            self._vouch_change(result.value, result.previous, result.unit, result.currency)
+        for group in result.groups:
+            self.enter_text(" ".join(group.labels))
+            if group.value is not None and group.previous is not None:
+                self._vouch_change(group.value, group.previous, result.unit, result.currency)
+            if result.additive and result.value and group.value is not None:
+                self._vouch(group.value * 100 / result.value, Unit.percent, "")
+        self.vouched |= {Decimal(len(result.groups)), Decimal(result.groups_in_all), Decimal(result.counted or 0)}
+        for text in (result.period.describe(), *(result.notes), result.previous_period.describe() if result.previous_period else ""):
+            self.enter_text(text)
+        return figure
+
+    def enter_list(self, result: ListResult, question: dict[str, Any], as_of: str, filters: str) -> Figure:
+        """Enter a list: its count, its sum and every cell."""
+        figure = Figure(
+            ref=f"f{len(self.figures) + 1}", shown=f"{result.total:,}", title=result.title, value=str(result.total), unit="count",
+            meaning=f"Number of {result.title} that match.", scope=result.scope, filters=filters, as_of=as_of, question=question,
+            record_ids=result.ids, rows_in_all=result.total,
+        )
+        self.figures.append(figure)
+        self.vouched |= {Decimal(result.total), Decimal(len(result.rows))}
+        if result.amount_minor is not None:
+            self._vouch(Decimal(result.amount_minor), Unit.money, result.currency)
+        for row in result.rows:
+            if row.get("_amount_minor") is not None:
+                self._vouch(Decimal(row["_amount_minor"]), Unit.money, row["_currency"])
+            self.enter_text(" ".join(str(value) for value in row.values()))
+        return figure
+
+    def _vouch(self, value: Decimal | None, unit: Unit, currency: str) -> None:
+        if value is not None:
+            self.vouched |= set(numbers_in(show_value(value, unit, currency)))
+            self.vouched |= set(numbers_in(show_value(abs(value), unit, currency)))
+            self.vouched.add(abs(value))
+
+    def _vouch_change(self, value: Decimal, previous: Decimal, unit: Unit, currency: str) -> None:
+        self._vouch(abs(value - previous), unit, currency)
+        if previous:
+            self._vouch(abs((value - previous) * 100 / previous), Unit.percent, "")
+
+    def untraced(self, text: str) -> list[str]:
+        """The figures of ``text`` that no result vouches for, as written."""
+        found = []
+        for match in _NUMBER.finditer(text):
+            value = _value_of(match.group())
+            if value is not None and abs(value) not in self.vouched:
+                found.append(match.group().strip())
+        return found
+
+
+def numbers_in(text: str) -> list[Decimal]:
+    """Absolute values of the numbers that stand in a text."""
+    return [abs(value) for match in _NUMBER.finditer(text) if (value := _value_of(match.group())) is not None]
+
+
+def _value_of(written: str) -> Decimal | None:
+    match = re.fullmatch(r"([-+]?[\d,]*\.?\d+)\s?([a-z]+)?", written.strip().rstrip(","), re.IGNORECASE)
+    if match is None:
+        return None
+    number = Decimal(match.group(1).replace(",", ""))
+    return (number * _SCALE[match.group(2).lower()] if match.group(2) else number).normalize()
