@@ -1,0 +1,265 @@
+"""The only assembly of the agent: model, tools, guards, one loop for every model and every door.
+
+LangChain's agent runs the loop. Two guards stand around it: ``Speaker`` chooses who speaks (the real model where
+one is set, the embedded one where it failed or none is set) and counts its calls; ``Hands`` runs the tools under
+the turn's caller. After the loop the text is checked against the ledger; words with an untraced figure are
+replaced by words made from the results.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langgraph.prebuilt.tool_node import ToolCallRequest
+from langgraph.types import Command
+from sqlalchemy import Engine
+
+from assistant.answer import Answer, Block
+from assistant.blocks import blocks_of, choices_block, citations_of
+from assistant.conversation import Memory, keep, recall
+from assistant.language import understand
+from assistant.language.frames import Frame
+from assistant.language.mouth import compose
+from assistant.models import EmbeddedChatModel
+from assistant.prompts import render
+from assistant.retrieval.search import Passages
+from assistant.safety import clean_message
+from assistant.tools import offered_tools, run_tool
+from assistant.turn import Listener, Turn
+from crm_core.context import unit_of_work
+from crm_core.errors import RapportError
+from crm_core.metrics.definitions import METRICS
+from crm_core.ports import VectorIndex
+
+log = logging.getLogger(__name__)
+
+MAX_MODEL_CALLS = 6
+MAX_TOOL_CALLS = 12
+#: Steps of the loop: each model call and each round of tools is one.
+RECURSION_LIMIT = 2 * MAX_MODEL_CALLS + 6
+
+
+class ModelFailed(Exception):
+    """The real model gave nothing usable; the message is a short reason for people."""
+
+
+class Speaker(AgentMiddleware[Any, Turn]):
+    """Chooses the model of each call; a failing real model is replaced by the embedded one, visibly."""
+
+    def wrap_model_call(self, request: ModelRequest[Turn], handler: Callable[[ModelRequest[Turn]], ModelResponse[Any]]) -> Any:
+        """Run the call on the right model."""
+        turn = request.runtime.context
+        assert turn is not None, "the agent is always run with a turn"
+        embedded = EmbeddedChatModel(turn=turn)
+        if isinstance(request.model, EmbeddedChatModel) or turn.fell_back:
+            return handler(request.override(model=embedded))
+        try:
+            return self._real(turn, request, handler)
+        except Exception as error:  # noqa: BLE001 - whatever a server does, the user gets an answer
+            reason = str(error) if isinstance(error, ModelFailed) else _reason(error)
+            log.warning("The model %s failed: %s", turn.model_name, reason)
+            turn.fell_back = True
+            turn.frame = None
+            turn.notices.append(f"The model {turn.model_name} {reason}; the embedded model answered instead.")
+            return handler(request.override(model=embedded))
+
+    def _real(self, turn: Turn, request: ModelRequest[Turn], handler: Callable[[ModelRequest[Turn]], ModelResponse[Any]]) -> Any:
+        turn.model_calls += 1
+        if turn.model_calls > MAX_MODEL_CALLS or len(turn.done) >= MAX_TOOL_CALLS:
+            raise ModelFailed(f"did not come to an answer in {MAX_MODEL_CALLS} steps")
+        response = handler(request)
+        message = response.result[0]
+        if isinstance(message, AIMessage):
+            turn.tokens += int((message.usage_metadata or {}).get("total_tokens", 0))
+            if message.invalid_tool_calls and not message.tool_calls:
+                raise ModelFailed("wrote a tool call that is not valid JSON")
+            if not message.tool_calls and not str(message.text).strip():
+                raise ModelFailed("gave an empty answer")
+        return response
+
+
+class Hands(AgentMiddleware[Any, Turn]):
+    """Runs each tool call under the turn's caller, whatever the model says."""
+
+    def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]) -> ToolMessage:
+        """Run the call; the tool object itself is never executed."""
+        turn: Turn = request.runtime.context
+        text, done = run_tool(turn, request.tool_call["name"], dict(request.tool_call["args"]))
+        return ToolMessage(
+            content=text, tool_call_id=request.tool_call["id"] or "", name=request.tool_call["name"], status="error" if done.error else "success"
+        )
+
+
+def _reason(error: Exception) -> str:
+    name = type(error).__name__
+    text = str(error)
+    if "Timeout" in name or "timed out" in text.lower():
+        return "took too long"
+    if "RateLimit" in name or "429" in text:
+        return "refused because of its rate limit"
+    if "Connection" in name:
+        return "could not be reached"
+    if "Authentication" in name or "PermissionDenied" in name:
+        return "refused the key"
+    if "InternalServer" in name or " 50" in text:
+        return "reported an error of its own"
+    return "sent something that could not be used"
+
+
+class Agent:
+    """Answers messages. One per process; safe to use from several threads, one turn a thread at a time."""
+
+    def __init__(self, engine: Engine, *, model: BaseChatModel | None = None, model_name: str = "embedded", index: VectorIndex | None = None,
+                 max_message_chars: int = 8000) -> None:
+        self.engine, self.index, self.model_name, self.max_message_chars = engine, index, model_name, max_message_chars
+        self.model = model
+        self._locks: dict[str, tuple[threading.Lock, int]] = {}
+        self._locks_guard = threading.Lock()
+        placeholder = model or EmbeddedChatModel(turn=_NOBODY)
+        self._graph = create_agent(
+            placeholder, tools=offered_tools(may_write=True), middleware=[Speaker(), Hands()], context_schema=Turn
+        )
+
+    def answer(self, message: str, user_id: int, *, thread: str | None = None, door: str = "http", now: datetime | None = None,
+               listener: Listener = lambda _kind, _data: None) -> Answer:
+        """Answer one message in a thread and keep the turn.
+
+        Raises ``Invalid`` for a message that is no text, ``NotFound`` for an unknown user or somebody else's
+        thread. Everything else that goes wrong becomes an answer that says so.
+        """
+        started = time.monotonic()
+        text = clean_message(message, self.max_message_chars)
+        moment = (now or datetime.now(UTC)).astimezone(UTC)
+        memory = recall(self.engine, user_id, thread)
+        with self._one_at_a_time(memory.thread):
+            if thread is not None:
+                memory = recall(self.engine, user_id, memory.thread)
+            turn = self._turn(text, user_id, door, moment, memory, listener)
+            answer = self._run(turn)
+            answer.milliseconds = round((time.monotonic() - started) * 1000)
+            keep(self.engine, user_id, door, memory.thread, text, answer, _kept(turn), moment)
+        return answer
+
+    def _turn(self, text: str, user_id: int, door: str, now: datetime, memory: Memory, listener: Listener) -> Turn:
+        turn = Turn(self.engine, user_id, text, now, door, index=self.index, previous=memory.previous, previous_figures=memory.figures,
+                    history=memory.history, model_name=self.model_name, listener=listener)
+        turn.ledger.enter_text(text)
+        return turn
+
+    def _run(self, turn: Turn) -> Answer:
+        try:
+            words = self._speak(turn)
+        except RapportError as error:
+            turn.outcome = "declined"
+            words = error.message
+        except Exception:
+            log.exception("A turn failed.")
+            turn.outcome = "failed"
+            words = "Something went wrong on my side and nothing was changed. Please ask again; if it happens again, tell an administrator."
+        return self._finish(turn, words)
+
+    def _speak(self, turn: Turn) -> str:
+        messages: list[Any] = []
+        if self.model is not None:
+            messages = [*self._instructions(turn), *_history(turn)]
+        messages.append(HumanMessage(turn.message))
+        result = self._graph.invoke({"messages": messages}, {"recursion_limit": RECURSION_LIMIT}, context=turn)
+        return str(result["messages"][-1].text).strip()
+
+    def _instructions(self, turn: Turn) -> list[Any]:
+        with unit_of_work(self.engine, turn.user_id, write=False, now=turn.now) as ctx:
+            prompt = render(
+                "agent", user=f"{ctx.actor.name} ({ctx.actor.role})", today=f"{ctx.today:%A}, {ctx.today.isoformat()}", company=ctx.organisation.name,
+                currency=ctx.home_currency, metrics=", ".join(METRICS),
+            )
+        turn.ledger.enter_text(prompt)
+        return [("system", prompt)]
+
+    def _finish(self, turn: Turn, words: str) -> Answer:
+        embedded = self.model is None or turn.fell_back
+        if not embedded:
+            untraced = turn.ledger.untraced(words)
+            if untraced:
+                words = self._rebuild(turn, untraced)
+        notices = list(dict.fromkeys(turn.notices))
+        answer = Answer(
+            text=words, outcome=turn.outcome, figures=turn.ledger.figures, proposals=turn.proposals, notices=notices,  # type: ignore[arg-type]
+            model="embedded" if embedded else turn.model_name, tokens=turn.tokens,
+        )
+        shown = turn.done[turn.skipped :] if embedded else turn.done
+        answer.blocks = _unique([block for done in shown if not done.error for block in blocks_of(done, turn.frame if embedded else None)])
+        answer.blocks += turn.proposals
+        if turn.frame is not None and turn.frame.pending is not None and embedded:
+            answer.blocks.append(choices_block(turn.frame.pending))
+        for done in shown:
+            if isinstance(done.result, Passages):
+                answer.citations += citations_of(done.result)
+        return answer
+
+    def _rebuild(self, turn: Turn, untraced: list[str]) -> str:
+        """Words made from the results alone, in place of words with figures that nothing vouches for."""
+        turn.notices.append(
+            f"The model wrote {', '.join(untraced[:3])}, which no computed result supports; these words were made from the results instead."
+        )
+        turn.frame = turn.frame or Frame(intent="metric" if any(done.figure for done in turn.done) else "unknown")
+        if any(not done.error for done in turn.done):
+            return compose(turn)
+        turn.fell_back, turn.frame = True, None
+        turn.frame = understand(turn)
+        return self._speak(turn)
+
+    @contextmanager
+    def _one_at_a_time(self, thread: str) -> Iterator[None]:
+        """Turns of one thread queue; a lock lives only while somebody wants it."""
+        with self._locks_guard:
+            lock, waiting = self._locks.get(thread, (threading.Lock(), 0))
+            self._locks[thread] = (lock, waiting + 1)
+        try:
+            with lock:
+                yield
+        finally:
+            with self._locks_guard:
+                lock, waiting = self._locks[thread]
+                if waiting <= 1:
+                    del self._locks[thread]
+                else:
+                    self._locks[thread] = (lock, waiting - 1)
+
+
+def _history(turn: Turn) -> list[Any]:
+    messages: list[Any] = []
+    for asked, answered in turn.history[-4:]:
+        messages += [HumanMessage(asked), AIMessage(answered)]
+        turn.ledger.enter_text(asked)
+    return messages
+
+
+def _kept(turn: Turn) -> Frame | None:
+    """The frame that the next message may lean on: explanations and small talk leave the one before in place."""
+    frame = turn.frame
+    if frame is None or frame.intent in ("explain", "rows", "define", "help", "smalltalk", "unknown", "nothing", "write", "choose"):
+        return turn.previous
+    if frame.intent == "more":
+        return turn.previous
+    return frame
+
+
+def _unique(blocks: list[Block]) -> list[Block]:
+    seen: dict[str, Block] = {}
+    for block in blocks:
+        seen.setdefault(block.model_dump_json(), block)
+    return list(seen.values())
+
+
+_NOBODY: Any = Turn(None, 0, "", datetime(2000, 1, 1, tzinfo=UTC), "none")  # type: ignore[arg-type]

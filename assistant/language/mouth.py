@@ -1,0 +1,232 @@
+"""From results to words, for the embedded model, and for any model whose words could not be traced."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assistant.answer import Figure
+from assistant.language.frames import Frame
+from assistant.language.wording import fact, list_text, metric_text, money_of, show_day
+from assistant.retrieval.search import Passage, Passages
+from assistant.turn import Done, Turn
+from crm_core.metrics.listing import ListResult
+from crm_core.metrics.query import MetricResult
+from crm_core.money import format_money
+from crm_core.services.activities import TimelineView
+from crm_core.services.catalog import MetricInfo
+from crm_core.services.records import View
+from crm_core.text import fold, join_words, plural
+
+CAN_DO = (
+    "I answer from the CRM: figures (won value by rep last quarter, win rate in a region, tickets opened per week), lists (my deals closing this month over 20k), "
+    "records (what is going on with a company), people's details, and what was said in calls, mails, meetings and notes. "
+    "Ask how a figure came about, or to see the rows behind it, at any time."
+)
+_TALK = {
+    "hello": "Hello! Ask me about your pipeline, your customers or what was said to whom.",
+    "thanks": "You are welcome.",
+    "bye": "Goodbye.",
+}
+
+
+def compose(turn: Turn) -> str:
+    """The text of the answer; sets the turn's outcome."""
+    frame = turn.frame or Frame(intent="unknown")
+    done = turn.done[turn.skipped :]
+    errors = [item for item in done if item.error]
+    if errors and len(errors) == len(done):
+        turn.outcome = "declined"
+        return errors[0].error
+    results = [item for item in done if not item.error]
+    if frame.pending is not None:
+        return _ask_back(turn, frame)
+    if not results:
+        return _without_results(turn, frame)
+    if frame.intent == "record" or any(isinstance(item.result, View) for item in results):
+        return _record(turn, frame, results)
+    texts = [_one(turn, frame, item) for item in results]
+    return "\n\n".join(text for text in texts if text)
+
+
+def _ask_back(turn: Turn, frame: Frame) -> str:
+    turn.outcome = "asked"
+    assert frame.pending is not None
+    names = [f"{item.label} ({hint})" if hint else item.label for item, hint in zip(frame.pending.candidates, frame.pending.hints, strict=False)]
+    return f"Which {frame.pending.name} do you mean: {join_words(names, 'or')}?"
+
+
+def _without_results(turn: Turn, frame: Frame) -> str:
+    if frame.intent == "smalltalk":
+        return _TALK.get(frame.detail, _TALK["hello"])
+    if frame.intent == "help":
+        return CAN_DO
+    if frame.intent == "unknown" and frame.detail:
+        turn.outcome = "asked"
+        return frame.detail
+    turn.outcome = "declined"
+    if frame.intent == "write":
+        return (
+            f"I understood that you want to {frame.detail} something. I do not change records in conversation yet; use the HTTP interface for that. "
+            "I can answer questions about figures, records and what was said."
+        )
+    if frame.intent in ("rows", "more", "explain"):
+        return "There is no earlier figure or list in this conversation to refer to. Ask a question first."
+    if frame.intent == "nothing":
+        return f"Your message holds no words that I can read. {CAN_DO}"
+    return _not_understood(frame)
+
+
+def _not_understood(frame: Frame) -> str:
+    words = [f"'{word}'" for word in dict.fromkeys(frame.unknown)][:4]
+    if words and (frame.noun or frame.metric):
+        return (
+            f"I do not know what {join_words(words)} means here, and I would rather not guess. "
+            "If it is a name, check its spelling; otherwise try it in other words."
+        )
+    if words:
+        return f"I cannot answer that: {join_words(words)} is nothing that I find in the CRM. {CAN_DO}"
+    return f"I did not understand that as a question about the CRM. {CAN_DO}"
+
+
+def _one(turn: Turn, frame: Frame, item: Done) -> str:
+    result = item.result
+    if isinstance(result, MetricResult):
+        text, turn.outcome = metric_text(result, frame.said)
+        return text
+    if isinstance(result, ListResult):
+        said = frame.said if frame.intent == "list" else []
+        text, turn.outcome = list_text(result, said, count_only=frame.count_only, wants_sum=frame.detail == "sum")
+        return text
+    if isinstance(result, Passages):
+        return _passages(turn, frame, result)
+    if isinstance(result, list) and result and isinstance(result[0], MetricInfo):
+        info = result[0]
+        return f"**{info.title.capitalize()}** (in {info.unit}): {info.meaning}"
+    if isinstance(result, list):
+        return _explain(turn, result)
+    return ""
+
+
+def _explain(turn: Turn, figures: list[Figure]) -> str:
+    """How the figures of the previous answer were computed."""
+    if not figures:
+        turn.outcome = "declined"
+        return "The previous answer held no computed figure. Ask for one, and I can say how it came about."
+    parts = []
+    for figure in figures[:4]:
+        turn.ledger.enter_text(figure.model_dump_json(exclude={"sql"}))
+        text = f"**{figure.shown}** is {figure.title}: {figure.meaning}" if figure.meaning else f"**{figure.shown}** is {figure.title}."
+        where = [figure.scope and f"it covers {figure.scope} (what you may see)", figure.filters and f"narrowed to {figure.filters}",
+                 figure.period and f"period: {figure.period}", figure.rows_in_all is not None and f"{plural(figure.rows_in_all, 'record')} counted",
+                 figure.as_of and f"computed as of {figure.as_of[:16].replace('T', ' ')} UTC"]
+        text += " " + "; ".join(str(item) for item in where if item).capitalize() + "."
+        text += "".join(f" {note}" for note in figure.notes)
+        parts.append(text)
+    return "\n\n".join(parts) + "\n\nSay 'show me the rows' to see the records behind it."
+
+
+def _passages(turn: Turn, frame: Frame, result: Passages) -> str:
+    about = f" about {frame.topic}" if frame.topic else ""
+    who = f" with {join_words([item.label for item in frame.entities])}" if frame.entities else ""
+    turn.notices += result.notices
+    if not result.found:
+        turn.outcome = "empty"
+        return f"I found nothing said{about}{who} in the interactions that you may see."
+    lines = [f"What I found{about}{who}:"]
+    lines += [f"- {_cited(item, frame.topic)} [{number}]" for number, item in enumerate(result.found, start=1)]
+    return "\n".join(lines)
+
+
+def _cited(item: Passage, topic: str) -> str:
+    """One sentence that rests on one interaction."""
+    day = f"{item.at.day} {item.at:%b} {item.at.year}"
+    where = ", ".join(part for part in (item.who, item.company) if part)
+    return f"{day}, {item.kind} with {where or 'unknown'}{f' (by {item.by})' if item.by else ''}: “{best_sentence(item.text, topic)}”"
+
+
+def best_sentence(text: str, topic: str) -> str:
+    """The sentence of a passage that shares most words with the topic, its heading left out."""
+    body = text.split("\n", 1)[-1]
+    sentences = [part.strip() for part in body.replace("\n", " ").replace("? ", "?|").replace(". ", ".|").replace("! ", "!|").split("|") if len(part.strip()) > 8]
+    if not sentences:
+        return body.strip()[:200]
+    stems = {word[:5] for word in fold(topic).split() if len(word) > 2}
+    best = max(sentences, key=lambda sentence: (sum(word[:5] in stems for word in fold(sentence).split()), -sentences.index(sentence)))
+    return best[:280]
+
+
+def _record(turn: Turn, frame: Frame, results: list[Done]) -> str:
+    view = next((item.result for item in results if isinstance(item.result, View)), None)
+    if view is None:
+        return " ".join(item.error for item in turn.done if item.error)
+    values = view.model_dump(mode="json")
+    name = values.get("name") or values.get("subject") or f"number {view.id}"
+    if frame.asked_fields:
+        return _facts(values, str(name), frame.asked_fields)
+    noun = frame.entity.noun if frame.entity else ""
+    parts = [_who(values, str(name), noun)]
+    for item in results:
+        if isinstance(item.result, ListResult):
+            parts.append(_related(item.result))
+        if isinstance(item.result, TimelineView):
+            parts.append(_latest(item.result))
+    return " ".join(part for part in parts if part)
+
+
+_VIEW_FIELDS = {"expected_close": "expected_close_on", "closed": "closed_on", "parent": "parent_id", "age": "created_at", "created": "created_at"}
+
+
+def _facts(values: dict[str, Any], name: str, asked: list[str]) -> str:
+    sentences = []
+    for field in asked:
+        key = _VIEW_FIELDS.get(field, field)
+        if key not in values:
+            sentences.append(f"{field.replace('_', ' ').capitalize()} is not kept for this kind of record.")
+            continue
+        sentences.append(f"{field.replace('_', ' ').capitalize()} of {name}: **{fact(values, key)}**.")
+    return " ".join(sentences)
+
+
+def _who(values: dict[str, Any], name: str, noun: str) -> str:
+    if noun == "company":
+        where = ", ".join(part for part in (values.get("city"), values.get("country"), values.get("region")) if part)
+        size = f" with {fact(values, 'employees')} employees" if values.get("employees") else ""
+        industry = f" in {values['industry']}" if values.get("industry") else ""
+        owner = f", owned by {values['owner']}" if values.get("owner") else ", without an owner"
+        return f"**{name}** is a company{industry}{f' ({where})' if where else ''}{size}{owner}."
+    if noun == "contact":
+        role = f" is {values['title']}" if values.get("title") else " is a contact"
+        at = f" at {values['company']}" if values.get("company") else ""
+        reach = join_words([part for part in (values.get("email"), values.get("phone")) if part])
+        return f"**{name}**{role}{at}.{f' Reach: {reach}.' if reach else ''}"
+    if noun == "deal":
+        amount = money_of(values["amount"], values["currency"]) if values.get("amount") else "no amount"
+        state = f"open in {values['stage']}" if values["status"] == "open" else values["status"]
+        when = f", expected to close on {show_day(values['expected_close_on'])}" if values["status"] == "open" and values.get("expected_close_on") else (
+            f" on {show_day(values['closed_on'])}" if values.get("closed_on") else "")
+        owner = f", owned by {values['owner']}" if values.get("owner") else ""
+        step = f" Next step: {values['next_step']}." if values.get("next_step") and values["status"] == "open" else ""
+        return f"**{name}**: {amount}, {state}{when}{owner}.{step}"
+    if noun == "ticket":
+        return f"Ticket **{name}** is {values['status']}, priority {values.get('priority') or 'not set'}, opened on {show_day(values['created_at'])}" + (
+            f" for {values['company']}." if values.get("company") else ".")
+    return f"**{name}**."
+
+
+def _related(result: ListResult) -> str:
+    if not result.total:
+        return f"No open {result.title}."
+    worth = ""
+    if result.amount_minor:
+        worth = f" worth {format_money(result.amount_minor, result.currency)}"
+    names = [str(row.get(result.columns[0].name)) for row in result.rows[:3]]
+    more = f" and {result.total - len(names)} more" if result.total > len(names) else ""
+    return f"{plural(result.total, 'open ' + result.title.rstrip('s'), 'open ' + result.title)}{worth}: {', '.join(names)}{more}."
+
+
+def _latest(view: TimelineView) -> str:
+    spoken = [entry for entry in view.entries if entry.noun == "activity"]
+    if not spoken:
+        return "No interaction is on file."
+    entry = spoken[0]
+    return f"Last interaction: {entry.kind} on {show_day(entry.at)} by {entry.who or 'unknown'}, “{entry.title}” ({plural(view.total_activities, 'activity', 'activities')} in all)."

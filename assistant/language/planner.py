@@ -1,0 +1,116 @@
+"""From a reading to tool calls: the same calls that a real model would make."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assistant.language.frames import Entity, Frame
+from crm_core.metrics.filters import Filter
+
+PAGE = 10
+
+Call = tuple[str, dict[str, Any]]
+
+
+def plan(frame: Frame, previous: Frame | None) -> list[Call]:
+    """The calls that answer a frame; none where words alone do."""
+    builders = {
+        "metric": _metric, "list": _list, "record": _record, "interactions": _interactions, "define": _define,
+        "explain": lambda _frame, _previous: [("explain_previous", {})], "rows": _rows, "more": _more,
+    }
+    builder = builders.get(frame.intent)
+    return builder(frame, previous) if builder else []
+
+
+def metric_question(frame: Frame) -> dict[str, Any]:
+    """The argument of ``ask_metric``."""
+    question: dict[str, Any] = {"metric": frame.metric}
+    if frame.filters:
+        question["filters"] = [item.model_dump(mode="json") for item in frame.filters]
+    if frame.group_by:
+        question["group_by"] = frame.group_by
+    if frame.period:
+        question["period"] = frame.period.model_dump(mode="json")
+    for name in ("compare", "order", "limit"):
+        if getattr(frame, name):
+            question[name] = getattr(frame, name)
+    return question
+
+
+def list_question(frame: Frame) -> dict[str, Any]:
+    """The argument of ``list_matching``."""
+    question: dict[str, Any] = {"noun": frame.noun, "limit": 1 if frame.count_only else min(frame.limit or PAGE, 200)}
+    if frame.filters:
+        question["filters"] = [item.model_dump(mode="json") for item in frame.filters]
+    if frame.order_by:
+        question |= {"order_by": frame.order_by, "descending": frame.descending}
+    if frame.offset:
+        question["offset"] = frame.offset
+    return question
+
+
+def _metric(frame: Frame, _previous: Frame | None) -> list[Call]:
+    return [("ask_metric", metric_question(frame))]
+
+
+def _list(frame: Frame, _previous: Frame | None) -> list[Call]:
+    if frame.metric:  # a list that only a metric can tell, such as deals that slipped in a period
+        question = metric_question(frame.model_copy(update={"limit": None, "order": None}))
+        question["filters"] = [item for item in question.get("filters", [])]
+        return [("show_rows", {"question": question, "limit": frame.limit or PAGE, "offset": frame.offset})]
+    return [("list_matching", list_question(frame))]
+
+
+def _record(frame: Frame, _previous: Frame | None) -> list[Call]:
+    assert frame.entity is not None
+    entity = frame.entity
+    calls: list[Call] = [("get_record", {"noun": entity.noun, "id": entity.id})]
+    if frame.asked_fields:
+        return calls
+    if entity.noun == "company":
+        calls += [_related("deal", entity, open_field=("status", "is", ["open"])), _related("ticket", entity, open_field=("resolved", "empty", []))]
+    elif entity.noun == "contact":
+        calls.append(_related("deal", entity, open_field=("status", "is", ["open"])))
+    if entity.noun in ("company", "contact", "deal", "lead", "ticket"):
+        calls.append(("timeline", {"noun": entity.noun, "id": entity.id, "limit": 8}))
+    return calls
+
+
+def _related(noun: str, entity: Entity, *, open_field: tuple[str, str, list[Any]]) -> Call:
+    name, op, values = open_field
+    filters = [{"field": entity.noun, "op": "is", "values": [entity.id]}, {"field": name, "op": op, "values": values}]
+    return "list_matching", {"noun": noun, "filters": filters, "limit": 5}
+
+
+def _interactions(frame: Frame, _previous: Frame | None) -> list[Call]:
+    filters = [item for item in frame.filters]
+    if frame.kinds:
+        filters.append(Filter(field="kind", values=list(frame.kinds)))
+    arguments: dict[str, Any] = {"query": frame.topic[:500], "limit": frame.limit or 5, "newest_first": frame.latest}
+    if filters:
+        arguments["filters"] = [item.model_dump(mode="json") for item in filters]
+    if frame.period:
+        arguments["period"] = frame.period.model_dump(mode="json")
+    return [("search_interactions", arguments)]
+
+
+def _define(frame: Frame, _previous: Frame | None) -> list[Call]:
+    return [("describe_metrics", {"names": [frame.metric]})]
+
+
+def _rows(_frame: Frame, previous: Frame | None) -> list[Call]:
+    """The rows behind the previous figure, or the previous list in full width."""
+    if previous is None:
+        return []
+    if previous.intent == "metric":
+        question = metric_question(previous.model_copy(update={"compare": None, "order": None, "limit": None, "group_by": []}))
+        return [("show_rows", {"question": question, "limit": 25})]
+    if previous.intent == "list":
+        return _list(previous.model_copy(update={"count_only": False, "limit": previous.limit or 25}), None)
+    return []
+
+
+def _more(_frame: Frame, previous: Frame | None) -> list[Call]:
+    if previous is None or previous.intent != "list":
+        return []
+    return _list(previous, None)

@@ -1,0 +1,63 @@
+"""One turn: who asks what, when and where, and everything that comes of it while it is being answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine
+
+from assistant.answer import Approval, Figure
+from assistant.language.frames import Frame
+from assistant.ledger import Ledger
+from crm_core.ports import VectorIndex
+
+Listener = Callable[[str, Any], None]
+
+
+@dataclass
+class Done:
+    """A tool call that ran: its name, arguments and typed result, or the sentence of its refusal."""
+
+    tool: str
+    arguments: dict[str, Any]
+    result: Any = None
+    error: str = ""
+    code: str = ""
+    figure: Figure | None = None
+
+
+@dataclass
+class Turn:
+    """The runtime context of the agent. The caller stands here and nowhere in a model's arguments."""
+
+    engine: Engine
+    user_id: int
+    message: str
+    now: datetime
+    door: str
+    index: VectorIndex | None = None
+    previous: Frame | None = None
+    previous_figures: list[Figure] = field(default_factory=list)
+    previous_results: list[dict[str, Any]] = field(default_factory=list)
+    history: list[tuple[str, str]] = field(default_factory=list)
+    ledger: Ledger = field(default_factory=Ledger)
+    done: list[Done] = field(default_factory=list)
+    frame: Frame | None = None
+    proposals: list[Approval] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    model_name: str = "embedded"
+    tokens: int = 0
+    model_calls: int = 0
+    #: Set when the real model failed and the embedded one took over.
+    fell_back: bool = False
+    #: Results that came before the embedded model took over; it does not speak of them.
+    skipped: int = 0
+    outcome: str = "answered"
+    listener: Listener = lambda _kind, _data: None
+
+    def tell(self, kind: str, data: Any) -> None:
+        """Tell whoever listens (a stream, Slack) what is going on."""
+        self.listener(kind, data)

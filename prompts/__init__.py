@@ -1,0 +1,1 @@
+"""Prompt texts; see README.md in this folder."""
