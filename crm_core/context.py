@@ -6,7 +6,7 @@ commits. ``Context.now`` is the clock of the whole call: nothing in the core ask
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -68,7 +68,7 @@ _sessions = sessionmaker(class_=RecordingSession, expire_on_commit=False, autofl
 @contextmanager
 def unit_of_work(
     engine: Engine,
-    who: Actor | int,
+    who: Actor | int | Callable[[Session], int],
     *,
     write: bool,
     now: datetime | None = None,
@@ -76,7 +76,8 @@ def unit_of_work(
 ) -> Iterator[Context]:
     """Run one call in one transaction; commit at the end where ``write``, roll back on any error.
 
-    ``who`` is an actor, or the id of the user whose rights are resolved inside the transaction. ``door`` names
+    ``who`` is an actor, or the id of the user whose rights are resolved inside the transaction, or a function
+    that finds that id in the session (a key or a browser session). ``door`` names
     the way in (``http``, ``slack``, ``cli``, ``agent``, ``import``) and is kept with each event. Read-only
     work is rolled back at the end, and a flush in it is refused. Raises ``Conflict`` for a lost race or a taken
     unique value, ``Invalid`` for a database that is not set up.
@@ -84,6 +85,8 @@ def unit_of_work(
     moment = (now or datetime.now(UTC)).astimezone(UTC)
     session = _sessions(bind=engine.execution_options(write=True) if write else engine)
     try:
+        if callable(who):
+            who = who(session)
         actor = load_actor(session, who) if isinstance(who, int) else who
         session.info.update(actor_id=actor.user_id, door=door, now=moment, write=write)
         yield Context(session, actor, moment)

@@ -72,6 +72,12 @@ class Settings(BaseSettings):
         """The address that users see, without a trailing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
+    @property
+    def address_local(self) -> str:
+        """Where a process on this machine reaches the server."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
+
 
 def load_settings(**overrides: object) -> Settings:
     """Settings from the environment; raises ``Invalid`` with one sentence where a value is refused."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 from rapidfuzz import fuzz
-from sqlalchemy import ColumnElement, Integer, and_, case, column, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Float, Integer, and_, case, column, delete, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from crm_core.access import visible
@@ -395,11 +395,9 @@ def find_passages(ctx: Context, words: str, *, allowed: ColumnElement[bool] | No
     query = select(Chunk.id)
     if ctx.session.get_bind().dialect.name == "sqlite":
         match = " OR ".join(f'"{term}"' for term in terms)
-        query = (
-            query.select_from(text("chunk_fts JOIN chunk ON chunk.id = chunk_fts.rowid"))
-            .where(text("chunk_fts MATCH :match").bindparams(match=match))
-            .order_by(text("bm25(chunk_fts)"))
-        )
+        found = text("SELECT rowid AS id, bm25(chunk_fts) AS score FROM chunk_fts WHERE chunk_fts MATCH :match").bindparams(match=match)
+        table = found.columns(column("id", Integer), column("score", Float)).subquery("found")
+        query = query.join(table, table.c.id == Chunk.id).order_by(table.c.score, Chunk.id)
     else:
         vector, wanted = func.to_tsvector("english", Chunk.text), func.to_tsquery("english", " | ".join(terms))
         query = query.where(vector.op("@@")(wanted)).order_by(func.ts_rank_cd(vector, wanted).desc(), Chunk.id)

@@ -1,0 +1,289 @@
+"""``rapport``: the command line. Commands import what they need when they run, so that help is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from assistant.answer import Answer
+    from integrations.app import Rapport
+
+app = typer.Typer(help="Rapport: the CRM you talk to.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+index_app = typer.Typer(help="The search index over interactions.", no_args_is_help=True)
+user_app = typer.Typer(help="Users, their sign-in links and API keys.", no_args_is_help=True)
+app.add_typer(index_app, name="index")
+app.add_typer(user_app, name="user")
+
+As = Annotated[str, typer.Option("--as", metavar="EMAIL", help="Act as this user; RAPPORT_USER, or else the first administrator.", envvar="RAPPORT_USER")]
+
+
+def main() -> None:
+    """Entry point: errors that a user can mend become one sentence on stderr and exit code 2."""
+    from crm_core.errors import RapportError
+
+    try:
+        app()
+    except RapportError as error:
+        _stop(error.message)
+
+
+def _stop(sentence: str, code: int = 2) -> NoReturn:
+    typer.secho(sentence, err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+    raise SystemExit(code)
+
+
+def _assemble(*, index_owner: bool = False) -> Rapport:
+    from crm_core.settings import load_settings
+    from integrations.app import assemble
+
+    return assemble(load_settings(), index_owner=index_owner)
+
+
+def _user(product: Rapport, email: str) -> int:
+    from sqlalchemy import select
+
+    from crm_core.access import system_actor
+    from crm_core.context import unit_of_work
+    from crm_core.errors import NotFound
+    from crm_core.models import Organisation, User
+    from crm_core.services.users import user_by_email
+
+    with unit_of_work(product.engine, system_actor(), write=False) as ctx:
+        if ctx.session.scalar(select(Organisation.id)) is None:
+            raise NotFound("There is no company in this database yet; run 'rapport demo' or 'rapport import DIR' first.")
+        if email:
+            user_id = user_by_email(ctx.session, email)
+            if user_id is None:
+                raise NotFound(f"There is no active user with the address {email}; 'rapport user list' shows who there is.")
+            return user_id
+        first = ctx.session.scalar(select(User.id).where(User.role == "admin", User.active).order_by(User.id).limit(1))
+        if first is None:
+            raise NotFound("There is no administrator yet; add one with 'rapport user add NAME EMAIL --role admin'.")
+        return first
+
+
+@app.command()
+def ask(
+    question: Annotated[str, typer.Argument(help="The question, in your own words.")],
+    as_: As = "",
+    thread: Annotated[str, typer.Option(help="Go on with this conversation.")] = "",
+    now: Annotated[str, typer.Option(metavar="ISO-TIME", help="Clock of this question, such as 2026-11-20T15:00:00Z.")] = "",
+    json_: Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")] = False,
+) -> None:
+    """Ask one question and print the answer."""
+    product = _assemble()
+    try:
+        product.index.start()
+        answer = product.agent.answer(question, _user(product, as_), thread=thread or None, door="cli", now=_moment(now))
+        if json_:
+            typer.echo(answer.model_dump_json(indent=2))
+        else:
+            _print(answer)
+    finally:
+        product.close()
+
+
+def _moment(now: str) -> object:
+    from datetime import UTC, datetime
+
+    from crm_core.errors import Invalid
+
+    if not now:
+        return None
+    try:
+        moment = datetime.fromisoformat(now)
+    except ValueError as error:
+        raise Invalid(f"'{now}' is not a time; write it like 2026-11-20T15:00:00Z.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _print(answer: Answer) -> None:
+    from integrations.terminal import print_answer
+
+    print_answer(answer)
+
+
+@app.command()
+def chat(as_: As = "") -> None:
+    """Talk in the terminal; 'exit' or Ctrl-D ends it. Line history is kept in the data directory."""
+    from crm_core.errors import RapportError
+    from integrations.terminal import read_line, remember_lines
+
+    product = _assemble()
+    user_id = _user(product, as_)
+    product.index.start()
+    remember_lines(product.settings.data_dir / "chat_history")
+    thread: str | None = None
+    typer.echo("Ask about your pipeline, customers, or what was said. 'exit' ends.")
+    try:
+        while (line := read_line()) is not None:
+            if line.strip().lower() in ("exit", "quit"):
+                break
+            if not line.strip():
+                continue
+            try:
+                answer = product.agent.answer(line, user_id, thread=thread, door="cli")
+                thread = answer.thread
+                _print(answer)
+            except RapportError as error:
+                typer.echo(error.message)
+    finally:
+        product.close()
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on; RAPPORT_HOST.")] = "",
+    port: Annotated[int, typer.Option(help="Port to listen on; RAPPORT_PORT.")] = 0,
+) -> None:
+    """Serve HTTP and the chat page."""
+    from integrations.serving import serve_forever
+
+    serve_forever(**_overrides(host, port))
+
+
+def _overrides(host: str, port: int) -> dict[str, object]:
+    return {key: value for key, value in (("host", host), ("port", port)) if value}
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="End after the answers instead of serving on.")] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on; RAPPORT_HOST.")] = "",
+    port: Annotated[int, typer.Option(help="Port to listen on; RAPPORT_PORT.")] = 0,
+) -> None:
+    """Load a generated company, build the index, serve, and ask three questions over HTTP."""
+    from integrations.demo import run_demo
+
+    run_demo(once=once or os.environ.get("ONCE") == "1", **_overrides(host, port))
+
+
+@app.command("import")
+def import_(
+    directory: Annotated[str, typer.Argument(help="Folder with CSV files; docs/import.md lists the columns.")],
+    mapping: Annotated[str, typer.Option(help="A mapping file for a foreign CRM's columns.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen; change nothing.")] = False,
+    custom_fields: Annotated[bool, typer.Option("--custom-fields", help="Keep unknown columns as custom fields.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad-rows", help="Import the good rows although some are refused.")] = False,
+    as_: As = "",
+) -> None:
+    """Import companies, contacts, leads, deals, products, activities, tickets and users from CSV files."""
+    from integrations.importing import run_import
+
+    run_import(directory, mapping, dry_run=dry_run, custom_fields=custom_fields, skip_bad=skip_bad, email=as_)
+
+
+@app.command()
+def slack() -> None:
+    """Serve Slack in Socket Mode, with the tokens of RAPPORT_SLACK_BOT_TOKEN and RAPPORT_SLACK_APP_TOKEN."""
+    from integrations.slack.run import run_socket_mode
+
+    run_socket_mode(_assemble(index_owner=False))
+
+
+@app.command()
+def explain(
+    question: Annotated[str, typer.Argument(help="The question to take apart.")],
+    as_: As = "",
+    now: Annotated[str, typer.Option(metavar="ISO-TIME", help="Clock of this question.")] = "",
+) -> None:
+    """Show how a question is understood: tokens, edges, the reading and its tool calls."""
+    from integrations.terminal import print_reading
+
+    product = _assemble()
+    try:
+        print_reading(product.engine, _user(product, as_), question, _moment(now))
+    finally:
+        product.close()
+
+
+@index_app.command("rebuild")
+def index_rebuild() -> None:
+    """Build the index anew from the database."""
+    from integrations.terminal import progress_bar
+
+    product = _assemble(index_owner=True)
+    try:
+        with progress_bar() as progress:
+            count = product.index.rebuild(progress)
+        typer.echo(f"Indexed {count:,} passages.")
+    finally:
+        product.close()
+
+
+@index_app.command("check")
+def index_check() -> None:
+    """Say whether the index is whole; mend it where it is not."""
+    from integrations.terminal import progress_bar
+
+    product = _assemble(index_owner=True)
+    try:
+        with progress_bar() as progress:
+            product.index.open_or_rebuild(progress)
+        updated = product.index.catch_up()
+        typer.echo(f"The index is {product.index.state}; {updated:,} records were brought up to date.")
+    finally:
+        product.close()
+
+
+@user_app.command("add")
+def user_add(
+    name: Annotated[str, typer.Argument(help="Full name.")],
+    email: Annotated[str, typer.Argument(help="E-mail address; also links the Slack user.")],
+    role: Annotated[str, typer.Option(help="readonly, rep, manager or admin.")] = "rep",
+    team: Annotated[str, typer.Option(help="Team, made if it is new.")] = "",
+) -> None:
+    """Add a user; on an empty database the company is set up first."""
+    from crm_core.access import system_actor
+    from crm_core.context import unit_of_work
+    from crm_core.services.setup import Conventions, set_up
+    from crm_core.services.users import CreateUser, create_user
+
+    product = _assemble()
+    set_up(product.engine, Conventions())
+    with unit_of_work(product.engine, system_actor(), write=True, door="cli") as ctx:
+        view = create_user(ctx, CreateUser.model_validate({"name": name, "email": email, "role": role, "team": team or None}))
+    typer.echo(f"Added {view.name} <{view.email}> as {view.role}.")
+
+
+@user_app.command("list")
+def user_list() -> None:
+    """List the users."""
+    from sqlalchemy import select
+
+    from crm_core.access import system_actor
+    from crm_core.context import unit_of_work
+    from crm_core.models import User
+
+    product = _assemble()
+    with unit_of_work(product.engine, system_actor(), write=False) as ctx:
+        for user in ctx.session.scalars(select(User).order_by(User.id)):
+            typer.echo(f"{user.id:>5}  {user.name:<28} {user.email:<44} {user.role:<9} {'' if user.active else 'inactive'}")
+
+
+@user_app.command("link")
+def user_link(email: Annotated[str, typer.Argument(help="Whose link.")] = "") -> None:
+    """Print a link that signs the user in to the chat page, once, within an hour."""
+    from crm_core.context import unit_of_work
+    from crm_core.services.users import create_sign_in_link
+
+    product = _assemble()
+    user_id = _user(product, email)
+    with unit_of_work(product.engine, user_id, write=True, door="cli") as ctx:
+        secret = create_sign_in_link(ctx, user_id)
+    typer.echo(f"{product.settings.address}/login?token={secret}")
+
+
+@user_app.command("key")
+def user_key(email: Annotated[str, typer.Argument(help="Whose key.")] = "", name: Annotated[str, typer.Option(help="What it is for.")] = "cli") -> None:
+    """Make an API key and print it; it is shown only this once."""
+    from crm_core.context import unit_of_work
+    from crm_core.services.users import create_api_key
+
+    product = _assemble()
+    with unit_of_work(product.engine, _user(product, email), write=True, door="cli") as ctx:
+        typer.echo(create_api_key(ctx, name).secret)

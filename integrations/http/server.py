@@ -1,0 +1,158 @@
+"""The FastAPI application: routers, problem documents, security headers, health, pages."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+from fastapi import FastAPI, Request, Response
+from fastapi.encoders import jsonable_encoder
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import text
+from starlette.exceptions import HTTPException
+
+from crm_core.errors import Ambiguous, RapportError
+from integrations.app import Rapport
+from integrations.http import account, activities, chat, companies, contacts, deals, leads, metrics, products, tickets, users
+
+log = logging.getLogger(__name__)
+
+PAGES = Path(__file__).parent.parent / "web" / "static"
+MAX_BODY_BYTES = 1_000_000
+#: Requests that may wait in a thread at once; a little more than the database's connections.
+THREADS = 40
+STATUS = {
+    "not_found": 404, "invalid": 422, "not_allowed": 403, "conflict": 409, "ambiguous": 409, "needs_approval": 409, "unauthorised": 401,
+    "precondition_needed": 428, "error": 500, "unknown_tool": 422,
+}
+CONTENT_SECURITY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Problem(BaseModel):
+    """An error as ``application/problem+json`` (RFC 9457): ``detail`` is a sentence that says what to do next."""
+
+    title: str
+    status: int
+    detail: str
+    code: str
+    details: dict[str, Any] = {}
+
+
+def problem(status: int, code: str, detail: str, details: dict[str, Any] | None = None) -> JSONResponse:
+    """A problem document."""
+    body = Problem(title=HTTPStatus(status).phrase, status=status, detail=detail, code=code, details=details or {})
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return JSONResponse(jsonable_encoder(body), status, media_type="application/problem+json", headers=headers)
+
+
+def build_app(product: Rapport) -> FastAPI:
+    """The application of one assembled product."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
+        product.index.start()
+        yield
+        product.close()
+
+    app = FastAPI(
+        title="Rapport", version="0.1.0", description="The CRM you talk to. Authenticate with 'Authorization: Bearer KEY'.", lifespan=lifespan,
+        responses={status: {"model": Problem, "content": {"application/problem+json": {}}} for status in (401, 403, 404, 409, 413, 422, 428)},
+    )
+    app.state.rapport = product
+    for module in (chat, metrics, companies, contacts, leads, deals, tickets, products, users, activities, account):
+        app.include_router(module.router)
+    _add_problems(app)
+    _add_guards(app)
+    _add_health(app, product)
+    _add_pages(app)
+    return app
+
+
+def _add_problems(app: FastAPI) -> None:
+    @app.exception_handler(RapportError)
+    def _known(request: Request, error: RapportError) -> JSONResponse:
+        status = STATUS.get(error.code, 400)
+        if error.code == "conflict" and request.headers.get("if-match") and "version" in error.details:
+            status = 412
+        details = dict(error.details)
+        if isinstance(error, Ambiguous):
+            details["candidates"] = [jsonable_encoder(item) for item in error.candidates]
+        return problem(status, error.code, error.message, details)
+
+    @app.exception_handler(RequestValidationError)
+    def _request(_request: Request, error: RequestValidationError) -> JSONResponse:
+        return problem(422, "invalid", _sentence(error.errors()))
+
+    @app.exception_handler(ValidationError)
+    def _arguments(_request: Request, error: ValidationError) -> JSONResponse:
+        return problem(422, "invalid", _sentence(error.errors()))
+
+    @app.exception_handler(HTTPException)
+    def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        sentence = {404: "There is nothing at this address; see /docs for what there is.", 405: "This address does not take that method; see /docs."}
+        return problem(error.status_code, "http", sentence.get(error.status_code, str(error.detail)))
+
+    @app.exception_handler(Exception)
+    def _unknown(_request: Request, error: Exception) -> JSONResponse:
+        log.exception("A request failed.", exc_info=error)
+        return problem(500, "error", "Something went wrong on our side and nothing was changed. Try again; if it happens again, tell an administrator.")
+
+
+def _sentence(errors: Any) -> str:
+    parts = [f"{'.'.join(str(step) for step in item['loc'] if step not in ('body', 'query', 'path')) or 'the request'}: {item['msg']}" for item in list(errors)[:4]]
+    return "The request cannot be used: " + "; ".join(parts) + ". See /docs for what is expected."
+
+
+def _add_guards(app: FastAPI) -> None:
+    @app.middleware("http")
+    async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        length = request.headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+            return problem(413, "invalid", f"The request is larger than {MAX_BODY_BYTES:,} bytes; send less at once.")
+        response = await call_next(request)
+        headers = response.headers
+        headers.setdefault("X-Content-Type-Options", "nosniff")
+        headers.setdefault("Referrer-Policy", "no-referrer")
+        if not request.url.path.startswith(("/docs", "/redoc")):
+            headers.setdefault("Content-Security-Policy", CONTENT_SECURITY)
+        if request.url.path.startswith("/api"):
+            headers.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def _add_health(app: FastAPI, product: Rapport) -> None:
+    @app.get("/health", tags=["health"])
+    def health() -> dict[str, str]:
+        """Whether the process runs."""
+        return {"status": "ok"}
+
+    @app.get("/ready", tags=["health"])
+    def ready(response: Response) -> dict[str, str]:
+        """Whether it can answer: the database must; the index is told, and may be rebuilding."""
+        try:
+            with product.engine.connect() as connection:
+                connection.execute(text("SELECT 1"))
+        except Exception:  # noqa: BLE001 - any failure means not ready
+            response.status_code = 503
+            return {"status": "no database", "index": product.index.state}
+        return {"status": "ok", "index": product.index.state}
+
+
+def _add_pages(app: FastAPI) -> None:
+    @app.get("/", include_in_schema=False)
+    def page() -> FileResponse:
+        return FileResponse(PAGES / "index.html")
+
+    app.mount("/static", StaticFiles(directory=PAGES), name="static")

@@ -1,0 +1,144 @@
+"""Answers in a terminal: text, tables, bars; colours where there is a terminal to show them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table as RichTable
+from sqlalchemy import Engine
+
+from assistant.answer import Answer, Approval, Card, Chart, Choices, Table
+from crm_core.money import format_money, to_minor
+
+console = Console(highlight=False, soft_wrap=False)
+BAR = 32
+_BLOCKS = " ▏▎▍▌▋▊▉█"
+
+
+def print_answer(answer: Answer) -> None:
+    """Print an answer with its blocks, citations and notices."""
+    console.print(_bold(answer.text), markup=True)
+    for block in answer.blocks:
+        if isinstance(block, Table):
+            _print_table(block)
+        elif isinstance(block, Chart):
+            _print_chart(block)
+        elif isinstance(block, Card):
+            _print_card(block)
+        elif isinstance(block, Choices):
+            for place, option in enumerate(block.options, start=1):
+                console.print(f"  {place}. {escape(option.label)} [dim]{escape(option.hint)}[/dim]")
+        elif isinstance(block, Approval):
+            console.print(f"[yellow]Proposed[/yellow] (change {block.change_set_id}, {block.risk}): {escape(block.title)}. {escape(block.rule)}")
+    for notice in answer.notices:
+        console.print(f"[yellow]{escape(notice)}[/yellow]")
+
+
+def _bold(text: str) -> str:
+    parts = escape(text).split("**")
+    return "".join(f"[bold]{part}[/bold]" if place % 2 else part for place, part in enumerate(parts))
+
+
+def _print_table(block: Table) -> None:
+    table = RichTable(show_edge=False, pad_edge=False, header_style="bold")
+    for column in block.columns:
+        table.add_column(column.title, justify="right" if column.numeric else "left", overflow="fold")
+    for row in block.rows:
+        table.add_row(*(escape(cell.text) for cell in row))
+    console.print(table)
+    if block.total > len(block.rows):
+        console.print(f"[dim]{len(block.rows)} of {block.total:,} rows[/dim]")
+
+
+def _print_chart(block: Chart) -> None:
+    if len(block.series) != 1:
+        return
+    values = [value or 0.0 for value in block.series[0].values]
+    highest = max(values, default=0.0)
+    if highest <= 0:
+        return
+    width = max(len(label) for label in block.labels)
+    for label, value in zip(block.labels, values, strict=True):
+        console.print(f"  {escape(label):<{width}} [cyan]{_bar(value / highest)}[/cyan] {_number(value, block.format)}")
+
+
+def _bar(share: float) -> str:
+    eighths = round(max(0.0, share) * BAR * 8)
+    return "█" * (eighths // 8) + (_BLOCKS[eighths % 8] if eighths % 8 else "")
+
+
+def _number(value: float, form: str) -> str:
+    kind, _, currency = form.partition(":")
+    if kind == "money":
+        return format_money(to_minor(str(round(value)), currency), currency)
+    return f"{value:,.1f}".removesuffix(".0") + ("%" if kind == "percent" else "")
+
+
+def _print_card(block: Card) -> None:
+    console.print(f"[bold]{escape(block.title)}[/bold] [dim]{escape(block.subtitle)}[/dim]")
+    for title, value in block.facts:
+        console.print(f"  [dim]{escape(title)}:[/dim] {escape(value)}")
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """A progress bar fed with (what, done, all)."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield report
+
+
+def remember_lines(path: Path) -> None:
+    """Keep the terminal's line history between conversations, where the platform has readline."""
+    try:
+        import atexit
+        import readline
+    except ImportError:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        readline.read_history_file(path)
+    readline.set_history_length(1000)
+    atexit.register(readline.write_history_file, path)
+
+
+def read_line() -> str | None:
+    """The next line, or None at the end of input."""
+    try:
+        return input("\x01\x1b[1;36m\x02you>\x01\x1b[0m\x02 " if sys.stdin.isatty() else "")
+    except (EOFError, KeyboardInterrupt):
+        return None
+
+
+def print_reading(engine: Engine, user_id: int, message: str, now: Any) -> None:
+    """Print how a message is understood."""
+    from assistant.language.chart import described
+    from assistant.language.grammar import read
+    from assistant.language.planner import plan
+    from crm_core.context import unit_of_work
+
+    with unit_of_work(engine, user_id, write=False, now=now or datetime.now(UTC)) as ctx:
+        frame, chart, _parts = read(ctx, message, None)
+        console.print("[bold]Cover[/bold]")
+        for edge in chart.edges:
+            console.print(f"  {json.dumps(described(edge), ensure_ascii=False)}", markup=False)
+        console.print("[bold]Reading[/bold]")
+        console.print_json(json.dumps(frame.plain(), default=str))
+        console.print("[bold]Calls[/bold]")
+        console.print_json(json.dumps(plan(frame, None) if frame.pending is None else [], default=str))
