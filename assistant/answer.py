@@ -131,6 +131,7 @@ class Figure(BaseModel):
     filters: str = ""
     as_of: str = ""
     question: dict[str, Any] | None = None
+    groups: list[tuple[list[str], str | None]] = Field(default_factory=list)
     record_ids: list[int] = Field(default_factory=list)
     rows_in_all: int | None = None
     sql: list[str] = Field(default_factory=list)

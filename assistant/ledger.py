@@ -42,6 +42,7 @@ class Ledger:
             value=None if result.value is None else str(result.value), unit=result.unit.value, meaning=result.meaning,
             period=result.period.describe(), scope=result.scope, filters=filters, as_of=as_of, question=question,
             rows_in_all=result.counted, sql=result.sql, notes=result.notes,
+            groups=[(list(group.labels), None if group.value is None else str(group.value)) for group in result.groups],
         )
         self.figures.append(figure)
         values = [result.value, result.previous, *(v for group in result.groups for v in (group.value, group.previous))]

@@ -25,6 +25,8 @@ from integrations.world.load import load_world
 
 QUESTIONS = ("How much did we win last quarter, by rep?", "Which open deals over 30k close this month?", "What did customers say about pricing?")
 START_SECONDS = 30
+#: Newest passages indexed before the first question is asked.
+ENOUGH = 2_500
 
 
 class DemoFailed(RapportError):
@@ -70,9 +72,14 @@ def _fill(product: Rapport) -> None:
 
 
 def _index(product: Rapport) -> None:
+    """Open the index, or build enough of it to talk; the rest goes on behind the conversation, and in the next run."""
+    index = product.index
+    index.start()
     with progress_bar() as progress:
-        product.index.open_or_rebuild(progress)
-    product.index.catch_up()
+        while index.state in ("opening", "building") and index.built < ENOUGH:
+            time.sleep(0.2)
+            if index.built:
+                progress("passages indexed", index.built, ENOUGH)
 
 
 def _wait(address: str, thread: threading.Thread) -> None:

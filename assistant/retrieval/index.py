@@ -32,10 +32,13 @@ POSITION = "vector_index"
 #: Longest wait for a search; the child is restarted when it takes longer.
 SEARCH_SECONDS = 10.0
 START_SECONDS = 60.0
+#: Longest that a search waits for an index that is just being opened.
+OPEN_SECONDS = 8.0
 BUILD_SECONDS = 600.0
 #: Events are read again this far back, since transactions may commit out of order.
 OVERLAP = 200
-_READ = 1000
+#: Chunks embedded in one request to the child, so that searches need not wait long while building.
+BUILD_BATCH = 128
 Progress = Callable[[str, int, int], None]
 
 
@@ -112,9 +115,12 @@ class Index:
         self.worker = Worker(directory, url)
         self.state = "closed"
         self.reason = ""
+        #: Chunks indexed so far, and their share of all, while building.
+        self.built, self.share = 0, 0.0
         self._change = threading.Lock()
         self._stopping = threading.Event()
         self._wake = threading.Event()
+        self._opened = threading.Event()
         self._thread: threading.Thread | None = None
 
     # --- life -------------------------------------------------------------------------------------------
@@ -149,6 +155,7 @@ class Index:
             except Exception:
                 log.exception("The index follower met an error and goes on.")
                 pause = 30.0
+            self._opened.set()
             self._wake.wait(pause)
             self._wake.clear()
 
@@ -162,13 +169,22 @@ class Index:
         with self._change:
             try:
                 if self._open():
-                    self.state, self.reason = "ready", ""
+                    self._go_on(progress)
                     return
             except IndexUnavailable as error:
                 log.warning("The vector index is damaged and is built anew: %s", error)
             if not self.owner:
                 raise IndexUnavailable("the index is not built yet")
-            self._rebuild(progress)
+            self._begin()
+            self._build(progress)
+
+    def _go_on(self, progress: Progress) -> None:
+        """Use the opened index, or finish building it where it was left unfinished."""
+        position = self._position() or {}
+        if position.get("below") and self.owner:
+            self._build(progress)
+        else:
+            self.state, self.reason = "ready", ""
 
     def _open(self) -> bool:
         """Whether the collection on file is there, of this model, and sings."""
@@ -182,9 +198,11 @@ class Index:
     def rebuild(self, progress: Progress = lambda _what, _done, _all: None) -> int:
         """Build the index anew from the database; returns the number of chunks."""
         with self._change:
-            return self._rebuild(progress)
+            self._begin()
+            return self._build(progress)
 
-    def _rebuild(self, progress: Progress) -> int:
+    def _begin(self) -> None:
+        """Start an empty collection under a new name; whatever was there is given up."""
         self.state, self.reason = "building", "the index is being built"
         self.worker.stop()
         if not self.url and self.directory.exists():
@@ -194,24 +212,34 @@ class Index:
         self.worker.call("create", name, seconds=START_SECONDS)
         with unit_of_work(self.engine, system_actor(), write=False) as ctx:
             last_event = ctx.session.scalar(select(func.max(Event.id))) or 0
+            newest = ctx.session.scalar(select(func.max(Chunk.id))) or 0
+        self._save_position({"collection": name, "event": last_event, "count": 0, "below": newest + 1})
+
+    def _build(self, progress: Progress) -> int:
+        """Index what is missing, newest passages first; where it stops (a crash, a shutdown) it goes on next time."""
+        self.state, self.reason = "building", "the index is being built"
+        position = self._position()
+        assert position is not None
+        with unit_of_work(self.engine, system_actor(), write=False) as ctx:
             total = ctx.session.scalar(select(func.count()).select_from(Chunk)) or 0
-        done, last_chunk = 0, 0
-        while not self._stopping.is_set():
+        while position.get("below"):
+            if self._stopping.is_set():
+                raise IndexUnavailable("stopped while building")
             with unit_of_work(self.engine, system_actor(), write=False) as ctx:
                 rows = ctx.session.execute(
-                    select(Chunk.id, Chunk.noun, Chunk.record_id, Chunk.text).where(Chunk.id > last_chunk).order_by(Chunk.id).limit(_READ)
+                    select(Chunk.id, Chunk.noun, Chunk.record_id, Chunk.text).where(Chunk.id < position["below"]).order_by(Chunk.id.desc()).limit(BUILD_BATCH)
                 ).all()
-            if not rows:
-                break
-            self.worker.call("add", [(row.id, f"{row.noun}:{row.record_id}", row.text) for row in rows], seconds=BUILD_SECONDS)
-            done, last_chunk = done + len(rows), rows[-1].id
-            progress("passages", done, total)
-        if self._stopping.is_set():
-            raise IndexUnavailable("stopped while building")
-        self._save_position(name, last_event, done)
-        self.worker.call("drop_others", name, seconds=START_SECONDS)
+            if rows:
+                self.worker.call("add", [(row.id, f"{row.noun}:{row.record_id}", row.text) for row in rows], seconds=BUILD_SECONDS)
+            position = {**position, "count": position["count"] + len(rows), "below": rows[-1].id if rows else 0}
+            self._save_position(position)
+            self.built = position["count"]
+            self._opened.set()
+            self.share = min(1.0, self.built / total) if total else 1.0
+            progress("passages", self.built, max(total, self.built))
+        self.worker.call("drop_others", position["collection"], seconds=START_SECONDS)
         self.state, self.reason = "ready", ""
-        return done
+        return int(position["count"])
 
     def catch_up(self) -> int:
         """Bring the index up to the event log; returns how many records were indexed again."""
@@ -229,7 +257,7 @@ class Index:
             ).all()
         for start in range(0, len(touched), 200):
             self._index_again([(row.noun, row.record_id) for row in touched[start : start + 200]])
-        self._save_position(position["collection"], newest, self.worker.call("count"))
+        self._save_position({**position, "event": newest, "count": self.worker.call("count")})
         return len(touched)
 
     def _index_again(self, records: Sequence[tuple[str, int]]) -> None:
@@ -246,15 +274,22 @@ class Index:
             document = ctx.session.get(Document, POSITION)
             return dict(document.body) if document is not None else None
 
-    def _save_position(self, collection: str, event: int, count: int) -> None:
+    def _save_position(self, position: dict[str, Any]) -> None:
         with unit_of_work(self.engine, system_actor(), write=True) as ctx:
             document = ctx.session.get(Document, POSITION)
             if document is None:
                 document = Document(name=POSITION)
                 ctx.session.add(document)
-            document.body = {"collection": collection, "event": event, "count": count}
+            document.body = position
 
     # --- search -----------------------------------------------------------------------------------------
+
+    @property
+    def notice(self) -> str:
+        """What a reader of an answer should know of the index's state; empty when it is whole."""
+        if self.state == "building":
+            return f"The search index is {self.share:.0%} built; older passages were searched by words only."
+        return ""
 
     def nudge(self) -> None:
         """Something was written: look at the event log soon."""
@@ -262,7 +297,9 @@ class Index:
 
     def search(self, text: str, *, limit: int, allowed: Sequence[int] | None) -> list[VectorHit]:
         """The nearest chunks; raises ``IndexUnavailable`` in any state but ready, and where the index answers nothing at all."""
-        if self.state != "ready":
+        if self.state == "opening":
+            self._opened.wait(OPEN_SECONDS)
+        if self.state not in ("ready", "building") or self.state == "building" and not self.built:
             raise IndexUnavailable(self.reason or f"the index is {self.state}")
         try:
             found = self.worker.call("search", text, limit, None if allowed is None else list(allowed))

@@ -86,6 +86,8 @@ def search_interactions(ctx: Context, args: SearchInteractions, index: VectorInd
     try:
         if index is None:
             raise IndexUnavailable("the index is not running")
+        if index.notice:
+            notices.append(index.notice)
         vector = index.search(args.query, limit=POOL, allowed=ids)
         ranked = [hit for hit in vector if hit.score >= FLOOR]
         for rank, hit in enumerate(ranked):

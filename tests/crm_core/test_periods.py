@@ -216,8 +216,10 @@ class TestBuckets:
         ]
         assert [item.label for item in found] == ["Jan 2026", "Feb 2026", "Mar 2026"]
 
-    def test_an_empty_period_has_none(self) -> None:
-        assert buckets(Period(date(2026, 1, 1), date(2026, 1, 1)), Grain.day, CALENDAR) == []
+    # BUG: _walk yields one bucket without days where the empty period lies inside a grain.
+    @pytest.mark.parametrize("grain", list(Grain))
+    def test_an_empty_period_has_none(self, grain: Grain) -> None:
+        assert buckets(Period(date(2026, 1, 8), date(2026, 1, 8)), grain, CALENDAR) == []
 
     def test_too_many_are_refused_with_the_way_out(self) -> None:
         assert len(buckets(Period(date(2026, 1, 1), date(2026, 1, 1) + timedelta(days=MAX_BUCKETS)), Grain.day, CALENDAR)) == MAX_BUCKETS
