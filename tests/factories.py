@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
+import crm_core.services.search  # noqa: F401 - registers the keepers of search keys and chunks
 from crm_core.access import Actor, load_actor, system_actor
 from crm_core.context import Context, unit_of_work
 from crm_core.models import (
@@ -72,7 +73,10 @@ PICKLISTS: dict[tuple[str, str], tuple[tuple[str, str | None], ...]] = {
     ("deal", "source"): (("Word of mouth", None), ("Trade fair", None), ("Website", None)),
     ("deal", "loss_reason"): (("Too dear", None), ("No reply", None), ("Went with a rival", None)),
     ("deal", "forecast_category"): (
-        ("Sure thing", "commit"), ("Sunny", "best_case"), ("Maybe", "pipeline"), ("Forget it", "omitted"),
+        ("Sure thing", "commit"),
+        ("Sunny", "best_case"),
+        ("Maybe", "pipeline"),
+        ("Forget it", "omitted"),
     ),
     ("lead", "status"): (("Fresh", "open"), ("Nurtured", "open"), ("Became customer", "converted"), ("Dead", "closed")),
     ("lead", "source"): (("Word of mouth", None), ("Trade fair", None)),
@@ -130,8 +134,18 @@ class Maker:
         """A user whose address is made from the first name."""
         address = f"{name.split()[0].lower()}@lantern.test"
         return self._add(
-            User(**self._times({"name": name, "email": address, "role": role, "team_id": team.id if team else None, "custom": {},
-                                **fields}))
+            User(
+                **self._times(
+                    {
+                        "name": name,
+                        "email": address,
+                        "role": role,
+                        "team_id": team.id if team else None,
+                        "custom": {},
+                        **fields,
+                    }
+                )
+            )
         )
 
     def pipeline(self, name: str, stages: Sequence[tuple[str, int, str]], position: int = 0) -> Pipeline:
@@ -160,17 +174,27 @@ class Maker:
     def company(self, owner: User | None = None, **fields: Any) -> Company:
         """A company."""
         number = self._number()
-        values = {"name": f"{self.firm()} {number}", "domain": f"firm{number}.example", "custom": {},
-                  "industry": self.random.choice(["Lighthouses", "Cheese", "Robotics"]),
-                  "region": self.random.choice(["North", "South", "Islands"]), "employees": self.random.randint(1, 900)}
+        values = {
+            "name": f"{self.firm()} {number}",
+            "domain": f"firm{number}.example",
+            "custom": {},
+            "industry": self.random.choice(["Lighthouses", "Cheese", "Robotics"]),
+            "region": self.random.choice(["North", "South", "Islands"]),
+            "employees": self.random.randint(1, 900),
+        }
         return self._add(Company(**self._times({**values, "owner_id": owner.id if owner else None, **fields})))
 
     def contact(self, owner: User | None = None, company: Company | None = None, **fields: Any) -> Contact:
         """A person, employed by ``company`` where given."""
         number = self._number()
-        values = {"name": self.person(), "email": f"person{number}@firm{number}.example", "custom": {},
-                  "title": self.random.choice(["Buyer", "Head of Sparks", None]),
-                  "company_id": company.id if company else None, "owner_id": owner.id if owner else None}
+        values = {
+            "name": self.person(),
+            "email": f"person{number}@firm{number}.example",
+            "custom": {},
+            "title": self.random.choice(["Buyer", "Head of Sparks", None]),
+            "company_id": company.id if company else None,
+            "owner_id": owner.id if owner else None,
+        }
         record = self._add(Contact(**self._times({**values, **fields})))
         if company is not None:
             self._add(Employment(contact_id=record.id, company_id=company.id, started_on=record.created_at.date()))
@@ -179,18 +203,34 @@ class Maker:
     def lead(self, owner: User | None = None, **fields: Any) -> Lead:
         """A lead, fresh unless told otherwise."""
         number = self._number()
-        values = {"name": self.person(), "email": f"lead{number}@newcomer.example", "company_name": self.firm(),
-                  "status": "Fresh", "source": "Trade fair", "custom": {}, "owner_id": owner.id if owner else None}
+        values = {
+            "name": self.person(),
+            "email": f"lead{number}@newcomer.example",
+            "company_name": self.firm(),
+            "status": "Fresh",
+            "source": "Trade fair",
+            "custom": {},
+            "owner_id": owner.id if owner else None,
+        }
         return self._add(Lead(**self._times({**values, **fields})))
 
     def deal(self, stage: Stage, owner: User | None = None, company: Company | None = None, **fields: Any) -> Deal:
         """A deal in a stage; in a closing stage it is closed some days after it was made."""
-        values = self._times({
-            "name": f"{self.firm()} order {self._number()}", "amount_minor": self.random.randint(1, 9_000_000),
-            "currency": "USD", "custom": {}, "company_id": company.id if company else None,
-            "owner_id": owner.id if owner else None, "pipeline_id": stage.pipeline_id, "stage_id": stage.id, "status": stage.kind,
-            "expected_close_on": TODAY + timedelta(days=self.random.randint(-40, 90)), **fields,
-        })
+        values = self._times(
+            {
+                "name": f"{self.firm()} order {self._number()}",
+                "amount_minor": self.random.randint(1, 9_000_000),
+                "currency": "USD",
+                "custom": {},
+                "company_id": company.id if company else None,
+                "owner_id": owner.id if owner else None,
+                "pipeline_id": stage.pipeline_id,
+                "stage_id": stage.id,
+                "status": stage.kind,
+                "expected_close_on": TODAY + timedelta(days=self.random.randint(-40, 90)),
+                **fields,
+            }
+        )
         if stage.kind != "open" and "closed_at" not in values:
             values["closed_at"] = values["created_at"] + (self.ctx.now - values["created_at"]) * self.random.random()
         return self._add(Deal(**values))
@@ -208,20 +248,41 @@ class Maker:
 
     def line_item(self, deal: Deal, product: Product, quantity: int = 1, unit_minor: int = 1000) -> LineItem:
         """A product in a deal."""
-        return self._add(LineItem(deal_id=deal.id, product_id=product.id, quantity=quantity, unit_price_minor=unit_minor,
-                                  total_minor=unit_minor * quantity))
+        return self._add(
+            LineItem(
+                deal_id=deal.id,
+                product_id=product.id,
+                quantity=quantity,
+                unit_price_minor=unit_minor,
+                total_minor=unit_minor * quantity,
+            )
+        )
 
     def ticket(self, owner: User | None = None, company: Company | None = None, **fields: Any) -> Ticket:
         """An open ticket."""
-        values = {"subject": f"Lamp {self._number()} flickers", "description": "It goes off at dusk.",
-                  "status": "On the bench", "priority": "Loud", "custom": {},
-                  "company_id": company.id if company else None, "owner_id": owner.id if owner else None}
+        values = {
+            "subject": f"Lamp {self._number()} flickers",
+            "description": "It goes off at dusk.",
+            "status": "On the bench",
+            "priority": "Loud",
+            "custom": {},
+            "company_id": company.id if company else None,
+            "owner_id": owner.id if owner else None,
+        }
         return self._add(Ticket(**self._times({**values, **fields})))
 
     def activity(self, owner: User | None = None, kind: str = "call", **fields: Any) -> Activity:
         """Something that was said or done, or (kind ``task``) is to be done."""
-        values = self._times({"kind": kind, "subject": f"Talk {self._number()} about lamps", "body": "They like brass.",
-                              "custom": {}, "owner_id": owner.id if owner else None, **fields})
+        values = self._times(
+            {
+                "kind": kind,
+                "subject": f"Talk {self._number()} about lamps",
+                "body": "They like brass.",
+                "custom": {},
+                "owner_id": owner.id if owner else None,
+                **fields,
+            }
+        )
         values.setdefault("occurred_at", values["created_at"])
         return self._add(Activity(**values))
 
@@ -294,8 +355,16 @@ class World:
 
 
 #: Whose rows there are, and a word in the names of each noun's rows that no other noun has.
-MARKS = {"company": "Harbour", "contact": "Casper", "lead": "Leandra", "deal": "lamps", "ticket": "flickers",
-         "activity": "phoned", "product": "Brass", "user": "Stella"}
+MARKS = {
+    "company": "Harbour",
+    "contact": "Casper",
+    "lead": "Leandra",
+    "deal": "lamps",
+    "ticket": "flickers",
+    "activity": "phoned",
+    "product": "Brass",
+    "user": "Stella",
+}
 OWNERS = ("rep", "colleague", "junior", "stranger", "nobody")
 
 
@@ -362,14 +431,37 @@ def _records(make: Maker, world: World) -> None:
         company = make.company(owner, id=1001 + place, name=f"{key.title()} Harbour Optics")
         contact = make.contact(owner, company, id=2001 + place, name=f"Casper {key.title()}son", phone=f"+1415555010{place}")
         lead = make.lead(owner, id=3001 + place, name=f"Leandra {key.title()}ling")
-        deal = make.deal(stage, owner, company, id=4001 + place, name=f"{key.title()} lamps", amount_minor=1_000_00 + place,
-                         custom={"tier": "Gold"})
+        deal = make.deal(
+            stage,
+            owner,
+            company,
+            id=4001 + place,
+            name=f"{key.title()} lamps",
+            amount_minor=1_000_00 + place,
+            custom={"tier": "Gold"},
+        )
         ticket = make.ticket(owner, company, id=5001 + place, subject=f"{key.title()} lamp flickers", contact_id=contact.id)
-        activity = make.activity(owner, "call", id=6001 + place, subject=f"{key.title()} phoned", body="Spoke at length.", company_id=company.id,
-                                 contact_id=contact.id, deal_id=deal.id, ticket_id=ticket.id, lead_id=lead.id)
+        activity = make.activity(
+            owner,
+            "call",
+            id=6001 + place,
+            subject=f"{key.title()} phoned",
+            body="Spoke at length.",
+            company_id=company.id,
+            contact_id=contact.id,
+            deal_id=deal.id,
+            ticket_id=ticket.id,
+            lead_id=lead.id,
+        )
         make.deal_contact(deal, contact)
         make.line_item(deal, session.get_one(Product, world.products["Brass lantern"]), 2, 120_00)
         make.participant(activity, contact)
-        for noun, record in (("company", company), ("contact", contact), ("lead", lead), ("deal", deal),
-                             ("ticket", ticket), ("activity", activity)):
+        for noun, record in (
+            ("company", company),
+            ("contact", contact),
+            ("lead", lead),
+            ("deal", deal),
+            ("ticket", ticket),
+            ("activity", activity),
+        ):
             world.rows[noun][key] = record.id

@@ -50,7 +50,6 @@ class Edge:
     quantity: Quantity | None = None
     name: Name | None = None
     score: float = 0.0
-    corrected: str = ""
 
     def sense(self, *kinds: str) -> Sense | None:
         """The first sense of one of these kinds."""
@@ -67,23 +66,30 @@ class Chart:
 
 
 def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
-    """Find all edges and choose the cover."""
+    """Find all edges and choose the cover. Typos are mended first, unless the word is part of a name on file."""
     tokens = tokenise(expand(message))
     lexicon = lexicon_for(ctx)
+    strange = [place for place, token in enumerate(tokens) if token.norm.isalpha() and not lexicon.knows(token.norm)]
+    names = find_names(ctx, tokens, strange, exact=True)
+    named = {place for name in names for place in range(name.first, name.end)}
+    tokens = [token if place in named else _mended(token, lexicon) for place, token in enumerate(tokens)]
     edges = [*_time_edges(tokens, clock), *_quantity_edges(tokens), *_word_edges(tokens, lexicon)]
-    known: set[int] = set()
-    for edge in edges:
-        known |= set(range(edge.first, edge.end))
-    doubtful = [place for place, token in enumerate(tokens) if _may_be_name(place, token, tokens, known, edges)]
-    names = find_names(ctx, tokens, doubtful, lexicon)
+    known = {place for edge in edges for place in range(edge.first, edge.end)} | named
+    doubtful = [place for place, token in enumerate(tokens) if _may_be_name(place, token, tokens, known, edges) and place not in named]
+    names += find_names(ctx, tokens, [place for place in doubtful if place in known], exact=True)
+    names += find_names(ctx, tokens, [place for place in doubtful if place not in known], exact=False)
     edges += [
         Edge(name.first, name.end, "name", _text(tokens, name.first, name.end), _colleagues(edges, name), name=name,
              score=(3.0 if name.exact else 2.2) * (name.end - name.first) + 0.5)
         for name in names
     ]
-    named = {place for name in names for place in range(name.first, name.end)}
-    edges += _typo_edges(tokens, lexicon, known | named)
     return Chart(tokens, _cover(tokens, edges), edges)
+
+
+def _mended(token: Token, lexicon: Lexicon) -> Token:
+    """The token with a misspelt word put right."""
+    word = lexicon.correct(token.norm)
+    return token if word is None else Token(word, word, token.start, token.end, token.capital)
 
 
 def _colleagues(edges: list[Edge], name: Name) -> tuple[Sense, ...]:
@@ -146,26 +152,6 @@ def _word_edges(tokens: list[Token], lexicon: Lexicon) -> list[Edge]:
     return edges
 
 
-def _typo_edges(tokens: list[Token], lexicon: Lexicon, known: set[int]) -> list[Edge]:
-    """Words that no source knows, mended; phrases of several words are tried with the mended words in place."""
-    mended: dict[int, str] = {}
-    for place, token in enumerate(tokens):
-        if place not in known and token.norm not in FILLER:
-            word = lexicon.correct(token.norm)
-            if word is not None:
-                mended[place] = word
-    edges = []
-    for place in mended:
-        for first in range(max(0, place - 3), place + 1):
-            for end in range(place + 1, min(len(tokens), place + 4) + 1):
-                phrase = " ".join(mended.get(at, tokens[at].norm) for at in range(first, end))
-                senses = lexicon.get(phrase) or (lexicon.get(singular(phrase)) if end - first == 1 else [])
-                if senses:
-                    edges.append(Edge(first, end, "words", _text(tokens, first, end), tuple(senses),
-                                      score=1.6 * (end - first) ** 1.25, corrected=phrase))
-    return edges
-
-
 def _may_be_name(place: int, token: Token, tokens: list[Token], known: set[int], edges: list[Edge]) -> bool:
     """Worth looking up: an unknown word, a colleague's name (a contact may share it), or a capital in mid-sentence."""
     if not token.norm or token.norm in FILLER or token.norm.replace(",", "").isdigit() or token.text[0] in "<>$€£":
@@ -212,6 +198,6 @@ def _preference(edge: Edge) -> int:
 def described(edge: Edge) -> dict[str, Any]:
     """An edge for people who debug."""
     return {
-        "text": edge.text, "kind": edge.kind, "score": round(edge.score, 2), "corrected": edge.corrected,
+        "text": edge.text, "kind": edge.kind, "score": round(edge.score, 2),
         "senses": [f"{sense.kind}:{sense.noun}.{sense.field or sense.value}" for sense in edge.senses],
     }

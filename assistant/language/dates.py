@@ -24,6 +24,12 @@ MONTHS = {
          "september sep sept", "october oct", "november nov", "december dec"), start=1)
     for name in names.split()
 }
+def date_words() -> set[str]:
+    """Words of time."""
+    return {*MONTHS, *WEEKDAYS, *_UNITS, *_LAST, *_THIS, *_NEXT, *_TO_DATE, *_END_OF, "today", "yesterday", "tomorrow", "since", "until", "before", "after",
+            "between", "from", "through", "during", "date", "rolling", "trailing", "half", "beginning", "start", "end", "ago", "time", "ever", "far"}
+
+
 WEEKDAYS = {
     name: number
     for number, names in enumerate(
@@ -38,7 +44,7 @@ _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 
 _UNITS = {
     "day": Grain.day, "days": Grain.day, "week": Grain.week, "weeks": Grain.week, "wk": Grain.week, "wks": Grain.week,
     "month": Grain.month, "months": Grain.month, "mth": Grain.month, "quarter": Grain.quarter, "quarters": Grain.quarter,
-    "qtr": Grain.quarter, "qtrs": Grain.quarter, "year": Grain.year, "years": Grain.year, "yr": Grain.year, "yrs": Grain.year,
+    "qtr": Grain.quarter, "qtrs": Grain.quarter, "mo": Grain.month, "mos": Grain.month, "year": Grain.year, "years": Grain.year, "yr": Grain.year, "yrs": Grain.year,
     "fortnight": Grain.week, "fy": Grain.year,
 }
 _LAST = {"last", "previous", "prior", "past"}
@@ -118,7 +124,7 @@ class _Parser:
             inner = self.point_at(self._skip(at + 1))
             if inner is not None:
                 return When(at, inner.end, inner.period, inner.ahead, "", inner.grain)
-        point = self.point_at(at)
+        point = self._bare_day(at) or self.point_at(at)
         if point is None:
             return None
         return self._dash(point) or point
@@ -128,9 +134,21 @@ class _Parser:
             at += 1
         return at
 
+    def _bare_day(self, at: int) -> When | None:
+        """``9`` in "between 9 and 15 November": a day whose month follows after the second day."""
+        day = self._day_number(at)
+        if day is None or self.word(at + 1) not in ("and", "to", "until", "till", "through"):
+            return None
+        right = self.point_at(self._skip(at + 2))
+        if right is None or right.grain is not Grain.day:
+            return None
+        first = right.period.first
+        return When(at, at + 1, self._day(first.year, first.month, day, self.texts[at]), grain=Grain.day)
+
     def _joined(self, at: int) -> When | None:
         """``between A and B``, ``from A to B``, both ends included."""
-        left = self.point_at(self._skip(at + 1))
+        start = self._skip(at + 1)
+        left = self._bare_day(start) or self.point_at(start)
         if left is None or self.word(left.end) not in ("and", "to", "until", "till", "through"):
             return None
         right = self.point_at(self._skip(left.end + 1))
@@ -147,6 +165,10 @@ class _Parser:
 
     def _span(self, first: int, left: When, right: When) -> When | None:
         start, stop = left.period, right.period
+        if stop.first.year != start.first.year and left.ahead is not None and left.ahead.first.year == stop.first.year:
+            start = left.ahead  # "March 3 to April 10, 2027": the year said last holds for both
+        elif start.first > stop.first and start.grain is stop.grain and start.first.year - stop.first.year == 1:
+            start = Period(add_months(start.first, -12), add_months(start.end, -12), "", start.grain)
         if stop.end <= start.first:  # "between November and January": the second one comes after the first
             stop = right.ahead or stop
             if stop.end <= start.first:
@@ -315,7 +337,7 @@ class _Parser:
                 year += 1
             return When(at, after + 1, self._month_period(year, month), grain=Grain.month)
         grain = _UNITS.get(name)
-        if grain is None or name.endswith("s"):
+        if grain is None or name.endswith("s") and word not in _THIS and word not in ("last", "next"):
             return None
         fiscal = self.word(after - 1) != "calendar"
         base = whole(grain, self.today, self.calendar, fiscal=fiscal)
@@ -338,6 +360,8 @@ class _Parser:
 
     def _quarter(self, at: int) -> When | None:
         word = self.word(at)
+        if re.fullmatch(r"q[05-9]", word):
+            raise Invalid(f"There is no '{self.texts[at]}': a year has four quarters. Which one do you mean?")
         match = re.fullmatch(r"q([1-4])(?:[- ]?(?:fy)?(\d{2}|\d{4}))?", word)
         number: int | None = None
         after = at + 1
@@ -482,6 +506,8 @@ class _Parser:
                 return When(at, at + 1, ALL_TIME)
             return None
         fiscal = word.startswith("fy")
+        if self.words[at + 1 : at + 3] in (["to", "date"], ["so", "far"]) and self.today.year == _full_year(match.group(1) or match.group(2)):
+            return When(at, at + 3, self._until_now(Grain.year))
         year = _full_year(match.group(1) or match.group(2))
         if fiscal or self.calendar.fiscal_start_month == 1:
             return When(at, at + 1, self._whole(Grain.year, self.calendar.quarter_start(year, 1)), grain=Grain.year)

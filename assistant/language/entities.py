@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rapidfuzz import fuzz
-
-from assistant.language.lexicon import FILLER, Lexicon
+from assistant.language.lexicon import FILLER
 from assistant.language.tokens import Token
 from crm_core.context import Context
 from crm_core.services.search import FindRecords, Match, find_records
@@ -24,6 +22,8 @@ _RANK = {"company": 0, "contact": 1, "user": 2, "lead": 3, "deal": 4, "ticket": 
 _POOL = 60
 #: A longer run of unknown words than this is not a name.
 MAX_LOOKUPS = 12
+#: Likeness (0-100) that a misspelt name needs; the search itself is more forgiving.
+ALIKE_FLOOR = 77
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,14 @@ class _Aligned:
     quality: float
 
 
-def find_names(ctx: Context, tokens: list[Token], unknown: list[int], lexicon: Lexicon) -> list[Name]:
-    """Names among the tokens; ``unknown`` are the places worth a look-up."""
+def find_names(ctx: Context, tokens: list[Token], places: list[int], *, exact: bool) -> list[Name]:
+    """Names at some places of the message, to the letter only or else with typos."""
     names: list[Name] = []
     covered: set[int] = set()
-    for place in unknown[:MAX_LOOKUPS]:
+    for place in places[:MAX_LOOKUPS]:
         if place in covered:
             continue
-        name = _exact(ctx, tokens, place) or _alike(ctx, tokens, place, lexicon)
+        name = _exact(ctx, tokens, place) or (None if exact else _alike(ctx, tokens, place))
         if name is not None:
             names.append(name)
             covered |= set(range(name.first, name.end))
@@ -68,26 +68,27 @@ def _exact(ctx: Context, tokens: list[Token], place: int) -> Name | None:
     word = tokens[place].norm
     if len(word) < 2:
         return None
-    found = find_records(ctx, FindRecords(text=word, nouns=list(LINKED), limit=_POOL))
-    if found.fuzzy:
+    found = find_records(ctx, FindRecords(text=word, nouns=list(LINKED), limit=_POOL), fuzzy=False)
+    if not found.total and word.endswith("s") and len(word) > 4:  # "roberts" for "Robert's"
+        word = word[:-1]
+        found = find_records(ctx, FindRecords(text=word, nouns=list(LINKED), limit=_POOL), fuzzy=False)
+    if not found.total:
         return None
     matches = found.matches
     if found.total > len(matches):  # a common word: ask again together with its neighbour
         for near in (f"{word} {tokens[place + 1].norm}" if place + 1 < len(tokens) else "",
                      f"{tokens[place - 1].norm} {word}" if place else ""):
             if near:
-                more = find_records(ctx, FindRecords(text=near, nouns=list(LINKED), limit=_POOL))
-                if not more.fuzzy:
+                more = find_records(ctx, FindRecords(text=near, nouns=list(LINKED), limit=_POOL), fuzzy=False)
+                if more.total:
                     matches = [*more.matches, *matches]
-    aligned = [item for match in matches if (item := _align(tokens, place, match)) is not None]
+    aligned = [item for match in matches if (item := _align(tokens, place, match, word)) is not None]
     return _best(aligned, exact=True)
 
 
-def _align(tokens: list[Token], place: int, match: Match) -> _Aligned | None:
+def _align(tokens: list[Token], place: int, match: Match, word: str) -> _Aligned | None:
     """The longest stretch of tokens around ``place`` that runs through the record's name in order."""
-    label = match.label if match.noun != "contact" else match.label
-    words = fold(label).split()
-    word = tokens[place].norm
+    words = fold(match.label).split()
     if "@" in word or word not in words:
         keyed = match.score >= 90 and ("@" in word or word.isdigit() or "." in word or len(word) <= 4)
         return _Aligned(match, place, place + 1, True, 1.0) if keyed else None
@@ -118,8 +119,8 @@ def _best(aligned: list[_Aligned], *, exact: bool) -> Name | None:
     return Name(chosen[0].first, chosen[0].end, tuple(unique.values()), exact)
 
 
-def _alike(ctx: Context, tokens: list[Token], place: int, lexicon: Lexicon) -> Name | None:
-    """A misspelt name: two words together first, then the word alone, unless it is closer to a known word."""
+def _alike(ctx: Context, tokens: list[Token], place: int) -> Name | None:
+    """A misspelt name: two words together first, then the word alone."""
     word = tokens[place].norm
     if len(word) < 4 or not any(letter.isalpha() for letter in word):
         return None
@@ -133,11 +134,8 @@ def _alike(ctx: Context, tokens: list[Token], place: int, lexicon: Lexicon) -> N
         if not found.matches or not found.fuzzy:
             continue
         top = found.matches[0].score
-        if end - first == 1 and top < 78 and not tokens[place].capital:
+        if top < ALIKE_FLOOR:
             continue
-        known = lexicon.correct(word)
-        if known is not None and end - first == 1 and fuzz.ratio(word, known) >= top:
-            return None
         near = [match for match in found.matches if match.score >= top - 1]
         rank = min(_RANK[match.noun] for match in near)
         return Name(first, end, tuple(match for match in near if _RANK[match.noun] == rank), exact=False)

@@ -14,15 +14,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from rapidfuzz import fuzz, process
+from rapidfuzz.distance import OSA
 from sqlalchemy import select
 
+from assistant.language.dates import date_words
 from assistant.language.tokens import singular
+from crm_core.access import visible
 from crm_core.context import Context
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, custom_fields
 from crm_core.metrics.filters import choice_values
-from crm_core.models import Pipeline, Product, Stage, Team, User
+from crm_core.models import Contact, Pipeline, Product, Stage, Team, User
 from crm_core.periods import Grain
 from crm_core.text import fold
 
@@ -43,18 +45,18 @@ STATES: dict[str, str] = {
     "open": "open", "active": "open", "live": "open", "ongoing": "open", "outstanding": "open", "unresolved": "open",
     "pending": "open", "still open": "open", "in progress": "open", "not closed": "open", "in the pipeline": "open", "in play": "open", "in flight": "open",
     "not won": "not_won",
-    "won": "won", "win": "won", "wins": "won", "winning": "won", "closed won": "won", "sold": "won", "sell": "won", "selling": "won",
+    "won": "won", "win": "won", "winning": "won", "closed won": "won", "sold": "won", "sell": "won", "selling": "won",
     "signed": "won", "sign": "won", "landed": "won", "land": "won", "booked": "won", "book": "won", "brought in": "won", "bring in": "won",
     "bagged": "won", "successful": "won",
     "lost": "lost", "lose": "lost", "losing": "lost", "closed lost": "lost", "loses": "lost", "unsuccessful": "lost",
     "closed": "closed", "close": "closed", "closes": "closing", "closing": "closing", "due to close": "closing",
     "expected to close": "closing", "going to close": "closing", "expected": "closing", "forecast to close": "closing", "set to close": "closing",
     "scheduled to close": "closing", "supposed to close": "closing", "will close": "closing", "should close": "closing", "to close": "closing",
-    "slipped": "slipped", "slip": "slipped", "slipping": "slipped", "pushed": "slipped", "pushed out": "slipped", "pushed back": "slipped",
+    "push": "slipped", "pushing": "slipped", "push out": "slipped", "moved out": "slipped", "slipped": "slipped", "slip": "slipped", "slips": "slipped", "slipping": "slipped", "pushed": "slipped", "pushed out": "slipped", "pushed back": "slipped",
     "slid": "slipped", "postponed": "slipped", "delayed": "slipped",
     "created": "created", "create": "created", "added": "created", "add": "created", "new": "created", "generated": "created",
     "opened": "created", "raised": "created", "filed": "created", "reported": "created", "came in": "created",
-    "come in": "created", "coming in": "created", "received": "created", "receive": "created", "submitted": "created", "logged": "occurred",
+    "come in": "created", "coming in": "created", "received": "created", "receive": "created", "submitted": "created", "logged": "occurred", "log": "occurred", "hold": "occurred", "have had": "occurred",
     "entered": "created", "newly created": "created", "get": "created", "got": "created", "arrived": "created", "arrive": "created",
     "resolved": "resolved", "solved": "resolved", "fixed": "resolved", "resolve": "resolved", "solve": "resolved", "fix": "resolved",
     "converted": "converted", "convert": "converted", "not converted": "unconverted", "unconverted": "unconverted",
@@ -62,6 +64,8 @@ STATES: dict[str, str] = {
     "past close date": "overdue", "past their due date": "overdue", "past expected close": "overdue",
     "completed": "completed", "finished": "completed", "done": "completed", "not done": "incomplete", "incomplete": "incomplete",
     "unfinished": "incomplete", "not completed": "incomplete", "to do": "incomplete", "still to do": "incomplete", "open tasks": "",
+    "respond": "responding", "responded": "responding", "answer": "responding", "answered": "responding", "reply": "responding", "replied": "responding", "react": "responding", "reacted": "responding",
+    "nobody": "unassigned", "no owner": "unassigned", "no one": "unassigned", "nobody is assigned": "unassigned",
     "due": "due", "held": "occurred", "made": "occurred", "sent": "occurred", "had": "occurred", "did": "", "took place": "occurred", "happened": "occurred", "make": "occurred",
     "unassigned": "unassigned", "without owner": "unassigned", "without an owner": "unassigned", "nobody owns": "unassigned",
     "unanswered": "unanswered", "not answered": "unanswered", "not contacted": "unanswered", "uncontacted": "unanswered",
@@ -74,7 +78,8 @@ AGGREGATES: dict[str, str] = {
     "combined value": "sum", "total worth": "sum", "dollar value": "sum", "total": "total", "in total": "", "altogether": "",
     "average": "mean", "avg": "mean", "mean": "mean", "median": "median", "typical": "mean", "on average": "mean",
     "what percentage of": "share", "what share of": "share", "percentage of": "share", "share of": "share",
-    "how long": "duration", "how often": "count",
+    "how many days": "duration", "how many hours": "duration", "how quickly": "duration", "how fast": "duration", "how quick": "duration",
+    "what percent of": "share", "which share of": "share", "what proportion of": "share", "how long": "duration", "how often": "count",
 }
 COMPARISONS: dict[str, str] = {
     "over": "more_than", "above": "more_than", "more than": "more_than", "greater than": "more_than", "bigger than": "more_than",
@@ -98,8 +103,8 @@ ORDERS: dict[str, tuple[str, str]] = {
     "recently": ("newest", ""), "earliest": ("oldest", ""), "last": ("newest", ""), "first": ("oldest", ""), "soonest": ("soonest", ""),
 }
 GROUP_CUES = (
-    "by", "per", "for each", "for every", "each", "every", "broken down by", "break down by", "broken down per", "split by", "grouped by", "group by",
-    "across", "sorted by", "among", "break it down by", "split it by", "breakdown by", "breakdown per", "sliced by", "broken out by", "divided by", "split per",
+    "by", "per", "for each", "for every", "each", "every", "broken down by", "break down by", "broken down per", "split by", "grouped by", "group by", "down by",
+    "across", "among", "of each", "in each", "of every", "in every", "from each", "with each", "and by", "then by", "break it down by", "split it by", "breakdown by", "breakdown per", "sliced by", "broken out by", "divided by", "split per",
 )
 GRAINS: dict[str, Grain] = {
     "day": Grain.day, "daily": Grain.day, "week": Grain.week, "weekly": Grain.week, "month": Grain.month, "monthly": Grain.month,
@@ -120,6 +125,8 @@ COMPARE_CUES: dict[str, str] = {
     "compared to the previous": "previous", "vs previous": "previous", "versus previous": "previous", "compared to previous": "previous", "vs prior": "previous",
     "quarter over quarter": "previous", "qoq": "previous", "mom": "previous", "week over week": "previous", "wow": "previous",
     "vs": "against", "versus": "against", "compared to": "against", "compared with": "against", "against": "against", "compare to": "against", "relative to": "against",
+    "compare with the previous": "previous", "compared with the previous": "previous", "ahead of or behind": "against", "the same month last year": "year_before", "same month last year": "year_before",
+    "same quarter last year": "year_before", "the same quarter last year": "year_before", "compare with": "against", "comparing with": "against",
     "change": "previous", "changed": "previous", "how did": "", "growth": "previous", "grow": "previous", "grown": "previous", "grew": "previous",
     "up or down": "previous", "than the one before": "previous", "the period before": "previous", "the one before": "previous", "previous period": "previous",
 }
@@ -142,7 +149,9 @@ CUES: dict[str, str] = {
     "think of": "said", "think about": "said", "tell us": "said", "told us": "said", "told": "said", "hear": "heard", "heard": "heard", "heard from": "heard", "raised the": "said", "bring up": "said",
     "brought up": "said", "comment on": "said", "commented on": "said", "concerns": "said", "objections": "said", "objection": "said", "worried about": "said",
     "want": "said", "wants": "said", "wanted": "said", "object": "said", "objected": "said", "conversation about": "said", "conversations about": "said", "agree": "said", "agreed": "said",
-    "last contact": "heard", "last speak": "heard", "last spoke": "heard", "last talk": "heard", "last talked": "heard", "last touch": "heard", "in touch with": "heard", "last hear from": "heard", "last meet": "heard", "last met": "heard",
+    "last contact": "heard", "last speak": "heard", "last spoke": "heard", "last talk": "heard", "last talked": "heard", "last touch": "heard", "in touch with": "heard", "last hear from": "heard",
+    "do we know at": "contacts_at", "do we know": "contacts_at", "works at": "contacts_at", "work at": "contacts_at", "works for": "contacts_at", "working at": "contacts_at", "our contact at": "contacts_at", "our contacts at": "contacts_at",
+    "why": "why", "sorted by": "sort", "ordered by": "sort", "order by": "sort", "sort by": "sort", "ranked by": "sort", "sort them by": "sort",
     "about": "topic", "regarding": "topic", "concerning": "topic", "on the subject of": "topic", "on the topic of": "topic", "related to": "topic",
     "how did you get that": "explain", "how did you get this": "explain", "how did you get to that": "explain", "how do you know": "explain",
     "how was that computed": "explain", "how was this computed": "explain", "how is that computed": "explain", "how is this computed": "explain", "how is that calculated": "explain",
@@ -178,6 +187,7 @@ FOLLOW_UP = (
 NEGATIONS = ("not", "no", "without", "except", "excluding", "other than", "but not", "not in", "not from", "apart from", "never", "lacking", "missing", "with no", "outside", "outside of", "ignoring", "leaving out", "non", "do not have", "does not have", "have no", "has no", "that lack")
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset("""
+money dollars dollar usd euro euros percent percentage hours minutes split break down breakdown compare comparing comparison list listing names name spend spends stay stays keep keeps ordered sorted descending ascending developed develop included include including everybody big large whose achieved reached hit achieve reach atm board takes quantity behind previous per cent reason because reasons due sum totals address person single located based
 a about actually ago all am an and any are as ask at be been being both but by can could currently data did do does doing done either else
 every exactly few for from gave get give given go going got had has have having he her here hers him his how i if im in into is it its itself
 just kind know let like look looking lot made make many may maybe me might mine more much must my need needs no of off ok okay on one ones only onto or our
@@ -202,8 +212,11 @@ class Lexicon:
 
     phrases: dict[str, list[Sense]] = field(default_factory=dict)
     longest: int = 1
-    #: Words of compiled phrases that a typo may have meant.
-    vocabulary: list[str] = field(default_factory=list)
+    #: Every single word that is known, and the same by length, for mending typos.
+    words: set[str] = field(default_factory=set)
+    by_size: dict[int, list[str]] = field(default_factory=dict)
+    #: Words that are likelier than others when a typo could be several.
+    common: frozenset[str] = frozenset("deals deal open what year month week quarter value total tickets leads won lost closed owner which pipeline said list".split())
 
     def add(self, phrase: str, sense: Sense, *, plural: bool = False) -> None:
         """Add a meaning; ``plural`` also adds the regular plural of the last word."""
@@ -222,22 +235,41 @@ class Lexicon:
 
     def finish(self) -> Lexicon:
         """Collect the words that typos are matched against."""
-        words = {word for phrase in self.phrases for word in phrase.split() if len(word) > 3}
-        self.vocabulary = sorted(words - FILLER | {"deals", "pipeline"})
+        self.words = {word for phrase in self.phrases for word in phrase.split()} | FILLER | date_words()
+        for word in sorted(self.words):
+            if len(word) > 2:
+                self.by_size.setdefault(len(word), []).append(word)
+                if word.isalpha():
+                    self.by_size.setdefault(len(_plural(word)), []).append(_plural(word))
         return self
 
+    def knows(self, word: str) -> bool:
+        """Whether the word, or its singular, stands in any phrase or among the words of time and filler."""
+        return word in self.words or singular(word) in self.words
+
     def correct(self, word: str) -> str | None:
-        """The known word that a misspelt one must have meant: one or two letters off, unmistakably."""
-        if len(word) < 4 or word in FILLER or not word.isalpha():
+        """The known word that a misspelt one must have meant: one letter off (two in a long word), unmistakably.
+
+        A swap of two neighbours counts as one letter (optimal string alignment distance).
+        """
+        if len(word) < 3 or not word.isalpha() or self.knows(word):
             return None
-        floor = 82 if len(word) > 5 else 85
-        best = process.extract(word, self.vocabulary, scorer=fuzz.ratio, limit=3, score_cutoff=floor)
-        best = [item for item in best if item[0][0] == word[0] or len(word) > 6]
-        if not best:
+        allowed = 2 if len(word) >= 8 else 1
+        found = [
+            (OSA.distance(word, known, score_cutoff=allowed), known) for known in self.by_size.get(len(word), ()) if known[0] == word[0] or len(word) > 4
+        ]
+        for size in (len(word) - 1, len(word) + 1, *((len(word) - 2, len(word) + 2) if allowed == 2 else ())):
+            found += [(OSA.distance(word, known, score_cutoff=allowed), known) for known in self.by_size.get(size, ()) if known[0] == word[0]]
+        near = sorted(item for item in found if item[0] <= allowed)
+        if not near:
             return None
-        top = best[0]
-        rivals = [item for item in best[1:] if item[1] > top[1] - 2 and singular(item[0]) != singular(top[0])]
-        return None if rivals else top[0]
+        if len(word) == 3 and sorted(near[0][1]) != sorted(word) and near[0][1] not in ("week", "year", "deal", "open"):
+            return None
+        best = [known for distance, known in near if distance == near[0][0]]
+        lead = [known for known in best if known in self.common] or best
+        swapped = [known for known in lead if sorted(known) == sorted(word)]
+        chosen = swapped or lead
+        return chosen[0] if len({singular(item) for item in chosen}) == 1 else None
 
 
 def _plural(phrase: str) -> str:
@@ -313,7 +345,7 @@ def _add_metrics(lexicon: Lexicon) -> None:
 
 _ACTIVITY_WORDS = {
     "call": ("call", "phone call", "dial"), "email": ("email", "mail", "e mail", "message"),
-    "meeting": ("meeting", "appointment", "demo meeting", "visit"), "note": ("note",), "task": ("task", "to do", "todo", "reminder", "follow up", "action item"),
+    "meeting": ("meeting", "appointment", "visit", "meet", "met"), "note": ("note",), "task": ("task", "to do", "todo", "reminder", "follow up", "action item"),
 }
 
 
@@ -327,15 +359,17 @@ def _add_shapes(lexicon: Lexicon, ctx: Context) -> None:
                 continue
             for word in (item.title, *item.synonyms):
                 lexicon.add(word, Sense("field", item.name, noun=shape.name), plural=item.groupable)
-            if item.kind is Kind.choice and (item.choices or item.picklist):
+            if item.kind is Kind.choice and (item.choices or item.picklist or item.key is not None):
                 _add_choices(lexicon, ctx, shape.name, item)
+    for phrase in ("subsidiary", "daughter company", "child company"):
+        lexicon.add(phrase, Sense("subsidiary"), plural=True)
     for kind, words in _ACTIVITY_WORDS.items():
         for word in words:
             lexicon.add(word, Sense("activity_kind", kind, noun="activity"), plural=True)
 
 
 def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None:
-    if noun == "activity" and item.name == "kind" or item.name == "status" and noun == "deal":
+    if noun == "user" or noun == "activity" and item.name == "kind" or item.name == "status" and noun == "deal" or item.name == "currency":
         return
     for value in choice_values(ctx, item):
         lexicon.add(value, Sense("value", value, noun=noun, field=item.name, label=value), plural=True)
@@ -343,12 +377,14 @@ def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None
 
 def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
     for pipeline_id, name in ctx.session.execute(select(Pipeline.id, Pipeline.name)):
-        lexicon.add(name, Sense("ref", pipeline_id, field="pipeline", label=name), plural=True)
+        for phrase in (name, f"{name} pipeline", f"pipeline {name}"):
+            lexicon.add(phrase, Sense("ref", pipeline_id, field="pipeline", label=name), plural=phrase == name)
     stages: dict[str, list[int]] = {}
     for stage_id, name in ctx.session.execute(select(Stage.id, Stage.name).order_by(Stage.id)):
         stages.setdefault(name, []).append(stage_id)
     for name, ids in stages.items():
-        lexicon.add(name, Sense("ref", tuple(ids), field="stage", label=name))
+        for phrase in (name, f"{name} stage", f"stage {name}"):
+            lexicon.add(phrase, Sense("ref", tuple(ids), field="stage", label=name))
     for team_id, name in ctx.session.execute(select(Team.id, Team.name)):
         lexicon.add(name, Sense("ref", team_id, field="team", label=name))
         lexicon.add(f"{name} team", Sense("ref", team_id, field="team", label=name))
@@ -361,6 +397,9 @@ def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
         if family:
             lexicon.add(family, Sense("value", family, noun="line_item", field="product_family", label=family))
             lexicon.add(family, Sense("value", family, noun="product", field="family", label=family))
+    titles = ctx.session.scalars(select(Contact.title).where(Contact.title.is_not(None), visible(ctx, Contact)).distinct().limit(400))
+    for title in titles:
+        lexicon.add(str(title), Sense("value", str(title), noun="contact", field="title", label=str(title)), plural=True)
     _add_people(lexicon, ctx)
 
 

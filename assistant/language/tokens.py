@@ -14,6 +14,8 @@ _WORD = re.compile(
       | [$€£¥]?\d+(?:,\d{3})*(?:\.\d+)?%?(?:[a-zA-Z]+\b)?   # numbers, 20k, 3rd, 50%
       | [<>]=?                             # comparisons
       | [^\W\d_](?:[\w&]|['’](?=\w)|-(?=\w))* # words, Q3, o'neil, follow-up
+      | [+&](?=\s)                            # a written "and"
+      | [-–—](?=\s)                         # a dash between two things
       | [?!,;:()]""",
     re.VERBOSE,
 )
@@ -46,15 +48,27 @@ def tokenise(message: str) -> list[Token]:
             core = core[:-2]
         elif core.lower().endswith("s'"):
             core = core[:-1]
+        if text in "+&":
+            core = "and"
+        elif text in "-–—":
+            core = "to" if _between_times(tokens, message, match.end()) else ","
         norm = core.lower() if "@" in core or core[0] in "<>$€£¥" or core[0].isdigit() else fold(core)
         if norm or text in "<>":
             tokens.append(Token(text, norm, match.start(), match.end(), text[0].isupper()))
     return tokens
 
 
+def _between_times(before: list[Token], message: str, at: int) -> bool:
+    """Whether a dash stands between two numbers or days: ``Nov 2 - Nov 15``."""
+    last = before[-1].norm if before else ""
+    following = message[at:].lstrip()[:3].lower()
+    return last[-1:].isdigit() and (following[:1].isdigit() or following in _MONTH_STARTS)
+
+
+_MONTH_STARTS = frozenset({"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"})
 _CONTRACTIONS = {
     "what's": "what is", "whats": "what is", "who's": "who is", "whos": "who is", "where's": "where is", "how's": "how is",
-    "hows": "how is", "that's": "that is", "it's": "it is", "i'm": "i am", "we've": "we have", "i've": "i have",
+    "hows": "how is", "that's": "that is", "it's": "it is", "i'm": "i am", "i'd": "i would", "we'd": "we would", "i'll": "i will", "we've": "we have", "i've": "i have",
     "don't": "do not", "doesn't": "does not", "didn't": "did not", "isn't": "is not", "aren't": "are not",
     "haven't": "have not", "hasn't": "has not", "wasn't": "was not", "weren't": "were not", "can't": "can not",
     "let's": "let us", "we're": "we are", "they're": "they are", "who've": "who have", "what're": "what are",

@@ -194,7 +194,7 @@ def rebuild_search(ctx: Context) -> tuple[int, int]:
 # --- Records by name ------------------------------------------------------------------------------------
 
 
-def find_records(ctx: Context, args: FindRecords) -> Found:
+def find_records(ctx: Context, args: FindRecords, *, fuzzy: bool = True) -> Found:
     """Find records by name, part of a name, initials, e-mail or phone, forgiving accents, case and typos."""
     nouns = [noun for noun in (args.nouns or SEARCHED) if model_of(noun)]
     unsearched = [noun for noun in nouns if noun not in SEARCHED]
@@ -209,7 +209,7 @@ def find_records(ctx: Context, args: FindRecords) -> Found:
         found, count = _find_to_the_letter(ctx, noun, wanted, args)
         matches += found
         total += count
-    if total:
+    if total or not fuzzy:
         matches.sort(key=lambda match: (-match.score, len(match.label), match.label, match.id))
         return Found(matches=matches[: args.limit], total=total, fuzzy=False)
     for noun in nouns:

@@ -9,22 +9,55 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, select
 
-from crm_core.access import DEFAULT_GRANTS, EVERYBODYS, OWNED, Actor, describe_scope, load_actor, may_change, may_read, teams_below
+from crm_core.access import (
+    DEFAULT_GRANTS,
+    EVERYBODYS,
+    OWNED,
+    Actor,
+    describe_scope,
+    load_actor,
+    may_change,
+    may_read,
+    teams_below,
+)
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Invalid, NotAllowed, NotFound
 from crm_core.metrics.filters import Filter
 from crm_core.metrics.listing import ListQuestion, list_records, rows_behind
 from crm_core.metrics.query import MetricQuestion, ask
 from crm_core.models import NOUNS, ROLES, SCOPES, Grant, SearchEntry, User
-from crm_core.services import activities, companies, contacts, deals, leads, products, records, search, tickets, users
-from crm_core.services.records import ArchiveRecord, Reassign, archive_record, reassign, restore_record
+from crm_core.services import (
+    activities,
+    companies,
+    contacts,
+    deals,
+    leads,
+    products,
+    records,
+    search,
+    tickets,
+    users,
+)
+from crm_core.services.records import (
+    ArchiveRecord,
+    Reassign,
+    archive_record,
+    reassign,
+    restore_record,
+)
 from tests.factories import MARKS, NOW, OWNERS, World
 
 NOUN_NAMES = tuple(NOUNS)
 #: Rows of the rep (team Sales, with Sales North below it) by scope.
 IN_SCOPE = {"none": (), "own": ("rep",), "team": ("rep", "colleague", "junior"), "all": OWNERS}
-COUNTS = {"company": "companies", "contact": "contacts", "lead": "leads", "deal": "deals", "ticket": "tickets_opened",
-          "activity": "activities"}
+COUNTS = {
+    "company": "companies",
+    "contact": "contacts",
+    "lead": "leads",
+    "deal": "deals",
+    "ticket": "tickets_opened",
+    "activity": "activities",
+}
 GETTERS: dict[str, Callable[[Context, int], Any]] = {
     "company": lambda ctx, key: companies.get_company(ctx, companies.GetCompany(id=key)),
     "contact": lambda ctx, key: contacts.get_contact(ctx, contacts.GetContact(id=key)),
@@ -53,7 +86,9 @@ FURTHER_VERBS: dict[str, tuple[str, Callable[[Context, int, World], Any]]] = {
     "reopen_deal": ("deal", lambda ctx, key, _w: deals.reopen_deal(ctx, deals.ReopenDeal(id=key))),
     "set_deal_contact": (
         "deal",
-        lambda ctx, key, w: deals.set_deal_contact(ctx, deals.SetDealContact(id=key, contact_id=w.row("contact"), role="boss")),
+        lambda ctx, key, w: deals.set_deal_contact(
+            ctx, deals.SetDealContact(id=key, contact_id=w.row("contact"), role="boss")
+        ),
     ),
     "add_line_item": (
         "deal",
@@ -67,7 +102,9 @@ FURTHER_VERBS: dict[str, tuple[str, Callable[[Context, int, World], Any]]] = {
 }
 
 
-def rep_with(world: World, role: str = "rep", *, reads: dict[str, str] | None = None, writes: dict[str, str] | None = None) -> Actor:
+def rep_with(
+    world: World, role: str = "rep", *, reads: dict[str, str] | None = None, writes: dict[str, str] | None = None
+) -> Actor:
     """The rep in a role, who may read and change everything but what is said otherwise."""
     everything = dict.fromkeys(NOUNS, "all")
     return world.actor("rep", role=role, reads=everything | (reads or {}), writes=everything | (writes or {}))
@@ -132,7 +169,9 @@ class TestReading:
                     view = activities.timeline(ctx, activities.Timeline(noun=other, id=key, limit=200))
                     assert not {entry.id for entry in view.entries if entry.noun == noun} & out
                     if noun == "activity":
-                        assert view.total_activities == sum(entry.noun == "activity" and entry.kind == "call" for entry in view.entries)
+                        assert view.total_activities == sum(
+                            entry.noun == "activity" and entry.kind == "call" for entry in view.entries
+                        )
 
 
 @every_scope
@@ -188,7 +227,9 @@ class TestChanging:
                 with shared_world.write(actor) as ctx:
                     assert UPDATES[noun](ctx, key).version == 2
 
-    def test_archiving_is_refused_outside_and_done_inside(self, shared_world: World, noun: str, role: str, scope: str) -> None:
+    def test_archiving_is_refused_outside_and_done_inside(
+        self, shared_world: World, noun: str, role: str, scope: str
+    ) -> None:
         actor = rep_with(shared_world, role, writes={noun: scope})
         for verb in (archive_record, restore_record):
             for key in hidden(shared_world, noun, scope):
@@ -201,7 +242,9 @@ class TestChanging:
                 archive_record(ctx, ArchiveRecord(noun=noun, id=key))
                 assert key not in list_records(ctx, ListQuestion(noun=noun, limit=200)).ids
 
-    def test_reassigning_is_refused_outside_and_done_inside(self, shared_world: World, noun: str, role: str, scope: str) -> None:
+    def test_reassigning_is_refused_outside_and_done_inside(
+        self, shared_world: World, noun: str, role: str, scope: str
+    ) -> None:
         actor = rep_with(shared_world, role, writes={noun: scope})
         to = shared_world.users["stranger"]
         if noun in EVERYBODYS:
@@ -216,13 +259,20 @@ class TestChanging:
                 reassign(ctx, Reassign(noun=noun, id=key, owner_id=to))
                 assert ctx.session.get_one(NOUNS[noun], key).owner_id == to  # type: ignore[attr-defined]
 
-    def test_rows_that_may_be_changed_but_not_read_are_not_found(self, shared_world: World, noun: str, role: str, scope: str) -> None:
+    def test_rows_that_may_be_changed_but_not_read_are_not_found(
+        self, shared_world: World, noun: str, role: str, scope: str
+    ) -> None:
         for key in hidden(shared_world, noun, scope):
-            with pytest.raises((NotFound, NotAllowed)) as caught, shared_world.write(rep_with(shared_world, role, reads={noun: scope})) as ctx:
+            with (
+                pytest.raises((NotFound, NotAllowed)) as caught,
+                shared_world.write(rep_with(shared_world, role, reads={noun: scope})) as ctx,
+            ):
                 archive_record(ctx, ArchiveRecord(noun=noun, id=key))
             assert isinstance(caught.value, NotFound)
 
-    def test_the_rule_for_loaded_rows_agrees_with_the_one_in_sql(self, shared_world: World, noun: str, role: str, scope: str) -> None:
+    def test_the_rule_for_loaded_rows_agrees_with_the_one_in_sql(
+        self, shared_world: World, noun: str, role: str, scope: str
+    ) -> None:
         actor = rep_with(shared_world, role, reads={noun: scope}, writes={noun: scope})
         with shared_world.read(actor) as ctx:
             for key in set(shared_world.rows[noun].values()):
@@ -238,7 +288,10 @@ class TestFurtherVerbs:
         noun, call = FURTHER_VERBS[verb]
         role = "admin" if noun == "product" else "rep"
         for key in hidden(shared_world, noun, scope):
-            with pytest.raises(NotAllowed, match="not change it"), shared_world.write(rep_with(shared_world, role, writes={noun: scope})) as ctx:
+            with (
+                pytest.raises(NotAllowed, match="not change it"),
+                shared_world.write(rep_with(shared_world, role, writes={noun: scope})) as ctx,
+            ):
                 call(ctx, key, shared_world)
             with pytest.raises(NotFound), shared_world.write(rep_with(shared_world, role, reads={noun: scope})) as ctx:
                 call(ctx, key, shared_world)
@@ -256,14 +309,26 @@ class TestCreating:
 
     @pytest.mark.parametrize("noun", CREATE)
     def test_without_a_right_to_change_nothing_can_be_created(self, shared_world: World, noun: str) -> None:
-        with pytest.raises(NotAllowed, match="may not create"), shared_world.write(rep_with(shared_world, writes={noun: "none"})) as ctx:
+        with (
+            pytest.raises(NotAllowed, match="may not create"),
+            shared_world.write(rep_with(shared_world, writes={noun: "none"})) as ctx,
+        ):
             self.CREATE[noun](ctx, None)
 
     @pytest.mark.parametrize("noun", CREATE)
-    @pytest.mark.parametrize(("scope", "owner", "allowed"), [
-        ("own", "rep", True), ("own", "colleague", False), ("team", "junior", True), ("team", "stranger", False), ("all", "stranger", True),
-    ])
-    def test_a_new_row_lies_in_the_scope(self, shared_world: World, noun: str, scope: str, owner: str, allowed: bool) -> None:
+    @pytest.mark.parametrize(
+        ("scope", "owner", "allowed"),
+        [
+            ("own", "rep", True),
+            ("own", "colleague", False),
+            ("team", "junior", True),
+            ("team", "stranger", False),
+            ("all", "stranger", True),
+        ],
+    )
+    def test_a_new_row_lies_in_the_scope(
+        self, shared_world: World, noun: str, scope: str, owner: str, allowed: bool
+    ) -> None:
         actor = rep_with(shared_world, writes={noun: scope})
         if allowed:
             with shared_world.write(actor) as ctx:
@@ -275,7 +340,10 @@ class TestCreating:
     @pytest.mark.parametrize("noun", ["product", "user"])
     @pytest.mark.parametrize("role", ["readonly", "rep", "manager"])
     def test_only_an_administrator_adds_products_and_users(self, shared_world: World, noun: str, role: str) -> None:
-        with pytest.raises(NotAllowed, match="Only an administrator may"), shared_world.write(rep_with(shared_world, role)) as ctx:
+        with (
+            pytest.raises(NotAllowed, match="Only an administrator may"),
+            shared_world.write(rep_with(shared_world, role)) as ctx,
+        ):
             if noun == "product":
                 products.create_product(ctx, products.CreateProduct(name="New"))
             else:
@@ -290,7 +358,10 @@ class TestCreating:
     def test_a_hidden_contact_cannot_take_part(self, shared_world: World) -> None:
         with pytest.raises(NotFound), shared_world.write(rep_with(shared_world, reads={"contact": "own"})) as ctx:
             activities.log_activity(
-                ctx, activities.LogActivity(kind="note", subject="Peek", participant_ids=[shared_world.row("contact", "stranger")])
+                ctx,
+                activities.LogActivity(
+                    kind="note", subject="Peek", participant_ids=[shared_world.row("contact", "stranger")]
+                ),
             )
 
 
@@ -308,7 +379,13 @@ def _everything_shown(ctx: Context, world: World, without: str) -> str:
     for mark in MARKS.values():
         if mark != MARKS[without]:
             parts.append(search.find_records(ctx, search.FindRecords(text=mark, limit=100)).model_dump())
-    fields = {"company": "deals", "owner": "deals", "contact": "tickets_opened", "deal": "activities", "product": "product_revenue"}
+    fields = {
+        "company": "deals",
+        "owner": "deals",
+        "contact": "tickets_opened",
+        "deal": "activities",
+        "product": "product_revenue",
+    }
     for name, metric in fields.items():
         parts.append([group.labels for group in ask(ctx, MetricQuestion(metric=metric, group_by=[name])).groups])
     return repr(parts)
@@ -465,7 +542,10 @@ class TestLoadActor:
         with world.write("admin") as ctx:
             users.update_user(ctx, users.UpdateUser(id=world.users["rep"], team="service"))
         with world.read("rep") as ctx:
-            assert set(list_records(ctx, ListQuestion(noun="deal")).ids) == {world.row("deal"), world.row("deal", "stranger")}
+            assert set(list_records(ctx, ListQuestion(noun="deal")).ids) == {
+                world.row("deal"),
+                world.row("deal", "stranger"),
+            }
 
     def test_an_inactive_user_is_refused_at_the_next_call(self, world: World) -> None:
         with world.read("rep"):
@@ -514,8 +594,12 @@ class TestLoadActor:
 class TestDescribeScope:
     @pytest.mark.parametrize(
         ("scope", "noun", "text"),
-        [("all", "deal", "all deals"), ("team", "company", "your team's companies"), ("own", "activity", "your own activities"),
-         ("none", "ticket", "no tickets")],
+        [
+            ("all", "deal", "all deals"),
+            ("team", "company", "your team's companies"),
+            ("own", "activity", "your own activities"),
+            ("none", "ticket", "no tickets"),
+        ],
     )
     def test_for_people(self, shared_world: World, scope: str, noun: str, text: str) -> None:
         with shared_world.read(rep_with(shared_world, reads={noun: scope})) as ctx:
@@ -526,5 +610,7 @@ def test_archived_rows_leave_the_search_keys(world: World) -> None:
     with world.write() as ctx:
         records.archive_record(ctx, ArchiveRecord(noun="company", id=world.row("company")))
     with world.read() as ctx:
-        left = ctx.session.scalars(select(SearchEntry).where(SearchEntry.noun == "company", SearchEntry.record_id == world.row("company")))
+        left = ctx.session.scalars(
+            select(SearchEntry).where(SearchEntry.noun == "company", SearchEntry.record_id == world.row("company"))
+        )
         assert list(left) == []

@@ -13,7 +13,12 @@ from crm_core.access import system_actor
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Conflict, Invalid
 from crm_core.models import Company, Event, Grant, Organisation, Team
-from crm_core.services.companies import CreateCompany, UpdateCompany, create_company, update_company
+from crm_core.services.companies import (
+    CreateCompany,
+    UpdateCompany,
+    create_company,
+    update_company,
+)
 from tests.factories import NOW, World
 
 
@@ -97,10 +102,16 @@ class TestConflict:
         if world.dialect == "sqlite":  # writers queue, so the second one brings the version that it read
             with world.write("rep") as ctx:
                 update_company(ctx, UpdateCompany(id=key, city="Bern"))
-            with pytest.raises(Conflict, match="changed since you read it: city by Renata Seller"), world.write("admin") as ctx:
+            with (
+                pytest.raises(Conflict, match="changed since you read it: city by Renata Seller"),
+                world.write("admin") as ctx,
+            ):
                 update_company(ctx, UpdateCompany(id=key, version=1, city="Graz"))
         else:
-            with pytest.raises(Conflict, match="Somebody else changed this record a moment ago"), world.write("admin") as slow:
+            with (
+                pytest.raises(Conflict, match="Somebody else changed this record a moment ago"),
+                world.write("admin") as slow,
+            ):
                 record = slow.session.get_one(Company, key)
                 with world.write("rep") as fast:
                     update_company(fast, UpdateCompany(id=key, city="Bern"))
@@ -170,7 +181,8 @@ class TestNotSetUp:
 
 class TestClock:
     @pytest.mark.parametrize(
-        ("user_zone", "today"), [(None, date(2026, 8, 12)), ("Pacific/Kiritimati", date(2026, 8, 13)), ("Pacific/Pago_Pago", date(2026, 8, 11))]
+        ("user_zone", "today"),
+        [(None, date(2026, 8, 12)), ("Pacific/Kiritimati", date(2026, 8, 13)), ("Pacific/Pago_Pago", date(2026, 8, 11))],
     )
     def test_today_is_the_callers_day(self, world: World, user_zone: str | None, today: date) -> None:
         from crm_core.services.users import UpdateUser, update_user
@@ -208,7 +220,13 @@ def test_the_door_and_the_actor_are_kept_with_each_event(world: World) -> None:
         key = create_company(ctx, CreateCompany(name="Quartz Tools")).id
     with world.read() as ctx:
         event: Event = ctx.session.scalars(select(Event).where(Event.noun == "company", Event.record_id == key)).one()
-        assert (event.door, event.actor_id, event.at, event.kind, event.version) == ("slack", world.users["rep"], NOW, "created", 1)
+        assert (event.door, event.actor_id, event.at, event.kind, event.version) == (
+            "slack",
+            world.users["rep"],
+            NOW,
+            "created",
+            1,
+        )
 
 
 def test_the_context_is_of_one_call(world: World) -> None:

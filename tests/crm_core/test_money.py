@@ -7,10 +7,20 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crm_core.errors import Invalid
-from crm_core.money import MAX_MINOR, MICRO, Rate, check_currency, exponent, format_money, to_decimal, to_minor
+from crm_core.money import (
+    MAX_MINOR,
+    MICRO,
+    Rate,
+    check_currency,
+    exponent,
+    format_money,
+    to_decimal,
+    to_minor,
+)
 
 
 class TestToMinor:
@@ -87,7 +97,14 @@ class TestCheckCurrency:
 class TestConvert:
     @pytest.mark.parametrize(
         ("minor", "micro", "home"),
-        [(1, 500_000, 1), (1, 499_999, 0), (3, 500_000, 2), (0, 2_000_000, 0), (100, MICRO, 100), (MAX_MINOR, 1_083_700, 1_083_700_000_000)],
+        [
+            (1, 500_000, 1),
+            (1, 499_999, 0),
+            (3, 500_000, 2),
+            (0, 2_000_000, 0),
+            (100, MICRO, 100),
+            (MAX_MINOR, 1_083_700, 1_083_700_000_000),
+        ],
     )
     def test_halves_go_up(self, minor: int, micro: int, home: int) -> None:
         assert Rate("EUR", micro, date(2026, 1, 1)).convert(minor) == home

@@ -15,8 +15,23 @@ from crm_core.context import Context
 from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound
 from crm_core.metrics.listing import ListQuestion, list_records
 from crm_core.models import Company, Contact, Deal, Lead
-from crm_core.services import activities, companies, contacts, deals, leads, products, tickets, users
-from crm_core.services.records import ArchiveRecord, Reassign, archive_record, reassign, restore_record
+from crm_core.services import (
+    activities,
+    companies,
+    contacts,
+    deals,
+    leads,
+    products,
+    tickets,
+    users,
+)
+from crm_core.services.records import (
+    ArchiveRecord,
+    Reassign,
+    archive_record,
+    reassign,
+    restore_record,
+)
 from tests.factories import NOW, TODAY, Maker, World
 
 
@@ -65,7 +80,9 @@ UNNAME: dict[str, Callable[[Context, World], Any]] = {
     "lead": lambda ctx, w: leads.update_lead(ctx, leads.UpdateLead(id=w.row("lead"), name=None)),
     "deal": lambda ctx, w: deals.update_deal(ctx, deals.UpdateDeal(id=w.row("deal"), name=None)),
     "ticket": lambda ctx, w: tickets.update_ticket(ctx, tickets.UpdateTicket(id=w.row("ticket"), subject=None)),
-    "activity": lambda ctx, w: activities.update_activity(ctx, activities.UpdateActivity(id=w.row("activity"), subject=None)),
+    "activity": lambda ctx, w: activities.update_activity(
+        ctx, activities.UpdateActivity(id=w.row("activity"), subject=None)
+    ),
     "product": lambda ctx, w: products.update_product(ctx, products.UpdateProduct(id=w.row("product"), name=None)),
     "user": lambda ctx, w: users.update_user(ctx, users.UpdateUser(id=w.users["rep"], name=None)),
 }
@@ -90,11 +107,16 @@ class TestFields:
 
     def test_addresses_and_numbers_are_normalised(self, world: World) -> None:
         with world.write("rep") as ctx:
-            view = contacts.create_contact(ctx, contacts.CreateContact(name="P", email=" Pia@Firm.Example ", phone="(415) 555-0199"))
+            view = contacts.create_contact(
+                ctx, contacts.CreateContact(name="P", email=" Pia@Firm.Example ", phone="(415) 555-0199")
+            )
         assert (view.email, view.phone) == ("pia@firm.example", "+14155550199")
 
     def test_a_word_outside_the_picklist_is_refused_with_the_words(self, shared_world: World) -> None:
-        with pytest.raises(Invalid, match="'Mining' is not a industry here; use one of: Lighthouses, Cheese, Robotics"), shared_world.write("rep") as ctx:
+        with (
+            pytest.raises(Invalid, match="'Mining' is not a industry here; use one of: Lighthouses, Cheese, Robotics"),
+            shared_world.write("rep") as ctx,
+        ):
             companies.create_company(ctx, companies.CreateCompany(name="Pit", industry="Mining"))
 
     def test_a_field_without_a_picklist_takes_any_word(self, world: World) -> None:
@@ -106,8 +128,14 @@ class TestCustomFields:
     @pytest.mark.parametrize(
         ("key", "value", "stored"),
         [
-            ("seats", "1,200", 1200), ("seats", 2.5, 2.5), ("budget", "1,000.50", 100050), ("kickoff", "2026-09-01T10:00", "2026-09-01"),
-            ("pilot", "yes", True), ("pilot", False, False), ("tier", "Tin", "Tin"), ("memo", 7, "7"),
+            ("seats", "1,200", 1200),
+            ("seats", 2.5, 2.5),
+            ("budget", "1,000.50", 100050),
+            ("kickoff", "2026-09-01T10:00", "2026-09-01"),
+            ("pilot", "yes", True),
+            ("pilot", False, False),
+            ("tier", "Tin", "Tin"),
+            ("memo", 7, "7"),
         ],
     )
     def test_values_are_kept_in_stored_form(self, world: World, key: str, value: object, stored: object) -> None:
@@ -119,13 +147,23 @@ class TestCustomFields:
 
     @pytest.mark.parametrize(
         ("key", "value"),
-        [("seats", "many"), ("seats", "NaN"), ("seats", 10**16), ("kickoff", "tomorrow"), ("kickoff", "2026-13-01"), ("pilot", "perhaps"), ("pilot", 2)],
+        [
+            ("seats", "many"),
+            ("seats", "NaN"),
+            ("seats", 10**16),
+            ("kickoff", "tomorrow"),
+            ("kickoff", "2026-13-01"),
+            ("pilot", "perhaps"),
+            ("pilot", 2),
+        ],
     )
     def test_a_value_of_the_wrong_type_is_refused(self, shared_world: World, key: str, value: object) -> None:
         with pytest.raises(Invalid, match="does not fit the custom field"), shared_world.write("rep") as ctx:
             deals.update_deal(ctx, deals.UpdateDeal(id=shared_world.row("deal"), custom={key: value}))
 
-    @pytest.mark.parametrize(("value", "message"), [("-1", "cannot be negative"), ("1.005", "more decimals"), ("much", "is not an amount")])
+    @pytest.mark.parametrize(
+        ("value", "message"), [("-1", "cannot be negative"), ("1.005", "more decimals"), ("much", "is not an amount")]
+    )
     def test_money_that_is_no_amount_is_refused(self, shared_world: World, value: str, message: str) -> None:
         with pytest.raises(Invalid, match=message), shared_world.write("rep") as ctx:
             deals.update_deal(ctx, deals.UpdateDeal(id=shared_world.row("deal"), custom={"budget": value}))
@@ -136,7 +174,10 @@ class TestCustomFields:
 
     @pytest.mark.parametrize("key", ["colour", "name", "Tier"])
     def test_an_unknown_field_is_refused_with_the_known(self, shared_world: World, key: str) -> None:
-        with pytest.raises(Invalid, match=f"no custom field '{key}'; it has budget, kickoff, memo, pilot, seats, tier"), shared_world.write("rep") as ctx:
+        with (
+            pytest.raises(Invalid, match=f"no custom field '{key}'; it has budget, kickoff, memo, pilot, seats, tier"),
+            shared_world.write("rep") as ctx,
+        ):
             deals.update_deal(ctx, deals.UpdateDeal(id=shared_world.row("deal"), custom={key: "red"}))
 
     def test_a_field_of_another_noun_is_refused(self, shared_world: World) -> None:
@@ -154,18 +195,28 @@ class TestCustomFields:
     # BUG: create() keeps None values that change() drops.
     def test_a_created_record_keeps_no_empty_values(self, world: World) -> None:
         with world.write("rep") as ctx:
-            assert deals.create_deal(ctx, deals.CreateDeal(name="D", custom={"seats": None, "memo": "x"})).custom == {"memo": "x"}
+            assert deals.create_deal(ctx, deals.CreateDeal(name="D", custom={"seats": None, "memo": "x"})).custom == {
+                "memo": "x"
+            }
 
 
 class TestCompanies:
     def test_create_fills_the_owner_and_the_times(self, world: World) -> None:
         with world.write("rep") as ctx:
             view = companies.create_company(
-                ctx, companies.CreateCompany(name="  Pit Tools ", domain="https://www.Pit.example", annual_revenue=Decimal("1000.50"))
+                ctx,
+                companies.CreateCompany(
+                    name="  Pit Tools ", domain="https://www.Pit.example", annual_revenue=Decimal("1000.50")
+                ),
             )
             record = ctx.session.get_one(Company, view.id)
             assert (record.created_at, record.updated_at) == (NOW, NOW)
-        assert (view.name, view.domain, view.annual_revenue, view.owner_id) == ("Pit Tools", "pit.example", "1000.50", world.users["rep"])
+        assert (view.name, view.domain, view.annual_revenue, view.owner_id) == (
+            "Pit Tools",
+            "pit.example",
+            "1000.50",
+            world.users["rep"],
+        )
 
     def test_fields_left_out_stay_and_none_empties(self, world: World) -> None:
         key = world.row("company")
@@ -181,7 +232,10 @@ class TestCompanies:
             companies.update_company(ctx, companies.UpdateCompany(id=middle, parent_id=top))
             companies.update_company(ctx, companies.UpdateCompany(id=low, parent_id=middle))
         for child, parent in ((top, top), (top, low), (middle, low)):
-            with pytest.raises(Invalid, match="cannot be below itself; choose another parent company"), world.write("admin") as ctx:
+            with (
+                pytest.raises(Invalid, match="cannot be below itself; choose another parent company"),
+                world.write("admin") as ctx,
+            ):
                 companies.update_company(ctx, companies.UpdateCompany(id=child, parent_id=parent))
 
     def test_a_parent_that_is_not_there_is_refused(self, shared_world: World) -> None:
@@ -196,7 +250,9 @@ class TestCompanies:
 class TestContacts:
     def test_create_begins_an_employment(self, world: World) -> None:
         with world.write("rep") as ctx:
-            view = contacts.create_contact(ctx, contacts.CreateContact(name="P", title="Buyer", company_id=world.row("company")))
+            view = contacts.create_contact(
+                ctx, contacts.CreateContact(name="P", title="Buyer", company_id=world.row("company"))
+            )
         assert [(item.company_id, item.title, item.started_on, item.ended_on) for item in view.employments] == [
             (world.row("company"), "Buyer", TODAY, None)
         ]
@@ -204,7 +260,9 @@ class TestContacts:
     def test_a_change_of_company_keeps_the_earlier_one(self, world: World) -> None:
         old, new = world.row("company"), world.row("company", "stranger")
         with world.write("rep") as ctx:
-            view = contacts.update_contact(ctx, contacts.UpdateContact(id=world.row("contact"), company_id=new, title="Boss"))
+            view = contacts.update_contact(
+                ctx, contacts.UpdateContact(id=world.row("contact"), company_id=new, title="Boss")
+            )
         assert view.company == "Stranger Harbour Optics"
         assert [(item.company_id, item.ended_on) for item in view.employments] == [(old, TODAY), (new, None)]
 
@@ -216,7 +274,9 @@ class TestContacts:
 
     def test_other_changes_leave_the_stay_alone(self, world: World) -> None:
         with world.write("rep") as ctx:
-            view = contacts.update_contact(ctx, contacts.UpdateContact(id=world.row("contact"), consent_email=True, company_id=world.row("company")))
+            view = contacts.update_contact(
+                ctx, contacts.UpdateContact(id=world.row("contact"), consent_email=True, company_id=world.row("company"))
+            )
         assert view.consent_email is True
         assert [item.ended_on for item in view.employments] == [None]
 
@@ -234,16 +294,36 @@ class TestLeads:
 
     def test_conversion_makes_a_company_a_contact_and_a_deal(self, world: World) -> None:
         with world.write("rep") as ctx:
-            key = leads.create_lead(ctx, leads.CreateLead(name="Lena Convert", company_name="Brand New Tools", email="lena@new.example", phone="+14155550142")).id
+            key = leads.create_lead(
+                ctx,
+                leads.CreateLead(
+                    name="Lena Convert", company_name="Brand New Tools", email="lena@new.example", phone="+14155550142"
+                ),
+            ).id
             made = leads.convert_lead(ctx, leads.ConvertLead(id=key, deal_name="First order", amount=Decimal("99.50")))
         with world.read("rep") as ctx:
             lead = leads.get_lead(ctx, leads.GetLead(id=key))
             contact = contacts.get_contact(ctx, contacts.GetContact(id=made.contact_id))
             deal = deals.get_deal(ctx, deals.GetDeal(id=made.deal_id or 0))
             answered = ctx.session.get_one(Lead, key).first_response_at
-        assert (contact.name, contact.company, contact.email, contact.phone) == ("Lena Convert", "Brand New Tools", "lena@new.example", "+14155550142")
-        assert (deal.name, deal.amount, deal.company, deal.stage) == ("First order", "99.50", "Brand New Tools", "Sniff test")
-        assert (lead.status, lead.converted_on, lead.contact_id, lead.deal_id) == ("Became customer", TODAY, made.contact_id, made.deal_id)
+        assert (contact.name, contact.company, contact.email, contact.phone) == (
+            "Lena Convert",
+            "Brand New Tools",
+            "lena@new.example",
+            "+14155550142",
+        )
+        assert (deal.name, deal.amount, deal.company, deal.stage) == (
+            "First order",
+            "99.50",
+            "Brand New Tools",
+            "Sniff test",
+        )
+        assert (lead.status, lead.converted_on, lead.contact_id, lead.deal_id) == (
+            "Became customer",
+            TODAY,
+            made.contact_id,
+            made.deal_id,
+        )
         assert answered == NOW
 
     def test_conversion_takes_a_company_that_exists(self, world: World) -> None:
@@ -283,11 +363,20 @@ class TestCreateDeal:
     def test_it_starts_in_the_first_stage_of_the_first_pipeline_in_home_currency(self, world: World) -> None:
         with world.write("rep") as ctx:
             view = deals.create_deal(ctx, deals.CreateDeal(name="D", amount=Decimal("12.5")))
-        assert (view.pipeline, view.stage, view.status, view.amount, view.currency) == ("New business", "Sniff test", "open", "12.50", "USD")
+        assert (view.pipeline, view.stage, view.status, view.amount, view.currency) == (
+            "New business",
+            "Sniff test",
+            "open",
+            "12.50",
+            "USD",
+        )
 
     def test_pipeline_stage_and_currency_are_taken_by_forgiving_name(self, world: World) -> None:
         with world.write("rep") as ctx:
-            view = deals.create_deal(ctx, deals.CreateDeal(name="D", pipeline="RENEWALS", stage="verbal  yes", currency="jpy", amount=Decimal(5000)))
+            view = deals.create_deal(
+                ctx,
+                deals.CreateDeal(name="D", pipeline="RENEWALS", stage="verbal  yes", currency="jpy", amount=Decimal(5000)),
+            )
         assert (view.pipeline, view.stage, view.amount, view.currency) == ("Renewals", "Verbal yes", "5000", "JPY")
 
     @pytest.mark.parametrize(
@@ -300,7 +389,10 @@ class TestCreateDeal:
             ({"amount": Decimal(10) ** 12}, "larger than an amount may be"),
             ({"pipeline": "Fishing"}, "no pipeline 'Fishing'; there are New business, Renewals"),
             ({"stage": "Verbal yes"}, "'Verbal yes' belongs to the pipeline Renewals"),
-            ({"stage": "Nowhere"}, "no stage 'Nowhere'; its stages are Sniff test, Coffee & cake, Haggling, Champagne, Ghosted"),
+            (
+                {"stage": "Nowhere"},
+                "no stage 'Nowhere'; its stages are Sniff test, Coffee & cake, Haggling, Champagne, Ghosted",
+            ),
             ({"stage": "Champagne"}, "cannot start in Champagne; create it in an open stage, then win or lose it"),
             ({"source": "Rumour"}, "use one of: Word of mouth, Trade fair, Website"),
             ({"forecast_category": "Commit"}, "use one of: Sure thing, Sunny, Maybe, Forget it"),
@@ -366,8 +458,12 @@ class TestMovingDeals:
 
     @pytest.mark.parametrize(
         ("stage", "message"),
-        [("Champagne", "Champagne closes the deal; win it instead"), ("Ghosted", "Ghosted closes the deal; lose it instead"),
-         ("Reminder sent", "belongs to the pipeline Renewals"), ("Moon", "has no stage 'Moon'")],
+        [
+            ("Champagne", "Champagne closes the deal; win it instead"),
+            ("Ghosted", "Ghosted closes the deal; lose it instead"),
+            ("Reminder sent", "belongs to the pipeline Renewals"),
+            ("Moon", "has no stage 'Moon'"),
+        ],
     )
     def test_a_stage_that_it_cannot_go_to_is_refused(self, shared_world: World, stage: str, message: str) -> None:
         with pytest.raises(Invalid, match=message), shared_world.write("rep") as ctx:
@@ -380,7 +476,9 @@ class TestMovingDeals:
 
     def test_win_on_an_earlier_day(self, world: World) -> None:
         with world.write("rep") as ctx:
-            assert deals.win_deal(ctx, deals.WinDeal(id=world.row("deal"), closed_on=date(2026, 8, 10))).closed_on == date(2026, 8, 10)
+            assert deals.win_deal(ctx, deals.WinDeal(id=world.row("deal"), closed_on=date(2026, 8, 10))).closed_on == date(
+                2026, 8, 10
+            )
 
     def test_lose_keeps_the_reason(self, world: World) -> None:
         with world.write("rep") as ctx:
@@ -388,7 +486,10 @@ class TestMovingDeals:
         assert (view.stage, view.status, view.loss_reason) == ("Ghosted", "lost", "Too dear")
 
     def test_a_reason_outside_the_picklist_is_refused(self, shared_world: World) -> None:
-        with pytest.raises(Invalid, match="use one of: Too dear, No reply, Went with a rival"), shared_world.write("rep") as ctx:
+        with (
+            pytest.raises(Invalid, match="use one of: Too dear, No reply, Went with a rival"),
+            shared_world.write("rep") as ctx,
+        ):
             deals.lose_deal(ctx, deals.LoseDeal(id=shared_world.row("deal"), reason="Weather"))
 
     @pytest.mark.parametrize("kind", ["win", "lose"])
@@ -441,7 +542,10 @@ class TestMovingDeals:
         with world.write() as ctx:
             Maker(ctx).pipeline("Endless", [("Only step", 10, "open")], 5)
             key = deals.create_deal(ctx, deals.CreateDeal(name="D", pipeline="Endless")).id
-        with pytest.raises(Invalid, match="no stage for won deals; an administrator must add one"), world.write("admin") as ctx:
+        with (
+            pytest.raises(Invalid, match="no stage for won deals; an administrator must add one"),
+            world.write("admin") as ctx,
+        ):
             deals.win_deal(ctx, deals.WinDeal(id=key))
 
     def test_each_move_is_one_version(self, world: World) -> None:
@@ -458,26 +562,42 @@ class TestDealParts:
             first = deals.set_deal_contact(ctx, args)
         with world.write("rep", now=NOW + timedelta(hours=1)) as ctx:
             second = deals.set_deal_contact(ctx, args)
-        assert [(item.contact, item.role) for item in first.contacts] == [("Casper Repson", "champion"), ("Casper Juniorson", "blocker")]
+        assert [(item.contact, item.role) for item in first.contacts] == [
+            ("Casper Repson", "champion"),
+            ("Casper Juniorson", "blocker"),
+        ]
         assert (second.contacts, second.version) == (first.contacts, first.version)
 
     def test_a_line_item_takes_the_list_price_of_the_deals_currency(self, world: World) -> None:
         with world.write("rep") as ctx:
             key = deals.create_deal(ctx, deals.CreateDeal(name="D", currency="EUR", amount=Decimal(7))).id
-            view = deals.add_line_item(ctx, deals.AddLineItem(id=key, product_id=world.products["Brass lantern"], quantity=3))
-        assert [(item.product, item.quantity, item.unit_price, item.total) for item in view.line_items] == [("Brass lantern", 3, "110.00", "330.00")]
+            view = deals.add_line_item(
+                ctx, deals.AddLineItem(id=key, product_id=world.products["Brass lantern"], quantity=3)
+            )
+        assert [(item.product, item.quantity, item.unit_price, item.total) for item in view.line_items] == [
+            ("Brass lantern", 3, "110.00", "330.00")
+        ]
         assert view.amount == "7.00"
 
     def test_a_price_of_its_own_wins(self, world: World) -> None:
         with world.write("rep") as ctx:
-            view = deals.add_line_item(ctx, deals.AddLineItem(id=world.row("deal"), product_id=world.products["Wick"], quantity=2, unit_price=Decimal("0.99")))
+            view = deals.add_line_item(
+                ctx,
+                deals.AddLineItem(
+                    id=world.row("deal"), product_id=world.products["Wick"], quantity=2, unit_price=Decimal("0.99")
+                ),
+            )
         assert view.line_items[-1].total == "1.98"
 
     def test_the_price_of_the_day_is_taken(self, world: World) -> None:
         with world.write("admin") as ctx:
-            products.set_price(ctx, products.SetPrice(id=world.products["Wick"], amount=Decimal(9), valid_from=TODAY + timedelta(days=1)))
+            products.set_price(
+                ctx, products.SetPrice(id=world.products["Wick"], amount=Decimal(9), valid_from=TODAY + timedelta(days=1))
+            )
             products.set_price(ctx, products.SetPrice(id=world.products["Wick"], amount=Decimal(4), valid_from=TODAY))
-            view = deals.add_line_item(ctx, deals.AddLineItem(id=world.row("deal"), product_id=world.products["Wick"], quantity=1))
+            view = deals.add_line_item(
+                ctx, deals.AddLineItem(id=world.row("deal"), product_id=world.products["Wick"], quantity=1)
+            )
         assert view.line_items[-1].unit_price == "4.00"
 
     def test_without_a_list_price_one_must_be_given(self, world: World) -> None:
@@ -492,14 +612,24 @@ class TestDealParts:
 
     def test_a_negative_price_is_refused(self, shared_world: World) -> None:
         with pytest.raises(Invalid, match="cannot be negative"), shared_world.write("rep") as ctx:
-            deals.add_line_item(ctx, deals.AddLineItem(id=shared_world.row("deal"), product_id=shared_world.products["Wick"], quantity=1, unit_price=Decimal(-1)))
+            deals.add_line_item(
+                ctx,
+                deals.AddLineItem(
+                    id=shared_world.row("deal"), product_id=shared_world.products["Wick"], quantity=1, unit_price=Decimal(-1)
+                ),
+            )
 
 
 class TestTickets:
     def test_a_new_ticket_is_open(self, world: World) -> None:
         with world.write("rep") as ctx:
             view = tickets.create_ticket(ctx, tickets.CreateTicket(subject="Dark", company_id=world.row("company")))
-        assert (view.status, view.company, view.created_at, view.resolved_at) == ("On the bench", "Rep Harbour Optics", NOW, None)
+        assert (view.status, view.company, view.created_at, view.resolved_at) == (
+            "On the bench",
+            "Rep Harbour Optics",
+            NOW,
+            None,
+        )
 
     def test_answer_once(self, world: World) -> None:
         with world.write("rep") as ctx:
@@ -533,20 +663,36 @@ class TestActivities:
     def test_log_fills_the_time_and_the_company(self, world: World) -> None:
         with world.write("rep") as ctx:
             view = activities.log_activity(
-                ctx, activities.LogActivity(kind="call", subject="Hello", deal_id=world.row("deal", "colleague"), outcome="Reached",
-                                            participant_ids=[world.row("contact"), world.row("contact"), world.row("contact", "junior")])
+                ctx,
+                activities.LogActivity(
+                    kind="call",
+                    subject="Hello",
+                    deal_id=world.row("deal", "colleague"),
+                    outcome="Reached",
+                    participant_ids=[world.row("contact"), world.row("contact"), world.row("contact", "junior")],
+                ),
             )
         assert (view.occurred_at, view.company_id, view.owner) == (NOW, world.row("company", "colleague"), "Renata Seller")
         assert view.participant_ids == [world.row("contact"), world.row("contact", "junior")]
 
     def test_a_company_that_was_given_is_kept(self, world: World) -> None:
         with world.write("rep") as ctx:
-            view = activities.log_activity(ctx, activities.LogActivity(kind="note", subject="N", deal_id=world.row("deal"), company_id=world.row("company", "junior")))
+            view = activities.log_activity(
+                ctx,
+                activities.LogActivity(
+                    kind="note", subject="N", deal_id=world.row("deal"), company_id=world.row("company", "junior")
+                ),
+            )
         assert view.company_id == world.row("company", "junior")
 
     def test_a_time_to_come_is_refused(self, shared_world: World) -> None:
-        with pytest.raises(Invalid, match="still to come; add a task or log it afterwards"), shared_world.write("rep") as ctx:
-            activities.log_activity(ctx, activities.LogActivity(kind="call", subject="S", occurred_at=NOW + timedelta(minutes=1)))
+        with (
+            pytest.raises(Invalid, match="still to come; add a task or log it afterwards"),
+            shared_world.write("rep") as ctx,
+        ):
+            activities.log_activity(
+                ctx, activities.LogActivity(kind="call", subject="S", occurred_at=NOW + timedelta(minutes=1))
+            )
 
     def test_a_time_without_a_zone_is_refused(self) -> None:
         with pytest.raises(ValidationError, match="timezone"):
@@ -570,7 +716,9 @@ class TestActivities:
 
     def test_update(self, world: World) -> None:
         with world.write("rep") as ctx:
-            view = activities.update_activity(ctx, activities.UpdateActivity(id=world.row("activity"), body="More", lead_id=None))
+            view = activities.update_activity(
+                ctx, activities.UpdateActivity(id=world.row("activity"), body="More", lead_id=None)
+            )
         assert (view.body, view.lead_id, view.kind) == ("More", None, "call")
 
     # BUG: add_task says "for oneself or a colleague", but the shipped rights of a rep refuse the colleague.
@@ -599,14 +747,19 @@ class TestTimeline:
     def test_a_limit_cuts_the_list_not_the_count(self, world: World) -> None:
         with world.write("rep") as ctx:
             for number in range(5):
-                activities.log_activity(ctx, activities.LogActivity(kind="note", subject=f"N{number}", contact_id=world.row("contact")))
+                activities.log_activity(
+                    ctx, activities.LogActivity(kind="note", subject=f"N{number}", contact_id=world.row("contact"))
+                )
         with world.read("rep") as ctx:
             view = activities.timeline(ctx, activities.Timeline(noun="contact", id=world.row("contact"), limit=2))
         assert (len(view.entries), view.total_activities) == (2, 6)
 
     def test_taking_part_counts_for_a_contact(self, world: World) -> None:
         with world.write("rep") as ctx:
-            activities.log_activity(ctx, activities.LogActivity(kind="meeting", subject="Together", participant_ids=[world.row("contact", "junior")]))
+            activities.log_activity(
+                ctx,
+                activities.LogActivity(kind="meeting", subject="Together", participant_ids=[world.row("contact", "junior")]),
+            )
         with world.read("rep") as ctx:
             view = activities.timeline(ctx, activities.Timeline(noun="contact", id=world.row("contact", "junior")))
         assert "Together" in [entry.title for entry in view.entries]
@@ -618,31 +771,45 @@ class TestTimeline:
         with world.write("rep") as ctx:
             deals.update_deal(ctx, deals.UpdateDeal(id=key, amount=Decimal(6000)))
         with world.read("rep") as ctx:
-            (change,) = [entry for entry in activities.timeline(ctx, activities.Timeline(noun="deal", id=key)).entries if entry.kind == "updated"]
+            (change,) = [
+                entry
+                for entry in activities.timeline(ctx, activities.Timeline(noun="deal", id=key)).entries
+                if entry.kind == "updated"
+            ]
         assert change.detail == "amount: 5000 → 6000"
 
     def test_an_archived_record_keeps_its_timeline(self, world: World) -> None:
         with world.write("rep") as ctx:
             archive_record(ctx, ArchiveRecord(noun="deal", id=world.row("deal")))
         with world.read("rep") as ctx:
-            assert activities.timeline(ctx, activities.Timeline(noun="deal", id=world.row("deal"))).entries[0].kind == "archived"
+            assert (
+                activities.timeline(ctx, activities.Timeline(noun="deal", id=world.row("deal"))).entries[0].kind
+                == "archived"
+            )
 
     def test_an_unknown_noun_is_refused_with_the_nouns(self, shared_world: World) -> None:
-        with pytest.raises(Invalid, match="no record kind 'moon'; use one of company, contact"), shared_world.read("rep") as ctx:
+        with (
+            pytest.raises(Invalid, match="no record kind 'moon'; use one of company, contact"),
+            shared_world.read("rep") as ctx,
+        ):
             activities.timeline(ctx, activities.Timeline(noun="moon", id=1))
 
 
 class TestProducts:
     def test_create_with_a_price(self, world: World) -> None:
         with world.write("admin") as ctx:
-            view = products.create_product(ctx, products.CreateProduct(name="Oil", code="OIL", price=Decimal("4.20"), currency="EUR"))
+            view = products.create_product(
+                ctx, products.CreateProduct(name="Oil", code="OIL", price=Decimal("4.20"), currency="EUR")
+            )
         assert [(item.currency, item.amount, item.valid_from) for item in view.prices] == [("EUR", "4.20", TODAY)]
         assert view.active
 
     def test_a_price_of_the_same_day_is_replaced(self, world: World) -> None:
         with world.write("admin") as ctx:
             for amount in (1, 2):
-                view = products.set_price(ctx, products.SetPrice(id=world.products["Wick"], amount=Decimal(amount), valid_from=TODAY))
+                view = products.set_price(
+                    ctx, products.SetPrice(id=world.products["Wick"], amount=Decimal(amount), valid_from=TODAY)
+                )
         assert [(item.amount, item.valid_from) for item in view.prices][-1] == ("2.00", TODAY)
         assert len(view.prices) == 2
 
@@ -687,7 +854,10 @@ class TestArchiveAndReassign:
             reassign(ctx, Reassign(noun="deal", id=world.row("deal"), owner_id=world.users["rep"]))
 
     def test_an_inactive_owner_is_refused(self, shared_world: World) -> None:
-        with pytest.raises(Invalid, match="Gideon Past is not active; choose another owner"), shared_world.write("rep") as ctx:
+        with (
+            pytest.raises(Invalid, match="Gideon Past is not active; choose another owner"),
+            shared_world.write("rep") as ctx,
+        ):
             reassign(ctx, Reassign(noun="deal", id=shared_world.row("deal"), owner_id=shared_world.users["gone"]))
 
     def test_an_owner_that_is_not_there_is_refused(self, shared_world: World) -> None:
@@ -707,7 +877,9 @@ class TestArchiveAndReassign:
 def test_what_a_verb_returns_is_what_is_kept(world: World) -> None:
     """A view made in the same call equals one read later."""
     with world.write("rep") as ctx:
-        made = contacts.create_contact(ctx, contacts.CreateContact(name="P", company_id=world.row("company"), custom={"tier": "Gold"}))
+        made = contacts.create_contact(
+            ctx, contacts.CreateContact(name="P", company_id=world.row("company"), custom={"tier": "Gold"})
+        )
         moved = contacts.update_contact(ctx, contacts.UpdateContact(id=made.id, company_id=world.row("company", "junior")))
         deal = deals.create_deal(ctx, deals.CreateDeal(name="D", company_id=world.row("company"), amount=Decimal(5)))
         won = deals.win_deal(ctx, deals.WinDeal(id=deal.id))

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from crm_core.text import digits, fold, initials, join_words, normalise_phone, plural, pluralise
+from crm_core.text import (
+    digits,
+    fold,
+    initials,
+    join_words,
+    normalise_phone,
+    plural,
+    pluralise,
+)
 
 
 class TestFold:
@@ -75,7 +83,9 @@ class TestWords:
         assert plural(0, "deal") == "0 deals"
         assert plural(1200, "company") == "1,200 companies"
 
-    @pytest.mark.parametrize(("word", "many"), [("box", "boxes"), ("day", "days"), ("activity", "activities"), ("batch", "batches")])
+    @pytest.mark.parametrize(
+        ("word", "many"), [("box", "boxes"), ("day", "days"), ("activity", "activities"), ("batch", "batches")]
+    )
     def test_regular_plurals(self, word: str, many: str) -> None:
         assert pluralise(word) == many
 

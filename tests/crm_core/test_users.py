@@ -43,11 +43,17 @@ class TestCreateUser:
 
     def test_a_known_team_is_taken_whatever_the_case(self, world: World) -> None:
         with world.write("admin") as ctx:
-            assert create_user(ctx, CreateUser(name="N", email="n@lantern.test", team=" sales NORTH ")).team_id == world.teams["Sales North"]
+            assert (
+                create_user(ctx, CreateUser(name="N", email="n@lantern.test", team=" sales NORTH ")).team_id
+                == world.teams["Sales North"]
+            )
 
     @pytest.mark.parametrize("address", ["renata@lantern.test", "RENATA@lantern.test"])
     def test_a_taken_address_is_refused(self, shared_world: World, address: str) -> None:
-        with pytest.raises(Conflict, match="is a user with the address renata@lantern.test already"), shared_world.write("admin") as ctx:
+        with (
+            pytest.raises(Conflict, match="is a user with the address renata@lantern.test already"),
+            shared_world.write("admin") as ctx,
+        ):
             create_user(ctx, CreateUser(name="N", email=address))
 
     def test_an_unknown_zone_is_refused(self, shared_world: World) -> None:
@@ -72,7 +78,10 @@ class TestUpdateUser:
 
     @pytest.mark.parametrize("change", [{"role": "rep"}, {"active": False}])
     def test_the_last_administrator_stays_one(self, shared_world: World, change: dict[str, object]) -> None:
-        with pytest.raises(Invalid, match="last active administrator; make another one first"), shared_world.write("admin") as ctx:
+        with (
+            pytest.raises(Invalid, match="last active administrator; make another one first"),
+            shared_world.write("admin") as ctx,
+        ):
             update_user(ctx, UpdateUser(id=shared_world.users["admin"], **change))  # type: ignore[arg-type]
 
     def test_one_of_two_administrators_may_go(self, world: World) -> None:
@@ -85,7 +94,10 @@ class TestUpdateUser:
 
     def test_other_changes_of_the_last_administrator_are_made(self, world: World) -> None:
         with world.write("admin") as ctx:
-            assert update_user(ctx, UpdateUser(id=world.users["admin"], name="Agatha Renamed", role="admin")).name == "Agatha Renamed"
+            assert (
+                update_user(ctx, UpdateUser(id=world.users["admin"], name="Agatha Renamed", role="admin")).name
+                == "Agatha Renamed"
+            )
 
     # BUG: an inactive administrator counts as losing the right, though it held none.
     def test_an_inactive_administrator_may_be_changed(self, world: World) -> None:
@@ -112,7 +124,10 @@ class TestUpdateUser:
 
 class TestSetGrant:
     def test_only_an_administrator_may(self, shared_world: World) -> None:
-        with pytest.raises(NotAllowed, match="Only an administrator may change rights"), shared_world.write("manager") as ctx:
+        with (
+            pytest.raises(NotAllowed, match="Only an administrator may change rights"),
+            shared_world.write("manager") as ctx,
+        ):
             set_grant(ctx, SetGrant(role="rep", noun="deal", read="all", write="all"))
 
     def test_an_unknown_noun_is_refused_with_the_nouns(self, shared_world: World) -> None:
