@@ -147,7 +147,7 @@ def _word_edges(tokens: list[Token], lexicon: Lexicon) -> list[Edge]:
             if not senses and end - first == 1:
                 senses = lexicon.get(singular(phrase))
             if senses:
-                score = 2.0 * (end - first) ** 1.25
+                score = 2.0 * (end - first) ** 1.25 - (0.1 if all(sense.kind == "aggregate" for sense in senses) else 0.0)
                 edges.append(Edge(first, end, "words", _text(tokens, first, end), tuple(senses), score=score))
     return edges
 
@@ -161,8 +161,12 @@ def _may_be_name(place: int, token: Token, tokens: list[Token], known: set[int],
     here = [edge for edge in edges if edge.first <= place < edge.end]
     if any(edge.kind == "when" for edge in here):
         return False
+    if any(edge.end - edge.first > 1 and edge.sense("ref") for edge in here):
+        return False  # a colleague's full name, a product
     if any(sense.kind == "ref" and sense.field == "owner" for edge in here for sense in edge.senses):
         return True
+    if any(edge.senses for edge in here):
+        return False
     mostly_small = sum(item.capital for item in tokens) <= len(tokens) / 2
     return token.capital and place > 0 and mostly_small and all(edge.end - edge.first == 1 for edge in here)
 

@@ -194,6 +194,8 @@ class _Parser:
             return Period(FAR_PAST, period.end if after else period.first)
 
         word = self.word(at)
+        if word == "from" and point.grain in (Grain.week, Grain.month, Grain.quarter, Grain.year) and self.word(point.end) not in ("on", "onwards", "onward", "forward"):
+            return When(first, point.end, point.period, point.ahead, "", point.grain)  # "leads from 2025"
         ahead = cut(point.ahead) if point.ahead else None
         past = cut(point.period)
         if word == "from" and point.period.days <= 0:

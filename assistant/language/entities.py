@@ -66,8 +66,8 @@ def find_names(ctx: Context, tokens: list[Token], places: list[int], *, exact: b
 
 def _exact(ctx: Context, tokens: list[Token], place: int) -> Name | None:
     word = tokens[place].norm
-    if len(word) < 2:
-        return None
+    if len(word) < 2 or len(word) < 4 and not tokens[place].capital:
+        return None  # initials are written in capitals
     found = find_records(ctx, FindRecords(text=word, nouns=list(LINKED), limit=_POOL), fuzzy=False)
     if not found.total and word.endswith("s") and len(word) > 4:  # "roberts" for "Robert's"
         word = word[:-1]
@@ -99,6 +99,8 @@ def _align(tokens: list[Token], place: int, match: Match, word: str) -> _Aligned
     end, right = place + 1, at + 1
     while end < len(tokens) and right < len(words) and tokens[end].norm == words[right]:
         end, right = end + 1, right + 1
+    while first < place and tokens[first].norm in FILLER:  # "for Quartz" is no longer than "Quartz"
+        first, left = first + 1, left + 1
     rest = [item for item in (*words[:left], *words[right:]) if item not in LEGAL_FORMS]
     return _Aligned(match, first, end, not rest, (right - left) / len(words))
 
@@ -111,6 +113,9 @@ def _best(aligned: list[_Aligned], *, exact: bool) -> Name | None:
     pool = [item for item in aligned if item.end - item.first == longest]
     if any(item.complete for item in pool):
         pool = [item for item in pool if item.complete]
+    pool = [item for item in pool if item.match.noun not in ("deal", "lead") or item.complete or item.end - item.first > 1]
+    if not pool:
+        return None
     rank = min(_RANK[item.match.noun] for item in pool)
     chosen = [item for item in pool if _RANK[item.match.noun] == rank]
     starting = [item for item in chosen if item.quality and item.match.score >= 90]

@@ -21,10 +21,10 @@ from crm_core.access import teams_below
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, Composite, Metric
-from crm_core.metrics.fields import Field, Kind, Shape, field_of, shape_for
+from crm_core.metrics.fields import Field, Kind, Shape, custom_fields, field_of, shape_for
 from crm_core.metrics.filters import Filter, FilterGroup
 from crm_core.metrics.query import Days
-from crm_core.models import Contact
+from crm_core.models import NOUNS, Contact
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period
 from crm_core.services.activities import user_name
 from crm_core.services.search import Match
@@ -39,18 +39,23 @@ STATE_METRICS: dict[tuple[str, str], tuple[str, str]] = {
     ("lead", ""): ("leads", ""), ("lead", "created"): ("leads", ""), ("lead", "converted"): ("converted_leads", ""),
     ("company", ""): ("companies", ""), ("company", "created"): ("companies", ""), ("contact", ""): ("contacts", ""), ("contact", "created"): ("contacts", ""),
     ("activity", ""): ("activities", ""), ("activity", "occurred"): ("activities", ""), ("activity", "created"): ("activities", ""),
-    ("activity", "completed"): ("activities", ""),
+    ("activity", "completed"): ("activities", ""), ("lead", "unconverted"): ("leads", ""),
 }
+#: Shares that "what percentage of" may mean: (noun, state of the part).
+SHARES: dict[tuple[str, str], str] = {("deal", "won"): "win_rate", ("deal", "closed"): "win_rate", ("lead", "converted"): "lead_conversion", ("lead", ""): "lead_conversion"}
 #: Metrics that count or sum a state, read back: metric -> (noun, state, sum?).
 _METRIC_STATES: dict[str, tuple[str, str, bool]] = {}
 for (_noun, _state), (_count, _sum) in STATE_METRICS.items():
     _METRIC_STATES.setdefault(_count, (_noun, _state, False))
     if _sum:
         _METRIC_STATES[_sum] = (_noun, _state if _state else "open", True)
+STATE_OF_METRIC = _METRIC_STATES
 _METRIC_STATES |= {"deals": ("deal", "created", False), "open_pipeline": ("deal", "open", True), "tickets_opened": ("ticket", "created", False),
                    "won_deals": ("deal", "won", False), "won_value": ("deal", "won", True)}
+#: "Stale" without a period means no activity for this many days.
+STALE_DAYS = 30
 #: Durations that "how long" or "average time" may mean, by what it is about.
-_DURATIONS: tuple[tuple[str, str], ...] = (("resolved", "resolution_time"), ("closed", "sales_cycle"), ("won", "sales_cycle"))
+_DURATIONS: tuple[tuple[str, str], ...] = (("resolved", "resolution_time"), ("closed", "sales_cycle"), ("won", "sales_cycle"), ("closing", "sales_cycle"))
 #: States that a list expresses as conditions: (noun, state) -> (field, op, values, how it reads).
 STATE_FILTERS: dict[tuple[str, str], list[tuple[str, str, list[Any], str]]] = {
     ("deal", "open"): [("status", "is", ["open"], "open")], ("deal", "closing"): [("status", "is", ["open"], "open")],
@@ -93,7 +98,7 @@ class Reader:
     def frame(self) -> Frame:
         """Try the constructions in order."""
         for construction in (self._talk, self._meta, self._pending_choice, self._write, self._definition, self._numbered, self._said, self._record_fields,
-                             self._ranking, self._metric, self._counted, self._record, self._list, self._fragment):
+                             self._ranking, self._shares, self._metric, self._counted, self._grouped_noun, self._record, self._list, self._fragment):
             frame = construction()
             if frame is not None:
                 return self._finish(frame)
@@ -156,6 +161,10 @@ class Reader:
         verb = self.parts.write_verb
         if not verb:
             return None
+        if verb in ("email", "mail", "close", "call", "note") and ({"of", "for", "address", "date", "from", "with"} & set(self.parts.first_words[1:2])):
+            return None
+        if verb in ("write", "draft", "compose") and not self.parts.names and not self.parts.nouns:
+            return Frame(intent="unknown", unknown=self.parts.unknown)
         asks = {"list", "which", "who", "about"} & set(self.parts.cues) or self.parts.aggregates or "?" in self.parts.first_words
         if verb in ("open", "close", "book", "call", "mail", "email", "note", "make", "put", "give", "post", "add", "set", "mark", "hand") and (
             self.parts.first_words[1:2] in (["me"], ["us"]) or self.parts.words < 2
@@ -188,8 +197,8 @@ class Reader:
         """"What did Dana say about pricing?", "any mention of a competitor at Acme?", "last call with Acme"."""
         parts = self.parts
         spoken = "said" in parts.cues or "heard" in parts.cues
-        about = "topic" in parts.cues and (parts.nouns == ["activity"] or not parts.nouns and not parts.metrics and not parts.names)
-        content = about and (parts.topic or parts.unknown)
+        about = "topic" in parts.cues and (parts.nouns == ["activity"] or bool(parts.names) and not parts.nouns)
+        content = about and (parts.topic or parts.unknown) and not parts.metrics
         counting = "count" in parts.aggregates
         if counting or parts.metrics and not spoken:
             return None
@@ -197,7 +206,7 @@ class Reader:
             return None
         if parts.nouns and parts.nouns != ["activity"] and spoken and not parts.names and any(n in ("deal", "lead", "company") for n in parts.nouns):
             return None
-        latest_contact = "heard" in parts.cues and not self._topic()
+        latest_contact = "heard" in parts.cues and "said" not in parts.cues and not self._topic()
         single = parts.nouns == ["activity"] and parts.order in ("newest", "oldest") and not parts.plural_noun and not parts.groups and not parts.limit
         if latest_contact or single and not content and not spoken:
             frame = self._frame_list("activity")
@@ -208,6 +217,11 @@ class Reader:
             return frame
         if not (spoken or content):
             return None
+        return self._search()
+
+    def _search(self) -> Frame:
+        """A search over what was said, with everything that narrows it."""
+        parts = self.parts
         frame = Frame(intent="interactions", topic=self._topic(), kinds=list(parts.kinds), latest=parts.order == "newest")
         self._attach_names(frame, shape_for(self.ctx, "activity"), subject=True)
         frame.filters += [self._filter(shape_for(self.ctx, "activity"), raw) for raw in parts.filters
@@ -231,11 +245,19 @@ class Reader:
         """"Dana's phone number", "who owns Acme?", "what stage is the Globex deal in?"."""
         parts = self.parts
         asked = self._asked()
+        if "count" in parts.aggregates and asked == ["employees"] and not parts.metrics:
+            parts.aggregates.remove("count")
+        wanted = [name for name in (*parts.fields, *parts.wh_groups) if name in ("team", "role", "email")]
+        if len(parts.people) == 1 and not parts.names and wanted and not parts.metrics and not parts.nouns and not parts.aggregates:
+            user_id, label = parts.people[0]
+            return Frame(intent="record", entity=Entity(noun="user", id=user_id, label=label), asked_fields=wanted)
         if not parts.names or not asked or parts.aggregates or parts.metrics or parts.order or parts.groups or "list" in parts.cues and parts.plural_noun:
             return None
         if len(parts.names) > 2 or any(raw.op != "is" or raw.field != "owner" for raw in parts.filters):
             return None
         frame = Frame(intent="record", asked_fields=asked)
+        if parts.names[0].noun == "company" and parts.plural_noun and "parent" in asked:
+            return None
         deals_of_company = parts.nouns == ["deal"] and parts.names[0].noun == "company"
         if deals_of_company:
             frame = self._frame_list("deal")
@@ -245,7 +267,7 @@ class Reader:
         return frame if frame.entity or frame.pending else None
 
     def _asked(self) -> list[str]:
-        asked = [name for name in self.parts.fields if name in _ASKABLE]
+        asked = [name for name in (*self.parts.fields, *(self.parts.wh_groups if self.parts.names else [])) if name in _ASKABLE or name in self._custom_names()]
         words = self.parts.first_words
         if "who" in self.parts.cues and not asked and {"owns", "own", "manages", "handles", "responsible"} & set(words):
             asked.append("owner")
@@ -253,10 +275,17 @@ class Reader:
             asked = ["email"] if self.parts.order == "" and "email" in " ".join(words) else []
         return list(dict.fromkeys(asked))
 
+    def _custom_names(self) -> set[str]:
+        noun = self.parts.names[0].noun if self.parts.names else ""
+        return set(custom_fields(self.ctx, NOUNS[noun])) if noun in NOUNS else set()
+
     def _ranking(self) -> Frame | None:
         """"Top 5 reps by win rate", "which region lost the most?", "who closed the biggest deal"."""
         parts = self.parts
         groups = parts.wh_groups
+        asks_who = "who" in parts.cues and not parts.names and "said" not in parts.cues and "heard" not in parts.cues
+        if not groups and asks_who and parts.order in ("highest", "lowest"):
+            groups = ["owner"]
         if not groups or parts.names and "about" in parts.cues:
             return None
         metrics = [name for name in parts.metrics if name not in ("companies", "contacts", "customers")]
@@ -273,14 +302,18 @@ class Reader:
         if not metric:
             return None
         frame = self._frame_metric(metric)
-        frame.group_by = list(dict.fromkeys([*groups[:1], *parts.groups]))[:2]
+        frame.group_by = self._group_fields(frame, list(dict.fromkeys([*groups[:1], *parts.groups])))
         if parts.order or not metrics:
             frame.order = self._metric_order(metric)
-        single = not parts.plural_noun and not any(word in ("top", "bottom") for word in parts.first_words) or parts.limit == 1
+        single = not self._plural_group() and not any(word in ("top", "bottom") for word in parts.first_words) or parts.limit == 1
         frame.limit = parts.limit
-        if ordered and frame.limit is None and not single:
-            frame.limit = 5 if {"top", "bottom"} & set(parts.first_words) else None
+        if ordered and frame.limit is None and not parts.groups:
+            frame.limit = 1 if single else 5 if {"top", "bottom"} & set(parts.first_words) else None
         return frame
+
+    def _plural_group(self) -> bool:
+        """"Which reps have...": more than one is asked for."""
+        return self.parts.plural_group
 
     def _metric_order(self, metric: str) -> Any:
         order = self.parts.order or "highest"
@@ -294,6 +327,8 @@ class Reader:
         """The metric that a ranking without one means: by its states and nouns, else won value."""
         parts = self.parts
         noun = next((item for item in parts.nouns if item in ("deal", "ticket", "lead", "activity")), "")
+        if parts.order_field == "duration":
+            return "resolution_time" if noun == "ticket" else "sales_cycle"
         state = parts.states[0] if parts.states else ""
         if not noun and state in ("won", "lost", "closed", "slipped"):
             noun = "deal"
@@ -309,10 +344,56 @@ class Reader:
             return "product_revenue"
         return "won_value"
 
+    def _shares(self) -> Frame | None:
+        """"What percentage of leads from 2025 has been converted?", "what share of the deals that closed did we win?"."""
+        parts = self.parts
+        if "share" not in parts.aggregates or any(name not in STATE_OF_METRIC for name in parts.metrics):
+            return None
+        noun = self._noun() or next((_METRIC_STATES[name][0] for name in parts.metrics if name in _METRIC_STATES), "")
+        states = ["won" if "won" in parts.states else "", *parts.states]
+        if any(raw.field == "stage" for raw in parts.filters) and noun in ("deal", "") and not parts.states:
+            return self._with_groups(self._frame_metric("stage_conversion"))
+        if "go on" in " ".join(parts.first_words) or any(raw.field == "stage" for raw in parts.filters):
+            return self._with_groups(self._frame_metric("stage_conversion"))
+        for state in states:
+            metric = SHARES.get((noun or "deal", state))
+            if metric:
+                return self._with_groups(self._frame_metric(metric))
+        return None
+
+    def _grouped_noun(self) -> Frame | None:
+        """"Leads by source this year", "calls per rep last week", "companies by industry": a count without saying so."""
+        parts = self.parts
+        noun = self._noun()
+        if not noun or not parts.groups or parts.names and parts.nouns == []:
+            return None
+        state = self._state(noun)
+        if (noun, state) not in STATE_METRICS:
+            return None
+        if noun == "deal" and not state:
+            state = "open" if not parts.times else "created"
+        if noun == "ticket" and not state and not parts.times:
+            state = "open"
+        return self._with_groups(self._frame_metric(STATE_METRICS[(noun, state)][0], state=state))
+
+    def _leftover_search(self) -> Frame | None:
+        """"Globex - data storage discussion?": a name and content words that no other construction used."""
+        parts = self.parts
+        if not parts.names or not parts.unknown or parts.metrics or any(noun != "activity" for noun in parts.nouns):
+            return None
+        return self._search()
+
     def _metric(self) -> Frame | None:
         """"Win rate by rep last quarter", "pipeline in EMEA", "how did bookings change vs last year?"."""
         parts = self.parts
         metrics = [name for name in parts.metrics if not self._is_plain_count(name)]
+        strong = [name for name in metrics if name not in _METRIC_STATES and name != "customers"]
+        metrics = strong + [name for name in metrics if name not in strong]
+        reached = {"achieved", "reached", "hit", "achieve", "reach", "percent", "percentage", "attained", "attain", "fulfilled"} & parts.words_seen
+        if "target" in metrics and (reached or "share" in parts.aggregates or "quota_attainment" in metrics):
+            metrics = ["quota_attainment"]
+        if "age" in parts.fields and ("mean" in parts.aggregates or "count" in parts.aggregates) and ("ticket" in parts.nouns or metrics[:1] == ["open_tickets"]):
+            return self._with_groups(self._frame_metric("backlog_age"))
         if not metrics and parts.aggregates and parts.metrics:
             metrics = parts.metrics
         if not metrics and parts.metrics and (parts.groups or parts.compare):
@@ -322,13 +403,19 @@ class Reader:
         metric = metrics[0]
         if metric in ("won_value", "lost_value", "average_deal_size") and len(metrics) > 1 and metrics[1] in ("product_revenue",):
             metric = metrics[1]
-        if "sum" in parts.aggregates and metric == "open_deals":
-            metric = "open_pipeline"
+        if {"sum", "total"} & set(parts.aggregates) and metric in _METRIC_STATES and not _METRIC_STATES[metric][2] and "count" not in parts.aggregates:
+            metric = STATE_METRICS[_METRIC_STATES[metric][:2]][1] or metric if "sum" in parts.aggregates or metric == "open_deals" else metric
+        if metric == "open_pipeline" and "created" in parts.states:
+            metric = "new_pipeline"
+        if "mean" in parts.aggregates and "stage" in (*parts.groups, *parts.wh_groups) and metric in ("open_deals", "deals"):
+            metric = "time_in_stage"
+        if parts.why and metric == "lost_deals" and not parts.groups:
+            parts.groups.append("loss_reason")
         if "count" in parts.aggregates and metric in _METRIC_STATES and _METRIC_STATES[metric][2] and "deal" in parts.nouns:
             metric = STATE_METRICS[(_METRIC_STATES[metric][0], _METRIC_STATES[metric][1])][0]
         if "median" in parts.aggregates and metric == "sales_cycle":
             metric = "median_sales_cycle"
-        if metric == "won_value" and "product" in (*parts.groups, *parts.wh_groups) or metric == "won_value" and any(raw.field in ("product", "product_family") for raw in parts.filters):
+        if metric == "won_value" and {"product", "product_family"} & {*parts.groups, *parts.wh_groups} or metric == "won_value" and any(raw.field in ("product", "product_family") for raw in parts.filters):
             metric = "product_revenue"
         if metric == "first_response_time" and ("lead" in parts.nouns):
             metric = "lead_response_time"
@@ -341,6 +428,11 @@ class Reader:
     def _is_plain_count(self, name: str) -> bool:
         """Metrics that are the name of a list as well: "open deals", "new leads", "customers"."""
         metric = METRICS[name]
+        if name not in _METRIC_STATES and name != "customers" or {"count", "number"} & self.parts.words_seen:
+            return False
+        listing = bool({"list", "which"} & set(self.parts.cues))
+        if isinstance(metric, Metric) and metric.span is not None and self.parts.times and not listing and metric.name in ("open_tickets", "customers"):
+            return False
         return isinstance(metric, Metric) and metric.counted != "" and not self.parts.aggregates and (
             bool({"list", "which"} & set(self.parts.cues)) or self.parts.order != "" or self._list_like())
 
@@ -353,13 +445,15 @@ class Reader:
         parts = self.parts
         words = set(parts.first_words)
         slow = "duration" in parts.aggregates or {"fast", "quickly", "quick"} & words and "how" in words
+        staged = "stage" in (*parts.groups, *parts.wh_groups) and "mean" in parts.aggregates and not parts.metrics
+        if staged and ("deal" in parts.nouns or not parts.nouns):
+            return self._with_groups(self._frame_metric("time_in_stage"))
         if not slow:
             return None
         if "ticket" in parts.nouns and any(state in ("resolved", "closed") for state in parts.states):
             return self._with_groups(self._frame_metric("resolution_time"))
-        answering = {"first_response"} & set(parts.fields) or any(word in ("answer", "respond", "reply", "react", "contact") for word in map(str.lower, parts.unknown))
+        answering = {"first_response"} & set(parts.fields) or "responding" in parts.states
         if answering and parts.nouns:
-            self.frame_unknown = [word for word in self.frame_unknown if word.lower() not in ("answer", "respond", "reply", "react", "contact")]
             return self._with_groups(self._frame_metric("lead_response_time" if "lead" in parts.nouns else "first_response_time"))
         if any(raw.field == "stage" for raw in parts.filters) or "stage" in parts.fields or "stage" in parts.groups:
             frame = self._frame_metric("time_in_stage")
@@ -373,16 +467,28 @@ class Reader:
         """"How many deals did Priya lose last month?", "how much did we win?", "total value of deals closing in May"."""
         parts = self.parts
         aggregate = next((item for item in parts.aggregates if item in ("count", "sum", "mean", "total")), "")
+        happened = {"won", "lost", "slipped", "closed"} & set(parts.states)
+        if not aggregate and happened and not parts.nouns and not parts.names and not parts.order and (parts.times or parts.filters) and not parts.follow_up:
+            aggregate = "sum"  # "what has the north team closed this quarter?"
         if not aggregate:
             return None
         noun = self._noun()
         state = self._state(noun)
         if not noun and state:
             noun = "deal"
+        if noun in ("company", "product", "user", "contact") and set(parts.states) & {"won", "lost", "slipped", "closing", "closed"}:
+            noun = "deal"
+            state = self._state(noun)
         if not noun and parts.customer:
             noun = "company"
+        if not noun and aggregate in ("sum", "total") and {"stage", "forecast_category", "pipeline"} & set(parts.groups):
+            return self._with_groups(self._frame_metric("open_pipeline"))
         if not noun:
             return None
+        if "who" in parts.cues and not parts.names and aggregate == "count" and not parts.groups and "said" not in parts.cues:
+            parts.groups.append("owner")
+        if parts.why and state == "lost" and not parts.groups:
+            parts.groups.append("loss_reason")
         if aggregate == "total":
             aggregate = "sum" if noun == "deal" and "count" not in parts.aggregates and "number" not in parts.first_words else "count"
         if parts.customer and noun == "company" and aggregate == "count" and not (set(parts.states) - {"open"}) and len(parts.nouns) <= 1:
@@ -433,7 +539,7 @@ class Reader:
         about = {"about", "who_is"} & set(parts.cues)
         if other and not (about and other == ["activity"]) or parts.plural_noun:
             return None
-        if parts.filters and not about:
+        if parts.filters and not about or any(raw.field in ("title", "deal_role") for raw in parts.filters) or parts.unknown and not about or parts.contacts_at:
             return None
         if parts.states and not about or parts.times and not about:
             return None
@@ -453,6 +559,9 @@ class Reader:
             noun = "company"
         if not noun and parts.metrics and self._is_plain_count(parts.metrics[0]):
             noun = _METRIC_STATES.get(parts.metrics[0], ("", "", False))[0] or ("company" if parts.metrics[0] == "customers" else "")
+        sold = {"open", "won", "lost", "closing", "closed"} & set(parts.states)
+        if not noun and sold and (parts.names or parts.order):
+            noun = "deal"  # "what do we have open with Acme?", "our biggest win this year"
         if not noun:
             return None
         if noun == "user" and not ({"list", "which", "who"} & set(parts.cues)) and not parts.filters and not parts.names:
@@ -474,6 +583,11 @@ class Reader:
 
     def _noun(self) -> str:
         nouns = self.parts.nouns
+        if self.parts.contacts_at or any(raw.field in ("deal_role", "title") for raw in self.parts.filters) and not nouns:
+            return "contact"
+        counted = [_METRIC_STATES[name][0] for name in self.parts.metrics if name in _METRIC_STATES and _METRIC_STATES[name][0] != "company"]
+        if counted and nouns in (["company"], ["contact"], ["product"]):
+            return counted[0]  # "open deals with companies in EMEA"
         if not nouns:
             return ""
         if len(nouns) > 1 and nouns[0] == "company" and self.parts.customer:
@@ -526,12 +640,19 @@ class Reader:
             return
         when, cue = self.parts.times[0]
         own = metric.when if isinstance(metric, Metric) else "closed"
-        named = self._time_field(shape, cue) if cue.startswith("field:") else self._time_field(shape, cue) if cue else ""
+        if len(self.parts.times) > 1 and self.parts.compare == "against" and self.parts.times[1][0].period.first > when.period.first:
+            when, cue = self.parts.times[1]  # "ahead of last quarter so far this quarter?": the later one is asked for
+        named = self._time_field(shape, cue) if cue.startswith("field:") or cue == "state:created" else ""
         if named and own and named != own and isinstance(metric, Metric) and named in shape.fields and metric.span is None:
             frame.filters.append(self._time_filter(shape, named, when))
             frame.said.append(f"{shape.fields[named].title} {when.reading(named in ('expected_close', 'due')).describe()}")
             return
         period = when.reading(planned)
+        today = self.ctx.today
+        if planned and period.days == 1 and period.first == today:
+            return  # "pipeline today" is the pipeline as it is, not what closes today
+        if isinstance(metric, Metric) and metric.span is not None and when.edge == "until":
+            period = Period(FAR_PAST, period.end)
         frame.period = _as_days(period)
 
     def _which_comparison(self) -> Any:
@@ -557,7 +678,13 @@ class Reader:
     def _with_groups(self, frame: Frame) -> Frame:
         parts = self.parts
         groups = list(dict.fromkeys([*parts.groups, *parts.wh_groups]))
-        frame.group_by = [name for name in groups][:2]
+        if frame.metric == "won_value" and {"product", "product_family", "family"} & set(groups):
+            return self._with_groups(self._frame_metric("product_revenue"))
+        if frame.metric == "stage_conversion" and not groups and not any(isinstance(item, Filter) and item.field == "stage" for item in frame.filters):
+            groups = ["stage"]
+        frame.group_by = self._group_fields(frame, groups)
+        if "who" in parts.cues and not groups and not parts.names and "said" not in parts.cues and ("count" in parts.aggregates or parts.order):
+            frame.group_by = ["owner"]
         if parts.order in ("highest", "lowest") and frame.group_by:
             frame.order = self._metric_order(frame.metric)
             frame.limit = parts.limit
@@ -565,11 +692,35 @@ class Reader:
             frame.limit, frame.order = parts.limit, "highest"
         return frame
 
+    def _group_fields(self, frame: Frame, words: list[str]) -> list[str]:
+        """The fields that grouping words mean for the frame's metric; a word that fits none is not understood."""
+        declared = METRICS[frame.metric]
+        shape = shape_for(self.ctx, declared.shape if isinstance(declared, Metric) else METRICS[declared.inputs[0]].shape)  # type: ignore[union-attr]
+        names: list[str] = []
+        for word in words:
+            if word in Grain.__members__:
+                names.append(word)
+                continue
+            try:
+                item = field_of(shape, word)
+            except Invalid:
+                self.frame_unknown.append(word.replace("_", " "))
+                continue
+            if item.groupable:
+                names.append(item.name)
+            else:
+                self.frame_unknown.append(word.replace("_", " "))
+        return list(dict.fromkeys(names))[:2]
+
     def _frame_list(self, noun: str) -> Frame:
         """A list frame with filters, order and limit of the message."""
         parts = self.parts
         shape = shape_for(self.ctx, noun)
         frame = Frame(intent="list", noun=noun)
+        for name in parts.metrics:
+            known = _METRIC_STATES.get(name)
+            if known and known[0] == noun and known[1] and known[1] not in parts.states and (known[1] != "created" or name == "deals" and "created" in parts.phrases or name != "deals"):
+                parts.states.append(known[1])
         self._conditions(frame, shape, metric=False)
         self._state_filters(frame, shape)
         if noun == "activity" and parts.kinds and not any(isinstance(item, Filter) and item.field == "kind" for item in frame.filters):
@@ -578,10 +729,18 @@ class Reader:
         if parts.customer and noun == "company":
             frame.filters.append(Filter(field="customer", values=[True]))
             frame.said.append("customers")
-        if not frame.latest:
+        if noun == "activity" and not parts.kinds and not {"due", "overdue", "incomplete", "open", "completed"} & set(parts.states):
+            frame.filters.append(FilterGroup(any_of=[Filter(field="kind", op="is_not", values=["task"]), Filter(field="completed", op="not_empty")]))
+        if not frame.latest and frame.metric != "slipped_deals":
             frame.filters += [item for item in self._period_filters(shape) if item not in frame.filters]
         self._list_order(frame, shape)
         frame.limit = parts.limit
+        if parts.sort:
+            try:
+                frame.order_by = field_of(shape, parts.sort).name
+                frame.descending = shape.fields[frame.order_by].kind in (Kind.money, Kind.number) and "ascending" not in parts.words_seen or "descending" in parts.words_seen
+            except Invalid:
+                self.frame_unknown.append(parts.sort)
         if parts.order and parts.order not in ("newest",) and not parts.plural_noun and parts.limit is None:
             frame.limit = 1
         if parts.order == "newest" and not parts.plural_noun and not parts.order_is_soft and parts.limit is None:
@@ -593,7 +752,7 @@ class Reader:
         amount = "amount" if "amount" in shape.fields else ""
         created = "occurred" if shape.name == "activity" else "created"
         if parts.order in ("highest", "lowest"):
-            name = next((item for item in parts.fields if item in shape.fields and shape.fields[item].kind in (Kind.number, Kind.money)), "")
+            name = next((item for item in (*parts.fields, *([parts.sort] if parts.sort else [])) if item in shape.fields and shape.fields[item].kind in (Kind.number, Kind.money)), "")
             hint = parts.order_field if parts.order_field in shape.fields else ""
             if parts.order_field == "amount" and shape.name == "company":
                 hint = "employees"
@@ -663,6 +822,9 @@ class Reader:
         self._attach_values(frame, shape)
         self._mine(frame)
         untouched = self.parts.untouched
+        if untouched is None and "stale" in self.parts.states:
+            first = self.ctx.today - timedelta(days=STALE_DAYS - 1)
+            untouched = When(0, 0, Period(first, self.ctx.today + timedelta(days=1), f"last {STALE_DAYS} days"))
         if untouched is not None and "last_activity" in shape.fields:
             first = untouched.period.first.isoformat()
             frame.filters.append(FilterGroup(any_of=[Filter(field="last_activity", op="less_than", values=[first]), Filter(field="last_activity", op="empty")]))
@@ -718,7 +880,7 @@ class Reader:
             teams = sorted(teams_below(self.ctx.session, self.ctx.actor.team_id))
             frame.filters.append(Filter(field="team", values=list(teams)))
             frame.said.append("your team")
-        elif self.parts.me and self.ctx.actor.user_id is not None and frame.noun not in ("user", "product"):
+        elif self.parts.me and self.ctx.actor.user_id is not None and (frame.noun not in ("user", "product") or frame.metric == "target"):
             frame.filters.append(Filter(field="owner", values=[self.ctx.actor.user_id]))
             frame.said.append("yours")
 
@@ -789,6 +951,8 @@ class Reader:
 
     def _add_entity(self, frame: Frame, shape: Shape, entity: Entity, *, negated: bool) -> None:
         name = "id" if entity.noun == shape.name and entity.noun not in shape.fields else entity.noun
+        if shape.name == "company" and entity.noun == "company" and (self.parts.subsidiary or "parent" in self.parts.fields):
+            name = "parent"
         if entity.noun == "user":
             name = "owner"
         frame.filters.append(Filter(field=name, op="is_not" if negated else "is", values=[entity.id]))
@@ -821,8 +985,10 @@ class Reader:
             known = STATE_TIME.get((shape.noun.__noun__, value), "")
             if known in shape.fields:
                 return known
-            if value in ("created", "occurred"):
+            if value == "created":
                 return "occurred" if "occurred" in shape.fields else "created"
+            if value == "occurred" and "occurred" in shape.fields:
+                return "occurred"
         return ""
 
     def _period_filters(self, shape: Shape) -> list[Filter]:

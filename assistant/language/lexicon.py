@@ -55,7 +55,7 @@ STATES: dict[str, str] = {
     "push": "slipped", "pushing": "slipped", "push out": "slipped", "moved out": "slipped", "slipped": "slipped", "slip": "slipped", "slips": "slipped", "slipping": "slipped", "pushed": "slipped", "pushed out": "slipped", "pushed back": "slipped",
     "slid": "slipped", "postponed": "slipped", "delayed": "slipped",
     "created": "created", "create": "created", "added": "created", "add": "created", "new": "created", "generated": "created",
-    "opened": "created", "raised": "created", "filed": "created", "reported": "created", "came in": "created",
+    "opened": "created", "raised": "created", "filed": "created", "file": "created", "files": "created", "raise": "created", "raises": "created", "open up": "created", "reported": "created", "came in": "created",
     "come in": "created", "coming in": "created", "received": "created", "receive": "created", "submitted": "created", "logged": "occurred", "log": "occurred", "hold": "occurred", "have had": "occurred",
     "entered": "created", "newly created": "created", "get": "created", "got": "created", "arrived": "created", "arrive": "created",
     "resolved": "resolved", "solved": "resolved", "fixed": "resolved", "resolve": "resolved", "solve": "resolved", "fix": "resolved",
@@ -65,7 +65,8 @@ STATES: dict[str, str] = {
     "completed": "completed", "finished": "completed", "done": "completed", "not done": "incomplete", "incomplete": "incomplete",
     "unfinished": "incomplete", "not completed": "incomplete", "to do": "incomplete", "still to do": "incomplete", "open tasks": "",
     "respond": "responding", "responded": "responding", "answer": "responding", "answered": "responding", "reply": "responding", "replied": "responding", "react": "responding", "reacted": "responding",
-    "nobody": "unassigned", "no owner": "unassigned", "no one": "unassigned", "nobody is assigned": "unassigned",
+    "nobody responded": "unanswered", "nobody has responded": "unanswered", "nobody answered": "unanswered", "nobody has answered": "unanswered", "nobody replied": "unanswered",
+    "nobody contacted": "unanswered", "not been contacted": "unanswered", "not been answered": "unanswered", "stale": "stale", "nobody owns it": "unassigned", "no owner": "unassigned", "no one": "unassigned", "nobody is assigned": "unassigned",
     "due": "due", "held": "occurred", "made": "occurred", "sent": "occurred", "had": "occurred", "did": "", "took place": "occurred", "happened": "occurred", "make": "occurred",
     "unassigned": "unassigned", "without owner": "unassigned", "without an owner": "unassigned", "nobody owns": "unassigned",
     "unanswered": "unanswered", "not answered": "unanswered", "not contacted": "unanswered", "uncontacted": "unanswered",
@@ -187,6 +188,7 @@ FOLLOW_UP = (
 NEGATIONS = ("not", "no", "without", "except", "excluding", "other than", "but not", "not in", "not from", "apart from", "never", "lacking", "missing", "with no", "outside", "outside of", "ignoring", "leaving out", "non", "do not have", "does not have", "have no", "has no", "that lack")
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset("""
+date empty blank remind beginning very atm rn nowadays committed waiting stuck 
 money dollars dollar usd euro euros percent percentage hours minutes split break down breakdown compare comparing comparison list listing names name spend spends stay stays keep keeps ordered sorted descending ascending developed develop included include including everybody big large whose achieved reached hit achieve reach atm board takes quantity behind previous per cent reason because reasons due sum totals address person single located based
 a about actually ago all am an and any are as ask at be been being both but by can could currently data did do does doing done either else
 every exactly few for from gave get give given go going got had has have having he her here hers him his how i if im in into is it its itself
@@ -263,8 +265,10 @@ class Lexicon:
         near = sorted(item for item in found if item[0] <= allowed)
         if not near:
             return None
-        if len(word) == 3 and sorted(near[0][1]) != sorted(word) and near[0][1] not in ("week", "year", "deal", "open"):
-            return None
+        if len(word) == 3:
+            near = [item for item in near if item[1] in self.common]
+            if not near:
+                return None
         best = [known for distance, known in near if distance == near[0][0]]
         lead = [known for known in best if known in self.common] or best
         swapped = [known for known in lead if sorted(known) == sorted(word)]
@@ -345,7 +349,7 @@ def _add_metrics(lexicon: Lexicon) -> None:
 
 _ACTIVITY_WORDS = {
     "call": ("call", "phone call", "dial"), "email": ("email", "mail", "e mail", "message"),
-    "meeting": ("meeting", "appointment", "visit", "meet", "met"), "note": ("note",), "task": ("task", "to do", "todo", "reminder", "follow up", "action item"),
+    "meeting": ("meeting", "appointment", "visit", "meet", "met"), "note": ("note",), "task": ("task", "to do list", "todo list", "to do", "todo", "reminder", "follow up", "action item"),
 }
 
 
@@ -358,7 +362,7 @@ def _add_shapes(lexicon: Lexicon, ctx: Context) -> None:
             if item.name == "id":
                 continue
             for word in (item.title, *item.synonyms):
-                lexicon.add(word, Sense("field", item.name, noun=shape.name), plural=item.groupable)
+                lexicon.add(word, Sense("field", item.name, noun=shape.name, label=item.kind.value), plural=item.groupable)
             if item.kind is Kind.choice and (item.choices or item.picklist or item.key is not None):
                 _add_choices(lexicon, ctx, shape.name, item)
     for phrase in ("subsidiary", "daughter company", "child company"):

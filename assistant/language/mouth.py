@@ -173,13 +173,16 @@ def _record(turn: Turn, frame: Frame, results: list[Done]) -> str:
     return " ".join(part for part in parts if part)
 
 
-_VIEW_FIELDS = {"expected_close": "expected_close_on", "closed": "closed_on", "parent": "parent_id", "age": "created_at", "created": "created_at"}
+_VIEW_FIELDS = {"expected_close": "expected_close_on", "closed": "closed_on", "age": "created_at", "created": "created_at"}
 
 
 def _facts(values: dict[str, Any], name: str, asked: list[str]) -> str:
     sentences = []
     for field in asked:
         key = _VIEW_FIELDS.get(field, field)
+        if field in (values.get("custom") or {}):
+            sentences.append(f"{field.replace('_', ' ').capitalize()} of {name}: **{values['custom'][field]}**.")
+            continue
         if key not in values:
             sentences.append(f"{field.replace('_', ' ').capitalize()} is not kept for this kind of record.")
             continue

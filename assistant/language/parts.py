@@ -83,6 +83,15 @@ class Parts:
     record_numbers: list[tuple[str, int]] = field(default_factory=list)
     follow_up: bool = False
     pronoun: bool = False
+    sort: str = ""
+    contacts_at: bool = False
+    subsidiary: bool = False
+    why: bool = False
+    #: The grouping word was plural: several groups are asked for.
+    plural_group: bool = False
+    #: Every word, and the metric phrases as they were said.
+    words_seen: set[str] = field(default_factory=set)
+    phrases: str = ""
     write_verb: str = ""
     first_words: list[str] = field(default_factory=list)
     #: The content words after "about", or all of them, for a search by meaning.
@@ -109,10 +118,16 @@ class _Walk:
         self.time_field = ""
         self.after_topic = False
         self.or_next = False
+        self.sort_next = False
+        self.skip_missing = False
+        #: "Compare our pipelines": plural fields are groups.
+        self.compare_fields = any(token.norm in ("compare", "comparing", "comparison") for token in self.tokens)
 
     def run(self) -> Parts:
         norms = [token.norm for token in self.tokens]
         self.parts.first_words = norms[:4]
+        self.parts.words_seen = set(norms)
+        self.parts.phrases = " ".join(norms)
         self.parts.follow_up = any(norms[: len(cue.split())] == cue.split() for cue in FOLLOW_UP)
         self.parts.pronoun = any(norm in _PRONOUNS for norm in norms)
         if norms and norms[0] in WRITE_VERBS:
@@ -149,6 +164,10 @@ class _Walk:
             self.after_topic = True
 
     def _unknown(self, edge: Edge) -> None:
+        word = self.tokens[edge.first].norm
+        if word.endswith("est") and len(word) > 5 and not self.parts.order and not self.tokens[edge.first].capital:
+            self.parts.order = "highest"  # "the fattest pipeline"
+            return
         self.parts.unknown.append(edge.text)
         if edge.first > 0 and self.tokens[edge.first].capital:
             self.parts.unknown_capital.append(edge.text)
@@ -183,6 +202,10 @@ class _Walk:
             self._compare_number(edge, quantity)
             return
         following = self._next_edge()
+        if self._before() in ("from", "of") and self._after() in ("to", "until") and self._upper_bound_ahead():
+            self.comparison = ("between", edge.text)
+            self._compare_number(edge, quantity)
+            return
         after = following.sense("comparison") if following else None
         if after and after.value in ("at_least_after", "at_most_after"):
             self.comparison = (after.value.removesuffix("_after"), "")
@@ -215,7 +238,10 @@ class _Walk:
             if upper is None:
                 self.parts.unknown.append(edge.text)
                 return
-            values.append(upper)
+            values.append(upper.value)
+            if upper.scaled and not quantity.scaled and quantity.value < 1000:  # "50 to 80 thousand"
+                scale = 1000 if upper.value < 1_000_000 else 1_000_000
+                values[0] = quantity.value * scale
         if op == "older":
             op = "more_than"
         elif op == "younger":
@@ -230,13 +256,16 @@ class _Walk:
         shown = " and ".join(str(value) for value in values)
         self.parts.filters.append(RawFilter(name, op, values, f"{name.replace('_', ' ')} {text} {shown}", "" if name != "age" else ""))
 
-    def _upper_bound(self) -> Decimal | None:
+    def _upper_bound_ahead(self) -> bool:
+        return any((following := self._next_edge(ahead)) is not None and following.quantity is not None for ahead in (1, 2))
+
+    def _upper_bound(self) -> Quantity | None:
         """The second number of "between 10k and 50k"; an unscaled first number takes the second's scale."""
         for ahead in (1, 2):
             following = self._next_edge(ahead)
             if following and following.quantity:
                 self.at += ahead
-                return following.quantity.value
+                return following.quantity
         return None
 
     def _number_field(self, unit: str, quantity: Quantity, op: str) -> str:
@@ -289,6 +318,13 @@ class _Walk:
             return
         if sense("comparison") and self._comparison(edge):
             return
+        if self.negated and sense("field") and not sense("value", "ref", "state", "activity_kind", "noun") or sense("field") and self._is_missing():
+            self._take_field(edge, sense("field"))  # type: ignore[arg-type]
+            return
+        if self.sort_next and sense("field"):
+            self.parts.sort = str(sense("field").value)  # type: ignore[union-attr]
+            self.sort_next = False
+            return
         if edge.sense("smalltalk") and len(self.edges) <= 3:
             parts.smalltalk = edge.sense("smalltalk").value  # type: ignore[union-attr]
             return
@@ -302,15 +338,33 @@ class _Walk:
     def _order_of_kinds(self, edge: Edge) -> tuple[str, ...]:
         """Which senses to try first: after "in stage", "from" and the like a value is meant, elsewhere a metric or state."""
         valued = edge.sense("value", "ref") is not None
-        if valued and (self._before() in _VALUE_LEADS or self.or_next) and not edge.sense("metric"):
+        capital = self.tokens[edge.first].capital and edge.first > 0
+        leads = _VALUE_LEADS - {"of", "to", "on", "with", "as", "is", "because"} if edge.sense("state") else _VALUE_LEADS
+        if edge.sense("field") and valued and self._before() not in ("category", "=") and singular(edge.text.lower()) != edge.text.lower():
+            valued = False  # "our pipelines" are the field, whatever a category is called
+        led = self._before() in leads or self._before() in ("still", "only", "=") or self._after() in ("stage", "status", "category", "priority")
+        if valued and (led or self.or_next or capital) and not edge.sense("metric"):
             return ("my_team", "me", "value", "ref", "cue", "compare", "aggregate", "metric", "state", "activity_kind", "order", "customer",
-                    "noun", "field", "grain", "forecast")
-        return ("my_team", "me", "compare", "cue", "aggregate", "metric", "state", "activity_kind", "order", "value", "ref", "customer", "noun",
+                    "subsidiary", "noun", "field", "grain", "forecast")
+        return ("my_team", "me", "compare", "cue", "aggregate", "metric", "state", "activity_kind", "order", "value", "ref", "customer", "subsidiary", "noun",
                 "field", "grain", "forecast")
+
+    def _is_missing(self) -> bool:
+        """"Amount is missing", "next step not set": the field is said to be empty after its name."""
+        words = [self._after(ahead) for ahead in range(3)]
+        gone = [word for word in words if word not in ("is", "are", "was", "still", "")]
+        missing = gone[:1] in (["missing"], ["empty"], ["blank"], ["unset"]) or gone[:2] == ["not", "set"]
+        if missing:
+            self.negated = True
+            self.skip_missing = True
+        return missing
 
     # --- connecting words -------------------------------------------------------------------------------
 
     def _negation(self, edge: Edge) -> bool:
+        if self.skip_missing and edge.text.lower() in ("missing", "not"):
+            self.skip_missing = False
+            return True
         if edge.sense("state") and edge.end - edge.first > 1:
             return False
         if edge.text.lower() == "no" and edge.first == 0 and self.parts.follow_up:
@@ -319,6 +373,17 @@ class _Walk:
         return True
 
     def _group_cue(self, edge: Edge) -> bool:
+        following = self._next_edge()
+        if following is None and self.parts.fields:  # "forecast categories: open pipeline in each"
+            self.parts.groups.append(self.parts.fields.pop())
+            return True
+        ahead = 1
+        while following is not None and following.kind == "filler":
+            ahead += 1
+            following = self._next_edge(ahead)
+        if following is not None and following.sense("my_team"):
+            self.parts.groups.append("owner")
+            return True
         following = self._next_edge()
         while following is not None and following.kind == "filler" and following.text.lower() in ("the", "a", "our", "their", "sales"):
             following = self._next_edge(self.edges.index(following) - self.at + 1)
@@ -333,25 +398,43 @@ class _Walk:
 
     def _group(self, edge: Edge) -> bool:
         parts = self.parts
+        following = self._next_edge()
+        if edge.sense("noun", "customer") and following is not None and following.kind == "words" and following.sense("field") and not following.sense("metric", "state"):
+            edge = following  # "per ticket category": the noun only says whose category
+            self.at += 1
+        if edge.sense("customer") and self.parts.metrics == ["won_value"] and self._cue_was_per():
+            self.parts.metrics = ["revenue_per_customer"]
+            self.group_next = False
+            return True
         name = self._group_name(edge)
         if name is None:
             found = edge.sense("metric")
             self.group_next = False
             return bool(found) and self._take_metric(edge, found)  # type: ignore[arg-type]
+        sortable = {item.label for item in edge.senses if item.kind == "field"}
+        if sortable and not sortable & {"ref", "choice", "boolean", "text"} and name not in Grain.__members__:
+            parts.sort = name  # "by amount" orders, it does not group
+            self.group_next = False
+            return True
         if name not in parts.groups:
             parts.groups.append(name)
         following = self._next_edge()
-        joined = following is not None and following.text.lower() in ("and", ",", "then", "x")
+        joined = following is not None and self.tokens[following.first].norm in ("and", ",", "then", "x")
         self.group_next = joined
         return True
+
+    def _cue_was_per(self) -> bool:
+        return any(token.norm == "per" for token in self.tokens[: self.edges[self.at].first])
 
     def _group_name(self, edge: Edge) -> str | None:
         grain = edge.sense("grain")
         if grain:
             return str(grain.value.value)
-        found = edge.sense("field")
-        if found:
-            return str(found.value)
+        fields = [item for item in edge.senses if item.kind == "field"]
+        if fields:
+            names = {str(item.value) for item in fields}
+            # A word for different fields of different nouns is settled when the noun is known.
+            return names.pop() if len(names) == 1 else singular(edge.text.lower())
         noun = edge.sense("noun", "customer")
         if noun:
             name = "company" if noun.kind == "customer" else str(noun.value)
@@ -382,12 +465,17 @@ class _Walk:
 
     def _take_me(self, edge: Edge, _sense: Sense) -> bool:
         word, before = edge.text.lower(), self._before()
+        if self.negated and word in ("my", "mine", "me"):  # "not just mine"
+            self.negated = False
+            return True
         if word in ("my", "mine"):
             self.parts.me = True
         elif word == "i":
-            self.parts.me = self.parts.me or before not in ("can", "may", "could", "should", "would") and self._after() in (
-                "win", "won", "lose", "lost", "close", "closed", "have", "had", "make", "made", "own", "do", "did", "log", "logged", "send", "sent",
-                "book", "booked", "sell", "sold", "open", "opened", "create", "created", "handle", "resolve", "resolved", "add", "added", "get", "got", "need") or before == "did" or before == "do" and self._after() in ("have", "own")
+            asking = before in ("can", "may", "could", "should", "would", "shall", "know") or self._after() in (
+                "want", "would", "need", "like", "wonder", "know", "see", "think", "guess", "mean", "meant", "could", "can", "should", "was", "forgot", "believe",
+                "just", "will", "ask", "remember", "understand") or self._after() == "am" and self._after(1) not in ("late", "behind", "overdue", "the") or self._after() == "have" and self._after(1) in (
+                "the", "a", "to") or self._after() == "have" and before in ("", "so", "ok", "okay")
+            self.parts.me = self.parts.me or not asking
         else:
             self.parts.me = self.parts.me or before in ("to", "by", "for", "with") and self._before(2) in ("assigned", "owned", "belonging", "handled")
         return True
@@ -411,13 +499,32 @@ class _Walk:
 
     def _take_cue(self, edge: Edge, sense: Sense) -> bool:
         value = sense.value
-        if value in ("which", "who") or edge.text.lower() == "what":
+        if value == "sort":
+            self.sort_next = True
+            return True
+        if value == "contacts_at":
+            self.parts.contacts_at = True
+            return True
+        if value == "why":
+            self.parts.why = True
+            return True
+        if value == "said" and edge.text.lower().rstrip("s") in ("complaint", "concern", "objection", "feedback", "complained", "promised", "promise"):
+            self.parts.topic.append(edge.text)
+        if value == "said" and edge.first == 0 and edge.text.lower() in ("write", "want"):
+            return True
+        if (value in ("which", "who") or edge.text.lower() == "what") and edge.text.lower() != "whose":
             following = self._next_edge()
+            if following is not None and following.kind == "quantity" and following.quantity is not None:
+                following = self._next_edge(2)
+            if following is not None and following.sense("noun") and (beyond := self._next_edge(
+                    self.edges.index(following) - self.at + 1)) is not None and beyond.kind == "words" and beyond.sense("field") and not beyond.sense("metric", "state"):
+                following = beyond
             name = self._group_name(following) if following is not None and following.kind == "words" and not following.sense("activity_kind") else None
             if name and following is not None and name not in Grain.__members__:
                 noun = following.sense("noun")
                 if noun is None or noun.value in ("user", "product", "company", "contact") or following.sense("customer"):
                     self.parts.wh_groups.append(name)
+                    self.parts.plural_group = singular(following.text.lower()) != following.text.lower()
         if value == "topic":
             self.after_topic = True
         if value == "define" and edge.text.lower() == "mean" and "what does" not in " ".join(self.parts.first_words):
@@ -437,22 +544,29 @@ class _Walk:
             return self._take_noun(edge, noun)
         if edge.sense("state") and not edge.end - edge.first > 1:
             return False
+        if edge.sense("field") is not None and self.compare_fields and singular(edge.text.lower()) != edge.text.lower():
+            self.parts.groups.append(str(edge.sense("field").value))  # type: ignore[union-attr]
+            return True
         if edge.sense("field") is not None and (self._before() in _GROUP_AFTER) and self._next_edge() is not None:
             return False
         if sense.value not in self.parts.metrics:
             self.parts.metrics.append(sense.value)
+        last = edge.text.lower().split()[-1] if edge.text else ""
+        self.parts.plural_noun = self.parts.plural_noun or singular(last) != last and last != "sales"
         return True
 
     def _take_state(self, edge: Edge, sense: Sense) -> bool:
         value = sense.value
-        item = edge.sense("field")
+        if value == "closed" and edge.text.lower() in ("close", "closes") and not {"did", "have", "has", "had"} & {token.norm for token in self.tokens[: edge.first]}:
+            value = "closing"
+        if value == "occurred" and self.negated:
+            return True  # "have not had any activity": the "not" is about the activity
         if self.negated:
             self.negated = False
             self.parts.negated_states.append(value)
             return True
         self.parts.states.append(value)
         self.time_field = f"state:{value}"
-        del item
         return True
 
     def _take_activity_kind(self, edge: Edge, sense: Sense) -> bool:
@@ -471,27 +585,41 @@ class _Walk:
 
     def _take_order(self, edge: Edge, sense: Sense) -> bool:
         order, hint = sense.value
+        if self.parts.order and edge.text.lower() in ("first", "last", "top"):
+            return True
         self.parts.order, self.parts.order_field = order, hint
         self.parts.order_is_soft = edge.text.lower() in ("recent", "recently", "latest", "first")
         following = self._next_edge()
         if following is not None and following.kind == "quantity":
             following = self._next_edge(2)
         if following is not None and following.kind == "words":
+            beyond = self._next_edge(self.edges.index(following) - self.at + 1)
+            if following.sense("noun") and beyond is not None and beyond.kind == "words" and beyond.sense("field") and not beyond.sense("metric", "state", "noun"):
+                following = beyond
             name = self._group_name(following)
             plain_noun = following.sense("noun")
-            if name and name not in Grain.__members__ and not following.sense("metric") and following.sense("field", "customer", "noun") \
+            metric = following.sense("metric")
+            counted = metric is None or metric.value in ("customers", "companies", "contacts", "deals", "leads", "activities")
+            if name and name not in Grain.__members__ and counted and following.sense("field", "customer", "noun") \
                     and (plain_noun is None or plain_noun.value in ("company", "product", "user")):
                 self.parts.wh_groups.append(name)
+                self.parts.plural_group = singular(following.text.lower()) != following.text.lower()
         return True
 
     def _take_value(self, edge: Edge, sense: Sense) -> bool:
         values = [item for item in edge.senses if item.kind == "value"]
+        around = {self._before(), self._after(), self._before(2)}
+        named = [item for item in values if item.field in around or item.field.rstrip("s") in around]
+        if "team" in around and any(item.kind == "ref" and item.field == "team" for item in edge.senses):
+            values = []
+        elif named:
+            values = named
         for item in values:
             self.parts.filters.append(
                 RawFilter(item.field, "is", [item.value], item.label, item.noun, self.negated, self.or_next)
             )
         for item in edge.senses:
-            if item.kind == "ref" and item.field != "owner":
+            if item.kind == "ref" and item.field != "owner" and not values:
                 self._append_ref(item)
         self.negated = False
         del sense
@@ -536,6 +664,13 @@ class _Walk:
 
     def _take_field(self, edge: Edge, sense: Sense) -> bool:
         name = str(sense.value)
+        following = self._next_edge()
+        if self.negated and following is not None and following.sense("ref", "value"):
+            return True  # "not in stage Qualification": the value says what is denied
+        if self._is_boolean(edge):
+            self.parts.filters.append(RawFilter(name, "is", ["no" if self.negated else "yes"], f"{'not ' if self.negated else ''}{edge.text.lower()}", sense.noun))
+            self.negated = False
+            return True
         if self.negated:
             self.negated = False
             if name == "last_activity":
@@ -552,6 +687,16 @@ class _Walk:
         if times:
             self.time_field = f"field:{next(iter(sorted(times)))}"
         self.parts.fields.append(name)
+        return True
+
+    def _is_boolean(self, edge: Edge) -> bool:
+        return any(item.label == "boolean" for item in edge.senses if item.kind == "field")
+
+    def _take_subsidiary(self, _edge: Edge, _sense: Sense) -> bool:
+        self.parts.subsidiary = True
+        if "company" not in self.parts.nouns:
+            self.parts.nouns.append("company")
+        self.parts.plural_noun = True
         return True
 
     def _take_grain(self, edge: Edge, sense: Sense) -> bool:

@@ -398,7 +398,7 @@ METRICS: dict[str, Metric | Composite] = {
                span_parts=_backlog_parts,
                synonyms=("backlog age", "age of the backlog", "age of open tickets", "ticket age", "average age of open tickets"),
                higher_is_better=False, rows="ticket"),
-        Metric("product_revenue", "revenue by product", "Sum of line-item totals of won deals, by the day they were won.",
+        Metric("product_revenue", "product revenue", "Sum of line-item totals of won deals, by the day they were won.",
                Unit.money, "line_item", _value(),
                {"value": lambda ctx: func.sum(home_amount(ctx, LineItem.total_minor))}, _only(_won), "closed",
                synonyms=("product revenue", "product sales", "line item revenue"), additive=True),

@@ -462,7 +462,7 @@ _ACTIVITY_SHAPE = Shape(
         _plain("completed", Kind.instant, Activity.completed_at, ("completed", "done", "finished")),
         _plain("duration", Kind.number, Activity.duration_minutes, ("duration", "length", "minutes")),
     ]},
-    "activity", "activities", ("activity", "interaction", "touch", "touchpoint", "engagement"),
+    "activity", "activities", ("activity", "interaction", "conversation", "discussion", "touch", "touchpoint", "engagement"),
     columns=("occurred", "kind", "subject", "company", "contact", "owner"), order=("occurred", True), time="occurred",
 )
 _PRODUCT_SHAPE = Shape(

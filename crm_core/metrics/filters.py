@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field as Described
-from sqlalchemy import ColumnElement, and_, distinct, not_, or_, select
+from sqlalchemy import ColumnElement, and_, not_, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.access import visible
@@ -210,8 +210,8 @@ def _in_use(ctx: Context, item: Field) -> list[str]:
     for shape in NOUN_SHAPES.values():
         if shape.fields.get(item.name) is item:
             column = item.key(ctx)
-            query = shape.select_from(ctx, select(distinct(column)), item.joins)
-            query = query.where(visible(ctx, shape.noun), column.is_not(None)).limit(500)
+            query = shape.select_from(ctx, select(column), item.joins)
+            query = query.where(visible(ctx, shape.noun), column.is_not(None)).distinct().limit(500)
             return sorted(str(value) for value in ctx.session.scalars(query))
     return []
 

@@ -24,6 +24,7 @@ from crm_core.services.records import (
     load_for_change,
     set_fields,
     shown_amount,
+    shown_name,
 )
 from crm_core.text import normalise_phone
 
@@ -41,6 +42,7 @@ class CompanyView(View):
     employees: int | None
     annual_revenue: str | None
     parent_id: int | None
+    parent: str | None
     owner_id: int | None
     owner: str | None
 
@@ -77,15 +79,16 @@ class GetCompany(Args):
     id: int = Field(description="Number of the company.")
 
 
-def company_view(record: Company, currency: str) -> CompanyView:
+def company_view(ctx: Context, record: Company) -> CompanyView:
     """The company as doors show it."""
     return CompanyView(
         **{name: getattr(record, name) for name in (
             "id", "version", "external_id", "custom", "name", "domain", "phone", "industry", "region", "country", "city",
             "employees", "parent_id", "owner_id")},
         archived=record.archived_at is not None,
-        annual_revenue=shown_amount(record.annual_revenue_minor, currency),
+        annual_revenue=shown_amount(record.annual_revenue_minor, ctx.home_currency),
         owner=record.owner.name if record.owner else None,
+        parent=shown_name(ctx, record.parent),
     )
 
 
@@ -104,12 +107,12 @@ def _values(ctx: Context, args: CreateCompany | UpdateCompany) -> dict[str, obje
 
 def create_company(ctx: Context, args: CreateCompany) -> CompanyView:
     """Create a company, such as after a first meeting with a new prospect."""
-    return company_view(create(ctx, Company, _values(ctx, args), args.custom), ctx.home_currency)
+    return company_view(ctx, create(ctx, Company, _values(ctx, args), args.custom))
 
 
 def get_company(ctx: Context, args: GetCompany) -> CompanyView:
     """Read a company."""
-    return company_view(load(ctx, Company, args.id), ctx.home_currency)
+    return company_view(ctx, load(ctx, Company, args.id))
 
 
 def update_company(ctx: Context, args: UpdateCompany) -> CompanyView:
@@ -118,7 +121,7 @@ def update_company(ctx: Context, args: UpdateCompany) -> CompanyView:
     values = _values(ctx, args)
     if values.get("parent_id"):
         _refuse_circle(ctx, record, int(str(values["parent_id"])))
-    return company_view(change(ctx, record, values, args.custom), ctx.home_currency)
+    return company_view(ctx, change(ctx, record, values, args.custom))
 
 
 def _refuse_circle(ctx: Context, record: Company, parent_id: int) -> None:
