@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import ColumnElement, Pool, false, select, true
 from sqlalchemy.orm import Session
 
-from crm_core.errors import NotAllowed, NotFound
+from crm_core.errors import Invalid, NotAllowed, NotFound
 from crm_core.models import NOUNS, Grant, Noun, Organisation, Team, User
 
 OWNED = tuple(name for name, model in NOUNS.items() if model.__owner__)
@@ -81,7 +81,9 @@ def load_actor(session: Session, user_id: int) -> Actor:
     Resolved rights are kept per ``access_version``, which every change of users, teams and grants raises, so
     that a request pays one small query and a revoked right is gone at the next one.
     """
-    organisation = session.execute(select(Organisation.access_version, Organisation.timezone)).one()
+    organisation = session.execute(select(Organisation.access_version, Organisation.timezone)).one_or_none()
+    if organisation is None:
+        raise Invalid("The database is not set up; run 'rapport demo' or 'rapport import DIR' first.")
     actors = _cache.setdefault(session.get_bind().engine.pool, {})
     key = (organisation.access_version, user_id)
     known = actors.get(key)

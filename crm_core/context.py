@@ -14,7 +14,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine, event, select
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -38,7 +38,7 @@ class Context:
         """The company's conventions."""
         organisation = self.session.scalar(select(Organisation))
         if organisation is None:
-            raise Invalid("The database is empty; run 'rapport demo' or 'rapport import DIR' first.")
+            raise Invalid(NOT_SET_UP)
         return organisation
 
     @property
@@ -62,6 +62,7 @@ class Context:
         return local_day(self.now, self.zone)
 
 
+NOT_SET_UP = "The database is not set up; run 'rapport demo' or 'rapport import DIR' first."
 _sessions = sessionmaker(class_=RecordingSession, expire_on_commit=False, autoflush=True)
 
 
@@ -98,10 +99,10 @@ def unit_of_work(
     except IntegrityError as error:
         session.rollback()
         raise Conflict(_explain(error)) from error
-    except OperationalError as error:
+    except (OperationalError, ProgrammingError) as error:
         session.rollback()
         if "no such table" in str(error) or "does not exist" in str(error):
-            raise Invalid("The database is not set up; run 'rapport demo' or 'rapport import DIR' first.") from error
+            raise Invalid(NOT_SET_UP) from error
         raise
     except BaseException:
         session.rollback()

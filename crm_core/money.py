@@ -7,6 +7,7 @@ never negative).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
@@ -20,6 +21,8 @@ MICRO = 1_000_000
 #: Ten thousand million units: times any rate it still fits 64 bits, and so do sums of millions of rows.
 MAX_MINOR = 10**12
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
+#: Commas only between thousands: "1,50" is somebody's decimal comma and is refused, not read as 150.
+_THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d*)?")
 _KNOWN = frozenset(Locale("en").currencies)
 
 
@@ -51,20 +54,23 @@ def check_currency(code: str) -> str:
 
 def to_minor(amount: Decimal | int | str, currency: str) -> int:
     """Minor units of a decimal amount; raises ``Invalid`` for negatives, junk, and more decimals than the currency has."""
+    text = str(amount).strip()
+    if "," in text and not _THOUSANDS.fullmatch(text):
+        raise Invalid(f"'{amount}' is not an amount; write it like 12500, 12,500 or 12500.50.")
     try:
-        value = Decimal(str(amount).replace(",", "").strip())
+        value = Decimal(text.replace(",", ""))
     except InvalidOperation as error:
         raise Invalid(f"'{amount}' is not an amount; write it like 12500 or 12500.50.") from error
     if not value.is_finite():
         raise Invalid(f"'{amount}' is not an amount; write it like 12500 or 12500.50.")
     if value < 0:
         raise Invalid(f"An amount cannot be negative ({amount}); use zero or more.")
-    scaled = value.scaleb(exponent(currency))
-    if scaled != scaled.to_integral_value():
-        raise Invalid(f"{amount} has more decimals than {currency} allows ({exponent(currency)}).")
-    if scaled > MAX_MINOR:
+    places = exponent(currency)
+    if value and value.adjusted() + places > 12 or value and value.adjusted() + places == 12 and value.scaleb(places) > MAX_MINOR:
         raise Invalid(f"{amount} {currency} is larger than an amount may be.")
-    return int(scaled)
+    if value and value.adjusted() < -30 or value.normalize().as_tuple().exponent < -places:  # type: ignore[operator]
+        raise Invalid(f"{amount} has more decimals than {currency} allows ({places}).")
+    return int(value.scaleb(places))
 
 
 def to_decimal(minor: int | Decimal, currency: str) -> Decimal:

@@ -153,7 +153,7 @@ def label_of(grain: Grain, first: date, calendar: Calendar, *, fiscal: bool = Tr
 def buckets(period: Period, grain: Grain, calendar: Calendar) -> list[Period]:
     """The grains that cover ``period``, first and last clipped to it; raises ``Invalid`` past ``MAX_BUCKETS``."""
     found: list[Period] = []
-    for bucket in _walk(period, grain, calendar):
+    for bucket in walk(period, grain, calendar):
         if len(found) >= MAX_BUCKETS:
             raise Invalid(
                 f"{period.describe()} by {grain.value} would be more than {MAX_BUCKETS} rows; use a longer step."
@@ -162,8 +162,9 @@ def buckets(period: Period, grain: Grain, calendar: Calendar) -> list[Period]:
     return found
 
 
-def _walk(period: Period, grain: Grain, calendar: Calendar) -> Iterator[Period]:
-    start = calendar.start_of(grain, period.first)
+def walk(period: Period, grain: Grain, calendar: Calendar) -> Iterator[Period]:
+    """The grains that cover ``period``, one by one, without a limit."""
+    start = calendar.start_of(grain, period.first) if period.days else period.end
     while start < period.end:
         end = calendar.add(grain, start, 1)
         clipped = Period(max(start, period.first), min(end, period.end), label_of(grain, start, calendar), grain)
@@ -173,7 +174,7 @@ def _walk(period: Period, grain: Grain, calendar: Calendar) -> Iterator[Period]:
 
 def preceding(period: Period, calendar: Calendar) -> Period:
     """The period of the same kind just before: the previous quarter for a quarter, the 90 days before for 90 days."""
-    if period.grain is not None and period == whole(period.grain, period.first, calendar):
+    if period.grain is not None and (period.first, period.end) == _days(whole(period.grain, period.first, calendar)):
         return whole(period.grain, period.first - timedelta(days=1), calendar)
     shifted = _shift_to_date(period, calendar, None)
     if shifted is not None:
@@ -182,9 +183,14 @@ def preceding(period: Period, calendar: Calendar) -> Period:
     return Period(first, period.first, format_span(first, period.first))
 
 
+def _days(period: Period) -> tuple[date, date]:
+    return period.first, period.end
+
+
 def year_before(period: Period, calendar: Calendar) -> Period:
     """The same days a year earlier."""
-    first, end = add_months(period.first, -12), add_months(period.end, -12)
+    first = add_months(period.first, -12)
+    end = add_months(period.end - timedelta(days=1), -12) + timedelta(days=1) if period.days else first
     if period.grain is not None:
         candidate = whole(period.grain, first, calendar)
         if period.grain is not Grain.week and (candidate.first, candidate.end) == (first, end):

@@ -370,6 +370,8 @@ class _Parser:
         year_text = ""
         if match:
             number, year_text = int(match.group(1)), match.group(2) or ""
+        elif word in ("fifth", "sixth", "5th", "6th") and self.word(at + 1) in ("quarter", "qtr"):
+            raise Invalid(f"There is no {word} quarter: a year has four. Which one do you mean?")
         elif word in _ORDINALS and self.word(at + 1) in ("quarter", "qtr"):
             number, after = _ORDINALS[word], at + 2
         elif word in ("quarter", "qtr") and self.word(at + 1) in ("1", "2", "3", "4"):

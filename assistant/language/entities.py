@@ -66,8 +66,8 @@ def find_names(ctx: Context, tokens: list[Token], places: list[int], *, exact: b
 
 def _exact(ctx: Context, tokens: list[Token], place: int) -> Name | None:
     word = tokens[place].norm
-    if len(word) < 2 or len(word) < 4 and not tokens[place].capital:
-        return None  # initials are written in capitals
+    if len(word) < 2 or len(word) < 3 and not tokens[place].capital:
+        return None
     found = find_records(ctx, FindRecords(text=word, nouns=list(LINKED), limit=_POOL), fuzzy=False)
     if not found.total and word.endswith("s") and len(word) > 4:  # "roberts" for "Robert's"
         word = word[:-1]
@@ -90,7 +90,7 @@ def _align(tokens: list[Token], place: int, match: Match, word: str) -> _Aligned
     """The longest stretch of tokens around ``place`` that runs through the record's name in order."""
     words = fold(match.label).split()
     if "@" in word or word not in words:
-        keyed = match.score >= 90 and ("@" in word or word.isdigit() or "." in word or len(word) <= 4)
+        keyed = match.score >= 90 and (tokens[place].capital or "@" in word or word.isdigit()) and ("@" in word or word.isdigit() or "." in word or len(word) <= 4)
         return _Aligned(match, place, place + 1, True, 1.0) if keyed else None
     at = words.index(word)
     first, left = place, at

@@ -98,7 +98,7 @@ class Reader:
     def frame(self) -> Frame:
         """Try the constructions in order."""
         for construction in (self._talk, self._meta, self._pending_choice, self._write, self._definition, self._numbered, self._said, self._record_fields,
-                             self._ranking, self._shares, self._metric, self._counted, self._grouped_noun, self._record, self._list, self._fragment):
+                             self._ranking, self._shares, self._metric, self._counted, self._grouped_noun, self._record, self._list, self._leftover_search, self._fragment):
             frame = construction()
             if frame is not None:
                 return self._finish(frame)
@@ -207,6 +207,8 @@ class Reader:
         if parts.nouns and parts.nouns != ["activity"] and spoken and not parts.names and any(n in ("deal", "lead", "company") for n in parts.nouns):
             return None
         latest_contact = "heard" in parts.cues and "said" not in parts.cues and not self._topic()
+        if spoken and parts.kinds and parts.order == "newest" and not self._topic_words():
+            spoken = False  # "what did he write in his latest mail": that mail
         single = parts.nouns == ["activity"] and parts.order in ("newest", "oldest") and not parts.plural_noun and not parts.groups and not parts.limit
         if latest_contact or single and not content and not spoken:
             frame = self._frame_list("activity")
@@ -232,6 +234,10 @@ class Reader:
         self.frame_unknown = []
         return frame
 
+    def _topic_words(self) -> list[str]:
+        """Unknown words and topics beyond those that merely ask."""
+        return [word for word in (*self.parts.topic, *self.parts.unknown) if word.lower() not in ("came", "come")]
+
     def _topic(self) -> str:
         """The content of a search: the words that no other part used."""
         words = [*self.parts.topic]
@@ -245,10 +251,13 @@ class Reader:
         """"Dana's phone number", "who owns Acme?", "what stage is the Globex deal in?"."""
         parts = self.parts
         asked = self._asked()
+        if "sum" in parts.aggregates and parts.names and parts.names[0].noun == "deal" and len(parts.names[0].matches) == 1 and not parts.states and not parts.metrics:
+            parts.aggregates.remove("sum")
+            asked = ["amount", *asked]
         if "count" in parts.aggregates and asked == ["employees"] and not parts.metrics:
             parts.aggregates.remove("count")
         wanted = [name for name in (*parts.fields, *parts.wh_groups) if name in ("team", "role", "email")]
-        if len(parts.people) == 1 and not parts.names and wanted and not parts.metrics and not parts.nouns and not parts.aggregates:
+        if len(parts.people) == 1 and not parts.names and wanted and not parts.metrics and parts.nouns in ([], ["user"]) and not parts.aggregates:
             user_id, label = parts.people[0]
             return Frame(intent="record", entity=Entity(noun="user", id=user_id, label=label), asked_fields=wanted)
         if not parts.names or not asked or parts.aggregates or parts.metrics or parts.order or parts.groups or "list" in parts.cues and parts.plural_noun:
@@ -293,6 +302,9 @@ class Reader:
         stated = any(state in ("won", "lost", "slipped", "created", "resolved", "closed", "occurred", "converted") for state in parts.states)
         if not metrics and not ordered and not (stated and groups[0] == "owner" and "who" in parts.cues):
             return None
+        measured = [name for name in (*parts.fields, parts.sort) if name in ("employees", "annual_revenue", "age", "amount")]
+        if not metrics and not stated and measured and groups[0] in ("company", "contact"):
+            return None  # "the five companies with the most employees" are a list
         big = parts.order_field == "amount" and parts.nouns[:1] == ["deal"] and not metrics
         if big and groups[0] != "company":
             return None
@@ -341,7 +353,7 @@ class Reader:
             counted = "count" in parts.aggregates or noun in parts.nouns and "sum" not in parts.aggregates and parts.order_field != "amount"
             return counts if counted or not sums else sums
         if group == "product":
-            return "product_revenue"
+            return "units_sold" if "quantity" in parts.words_seen else "product_revenue"
         return "won_value"
 
     def _shares(self) -> Frame | None:
@@ -379,13 +391,15 @@ class Reader:
     def _leftover_search(self) -> Frame | None:
         """"Globex - data storage discussion?": a name and content words that no other construction used."""
         parts = self.parts
-        if not parts.names or not parts.unknown or parts.metrics or any(noun != "activity" for noun in parts.nouns):
+        if not parts.names or not parts.unknown or parts.metrics or any(noun not in ("activity", parts.names[0].noun) for noun in parts.nouns):
             return None
         return self._search()
 
     def _metric(self) -> Frame | None:
         """"Win rate by rep last quarter", "pipeline in EMEA", "how did bookings change vs last year?"."""
         parts = self.parts
+        if "which" in parts.cues and parts.aggregates == ["sum"] and any(raw.field == "amount" for raw in parts.filters):
+            parts.aggregates.clear()  # "which deals are worth over 50k" asks for the deals
         metrics = [name for name in parts.metrics if not self._is_plain_count(name)]
         strong = [name for name in metrics if name not in _METRIC_STATES and name != "customers"]
         metrics = strong + [name for name in metrics if name not in strong]
@@ -405,6 +419,9 @@ class Reader:
             metric = metrics[1]
         if {"sum", "total"} & set(parts.aggregates) and metric in _METRIC_STATES and not _METRIC_STATES[metric][2] and "count" not in parts.aggregates:
             metric = STATE_METRICS[_METRIC_STATES[metric][:2]][1] or metric if "sum" in parts.aggregates or metric == "open_deals" else metric
+        if metric == "deals":  # "number of deals won": the state says which deals
+            told = next((state for state in parts.states if ("deal", state) in STATE_METRICS), "")
+            metric = STATE_METRICS[("deal", told)][0] if told else metric
         if metric == "open_pipeline" and "created" in parts.states:
             metric = "new_pipeline"
         if "mean" in parts.aggregates and "stage" in (*parts.groups, *parts.wh_groups) and metric in ("open_deals", "deals"):
@@ -417,6 +434,8 @@ class Reader:
             metric = "median_sales_cycle"
         if metric == "won_value" and {"product", "product_family"} & {*parts.groups, *parts.wh_groups} or metric == "won_value" and any(raw.field in ("product", "product_family") for raw in parts.filters):
             metric = "product_revenue"
+        if metric == "lead_conversion" and (any(raw.field == "stage" for raw in parts.filters) or "stage" in (*parts.groups, *parts.wh_groups)):
+            metric = "stage_conversion"
         if metric == "first_response_time" and ("lead" in parts.nouns):
             metric = "lead_response_time"
         if metric == "average_deal_size" and "open" in parts.states:
@@ -555,6 +574,8 @@ class Reader:
         """"My deals closing this month over 20k", "open urgent tickets at Acme", "contacts at Globex"."""
         parts = self.parts
         noun = self._noun()
+        if not noun and parts.wh_groups[:1] == ["company"]:
+            noun = "company"
         if parts.customer and not noun:
             noun = "company"
         if not noun and parts.metrics and self._is_plain_count(parts.metrics[0]):
@@ -564,6 +585,8 @@ class Reader:
             noun = "deal"  # "what do we have open with Acme?", "our biggest win this year"
         if not noun:
             return None
+        if parts.names and noun == "activity" and parts.unknown:
+            return None  # "the redlines note for Sierra": the unknown words are what to look for
         if noun == "user" and not ({"list", "which", "who"} & set(parts.cues)) and not parts.filters and not parts.names:
             return None
         return self._frame_list(noun)

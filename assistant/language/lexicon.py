@@ -72,6 +72,11 @@ STATES: dict[str, str] = {
     "unanswered": "unanswered", "not answered": "unanswered", "not contacted": "unanswered", "uncontacted": "unanswered",
     "not responded": "unanswered", "without response": "unanswered", "without a response": "unanswered", "no response": "unanswered",
 }
+#: Words of number and currency; the chart reads them, here they are only known not to be typos.
+QUANTITY_WORDS = frozenset(
+    "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty ninety hundred thousand million billion grand mio "
+    "dollars dollar bucks euros euro pounds chf francs usd eur gbp couple few dozen second third fourth".split()
+)
 #: How something is counted or summed.
 AGGREGATES: dict[str, str] = {
     "how many": "count", "number of": "count", "count of": "count", "count": "count", "no of": "count", "nr of": "count",
@@ -188,6 +193,7 @@ FOLLOW_UP = (
 NEGATIONS = ("not", "no", "without", "except", "excluding", "other than", "but not", "not in", "not from", "apart from", "never", "lacking", "missing", "with no", "outside", "outside of", "ignoring", "leaving out", "non", "do not have", "does not have", "have no", "has no", "that lack")
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset("""
+came rather w colleague wrote
 date empty blank remind beginning very atm rn nowadays committed waiting stuck 
 money dollars dollar usd euro euros percent percentage hours minutes split break down breakdown compare comparing comparison list listing names name spend spends stay stays keep keeps ordered sorted descending ascending developed develop included include including everybody big large whose achieved reached hit achieve reach atm board takes quantity behind previous per cent reason because reasons due sum totals address person single located based
 a about actually ago all am an and any are as ask at be been being both but by can could currently data did do does doing done either else
@@ -237,7 +243,7 @@ class Lexicon:
 
     def finish(self) -> Lexicon:
         """Collect the words that typos are matched against."""
-        self.words = {word for phrase in self.phrases for word in phrase.split()} | FILLER | date_words()
+        self.words = {word for phrase in self.phrases for word in phrase.split()} | FILLER | date_words() | QUANTITY_WORDS
         for word in sorted(self.words):
             if len(word) > 2:
                 self.by_size.setdefault(len(word), []).append(word)
@@ -335,6 +341,8 @@ def _add_closed_classes(lexicon: Lexicon) -> None:
     for phrase in ("or", "either"):
         lexicon.add(phrase, Sense("or"))
     lexicon.add("between", Sense("between"))
+    for phrase in ("without", "w o"):
+        lexicon.add(phrase, Sense("negation"))
     for phrase in ("rep", "sales rep", "seller", "salesperson", "account executive", "ae"):
         lexicon.add(phrase, Sense("field", "owner"), plural=True)
     for phrase in ("forecast", "forecasted"):
@@ -363,6 +371,8 @@ def _add_shapes(lexicon: Lexicon, ctx: Context) -> None:
                 continue
             for word in (item.title, *item.synonyms):
                 lexicon.add(word, Sense("field", item.name, noun=shape.name, label=item.kind.value), plural=item.groupable)
+                if word.endswith("number"):  # else "number of" would win
+                    lexicon.add(f"{word} of", Sense("field", item.name, noun=shape.name, label=item.kind.value))
             if item.kind is Kind.choice and (item.choices or item.picklist or item.key is not None):
                 _add_choices(lexicon, ctx, shape.name, item)
     for phrase in ("subsidiary", "daughter company", "child company"):

@@ -318,7 +318,11 @@ class _Walk:
             return
         if sense("comparison") and self._comparison(edge):
             return
-        if self.negated and sense("field") and not sense("value", "ref", "state", "activity_kind", "noun") or sense("field") and self._is_missing():
+        if self.compare_fields and sense("field") and not sense("noun") and singular(edge.text.lower()) != edge.text.lower():
+            self.parts.groups.append(str(sense("field").value))  # type: ignore[union-attr]
+            return
+        people = {"contact", "lead"} & set(self.parts.nouns)
+        if self.negated and sense("field") and not sense("value", "ref", "state", "noun") and (people or not sense("activity_kind")) or sense("field") and self._is_missing():
             self._take_field(edge, sense("field"))  # type: ignore[arg-type]
             return
         if self.sort_next and sense("field"):
@@ -339,6 +343,11 @@ class _Walk:
         """Which senses to try first: after "in stage", "from" and the like a value is meant, elsewhere a metric or state."""
         valued = edge.sense("value", "ref") is not None
         capital = self.tokens[edge.first].capital and edge.first > 0
+        following = self._next_edge()
+        if valued and edge.sense("field") and (self._after() in ("of", "for") or following is not None and following.sense("field")) and any(
+            other.kind == "name" for other in self.edges
+        ):
+            return ("field", "value")  # a fact of a named record: "website of Acme"
         leads = _VALUE_LEADS - {"of", "to", "on", "with", "as", "is", "because"} if edge.sense("state") else _VALUE_LEADS
         if edge.sense("field") and valued and self._before() not in ("category", "=") and singular(edge.text.lower()) != edge.text.lower():
             valued = False  # "our pipelines" are the field, whatever a category is called

@@ -73,9 +73,9 @@ _CONTRACTIONS = {
     "haven't": "have not", "hasn't": "has not", "wasn't": "was not", "weren't": "were not", "can't": "can not",
     "let's": "let us", "we're": "we are", "they're": "they are", "who've": "who have", "what're": "what are",
     "dont": "do not", "doesnt": "does not", "didnt": "did not", "havent": "have not", "hasnt": "has not", "isnt": "is not",
-    "gimme": "give me", "lemme": "let me", "wanna": "want to", "n't": "not",
+    "gimme": "give me", "w/o": "without", "w/": "with", "e-mail": "email", "e-mails": "emails", "lemme": "let me", "wanna": "want to", "n't": "not",
 }
-_CONTRACTED = re.compile(r"\b(" + "|".join(re.escape(word) for word in sorted(_CONTRACTIONS, key=len, reverse=True)) + r")\b", re.IGNORECASE)
+_CONTRACTED = re.compile(r"(?<!\w)(" + "|".join(re.escape(word) for word in sorted(_CONTRACTIONS, key=len, reverse=True)) + r")(?!\w)", re.IGNORECASE)
 
 
 def expand(message: str) -> str:

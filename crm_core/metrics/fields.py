@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, and_, case, exists, func, inspect, literal, or_, select, true
+from sqlalchemy import BigInteger, cast, ColumnElement, Integer, Select, and_, case, exists, func, inspect, literal, or_, select, true
 from sqlalchemy.orm import aliased
 from sqlalchemy.orm.attributes import InstrumentedAttribute
 
@@ -542,7 +542,7 @@ FACT_SHAPES: dict[str, Shape] = NOUN_SHAPES | {
     "target": Shape(
         "target", Target, User, _owner_joins(Target.user_id),
         {item.name: item for item in _owner_fields(Target.user_id, "owner", OWNER_WORDS)},
-        "target", "targets", ("target", "quota", "goal"), guard=lambda ctx: _visible_target(ctx),
+        "target", "targets", ("target", "quota", "goal"), base_joins=("owner",), guard=lambda ctx: _visible_target(ctx),
     ),
 }
 ENTRY_STAGE = _entry_stage
@@ -580,7 +580,7 @@ def _custom_field(row: CustomField) -> Field:
     if row.kind == "number":
         expression = value.as_float()
     elif row.kind == "money":
-        expression = value.as_integer()
+        expression = cast(value.as_string(), BigInteger)
     elif row.kind == "boolean":
         expression = value.as_boolean()
     else:

@@ -12,7 +12,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field as Described
-from sqlalchemy import ColumnElement, and_, not_, or_, select
+from sqlalchemy import ColumnElement, and_, false, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from crm_core.access import visible
@@ -81,10 +81,10 @@ def _clause(ctx: Context, item: Field, part: Filter) -> ColumnElement[bool]:
     if item.kind is Kind.text:
         words = [str(value) for value in part.values]
         found = or_(*(column.icontains(word, autoescape=True) for word in words))
-        return not_(found) if part.op == "is_not" else found
+        return or_(not_(found), column.is_(None)) if part.op == "is_not" else found
     if part.op in ("is", "is_not"):
         equal = or_(*(_equals(ctx, item, column, value) for value in part.values))
-        return not_(equal) if part.op == "is_not" else equal
+        return or_(not_(equal), column.is_(None)) if part.op == "is_not" else equal
     return _comparison(ctx, item, column, part)
 
 
@@ -102,7 +102,7 @@ def _membership(ctx: Context, item: Field, part: Filter) -> ColumnElement[bool]:
     values = [value for given in part.values for value in resolve_value(ctx, item, given)]
     if item.members is not None:
         inside = item.members(ctx, values)
-        return not_(inside) if part.op == "is_not" else inside
+        return not_(func.coalesce(inside, false())) if part.op == "is_not" else inside
     assert item.key is not None
     column = item.key(ctx)
     inside = column.in_(values)
@@ -210,8 +210,8 @@ def _in_use(ctx: Context, item: Field) -> list[str]:
     for shape in NOUN_SHAPES.values():
         if shape.fields.get(item.name) is item:
             column = item.key(ctx)
-            query = shape.select_from(ctx, select(column), item.joins)
-            query = query.where(visible(ctx, shape.noun), column.is_not(None)).distinct().limit(500)
+            query = shape.select_from(ctx, select(column).distinct(), item.joins)
+            query = query.where(visible(ctx, shape.noun), column.is_not(None)).limit(500)
             return sorted(str(value) for value in ctx.session.scalars(query))
     return []
 

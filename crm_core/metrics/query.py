@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from itertools import islice, takewhile
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field as Described
@@ -37,6 +38,7 @@ from crm_core.periods import (
     buckets,
     local_day,
     preceding,
+    walk,
     whole,
     year_before,
 )
@@ -58,6 +60,8 @@ class Days(BaseModel):
 
     def period(self, calendar: Calendar) -> Period:
         """As a period; whole months, quarters and years are recognised."""
+        if not FAR_PAST <= self.first <= FAR_FUTURE or not FAR_PAST <= self.end <= FAR_FUTURE:
+            raise Invalid(f"The days {self.first} to {self.end} are out of range; use years between 1900 and 2200.")
         for grain in (Grain.month, Grain.quarter, Grain.year, Grain.week, Grain.day):
             candidate = whole(grain, self.first, calendar) if self.first > FAR_PAST else None
             if candidate and (candidate.first, candidate.end) == (self.first, self.end):
@@ -184,8 +188,13 @@ def _compare(ctx: Context, question: MetricQuestion, run: _Run, result: MetricRe
             now = Decimal() if result.additive else None
             result.groups.append(Group(group.keys, group.labels, now, group.value))
     elif len(run.groupings) == 1:
-        for group, earlier in zip(result.groups, groups, strict=False):
-            group.previous = earlier.value
+        places = {step.first: place for place, step in enumerate(buckets(result.period, run.grain, ctx.calendar))}
+        steps = [step.first for step in buckets(other, run.grain, ctx.calendar)]
+        before = {group.keys: group.value for group in groups}
+        for group in result.groups:
+            place = places.get(group.keys[0], len(steps))
+            if place < len(steps):
+                group.previous = before.get((steps[place],), Decimal() if result.additive else None)
     result.groups_in_all = len(result.groups)
 
 
@@ -321,7 +330,7 @@ class _Run:
         if period.first <= FAR_PAST:
             year = whole(Grain.year, self.ctx.today, self.ctx.calendar)
             period = Period(year.first, min(year.end, self.ctx.today.fromordinal(self.ctx.today.toordinal() + 1)), "this year")
-        steps = [step for step in buckets(period, self.grain, self.ctx.calendar) if step.first <= self.ctx.today]
+        steps = list(islice(takewhile(lambda step: step.first <= self.ctx.today, walk(period, self.grain, self.ctx.calendar)), MAX_STATE_BUCKETS + 1))
         if len(steps) > MAX_STATE_BUCKETS:
             raise Invalid(f"{metric.title.capitalize()} can be shown over at most {MAX_STATE_BUCKETS} steps; use longer steps.")
         place = next(index for index, item in enumerate(self.groupings) if isinstance(item, Grain))
@@ -452,9 +461,9 @@ class _Run:
         place = 0
         for item in self.groupings:
             if isinstance(item, Grain):
-                step = steps[row[place]]
-                keys.append(step.first)
-                labels.append(step.label)
+                step = steps[row[place]] if row[place] < len(steps) else None
+                keys.append(step.first if step else None)
+                labels.append(step.label if step else NOTHING)
                 place += 1
             else:
                 keys.append(row[place])
@@ -481,7 +490,7 @@ class _Run:
     def natural_order(self, ctx: Context, name: str) -> Callable[[Any], Any] | None:
         """Rank of a key where the group has an order of its own: time, stages, picklists."""
         if name.strip().lower() in Grain.__members__:
-            return lambda key: key
+            return lambda key: (key is None, key or FAR_PAST)
         item = field_of(self.shape, name)
         if item.target == "stage":
             places = {row.id: (row.pipeline_id, row.position) for row in ctx.session.scalars(select(Stage))}

@@ -87,7 +87,7 @@ class Lead(Noun, Base):
     converted_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     company_id: Mapped[int | None] = mapped_column(ForeignKey("company.id"))
     contact_id: Mapped[int | None] = mapped_column(ForeignKey("contact.id"))
-    deal_id: Mapped[int | None] = mapped_column(ForeignKey("deal.id", use_alter=True))
+    deal_id: Mapped[int | None] = mapped_column(ForeignKey("deal.id"))
 
     owner: Mapped[User | None] = relationship()
 

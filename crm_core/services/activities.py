@@ -144,7 +144,7 @@ def activity_view(ctx: Context, record: Activity) -> ActivityView:
             "duration_minutes", "due_on", "completed_at", "owner_id", "company_id", "contact_id", "deal_id", "ticket_id",
             "lead_id")},
         archived=record.archived_at is not None,
-        owner=record.owner.name if record.owner else None,
+        owner=shown_name(ctx, record.owner),
         company=shown_name(ctx, record.company),
         contact=shown_name(ctx, record.contact),
         deal=shown_name(ctx, record.deal),
@@ -172,7 +172,7 @@ def add_task(ctx: Context, args: AddTask) -> ActivityView:
     values = set_fields(args)
     _fill_links(ctx, values)
     values |= {"kind": "task", "occurred_at": ctx.now}
-    return activity_view(ctx, create(ctx, Activity, values, args.custom))
+    return activity_view(ctx, create(ctx, Activity, values, args.custom, for_others=True))
 
 
 def get_activity(ctx: Context, args: GetActivity) -> ActivityView:
@@ -243,7 +243,7 @@ def _activity_entries(ctx: Context, args: Timeline) -> list[TimelineEntry]:
     return [
         TimelineEntry(
             at=item.occurred_at, kind=item.kind, title=item.subject, detail=item.body[:400],
-            who=item.owner.name if item.owner else None, noun="activity", id=item.id,
+            who=shown_name(ctx, item.owner), noun="activity", id=item.id,
         )
         for item in ctx.session.scalars(query)
     ]
@@ -263,7 +263,7 @@ def _ticket_entries(ctx: Context, args: Timeline) -> list[TimelineEntry]:
     query = select(Ticket).where(column == args.id, visible(ctx, Ticket), Ticket.archived_at.is_(None))
     return [
         TimelineEntry(at=item.created_at, kind="ticket", title=item.subject, detail=item.status,
-                      who=item.owner.name if item.owner else None, noun="ticket", id=item.id)
+                      who=shown_name(ctx, item.owner), noun="ticket", id=item.id)
         for item in ctx.session.scalars(query.order_by(Ticket.created_at.desc()).limit(args.limit))
     ]
 
@@ -293,13 +293,16 @@ def describe_changes(ctx: Context, item: Event) -> str:
     if item.kind == "created":
         return ""
     parts = []
+    currency = None
+    if "amount_minor" in item.changes and item.noun == "deal":
+        currency = ctx.session.scalar(select(Deal.currency).where(Deal.id == item.record_id))
     for name, (old, new) in item.changes.items():
         title = name.removesuffix("_id").removesuffix("_on").removesuffix("_minor").replace("_", " ")
-        parts.append(f"{title}: {_shown(ctx, name, old)} → {_shown(ctx, name, new)}")
+        parts.append(f"{title}: {_shown(ctx, name, old, currency)} → {_shown(ctx, name, new, currency)}")
     return "; ".join(parts)
 
 
-def _shown(ctx: Context, name: str, value: object) -> str:
+def _shown(ctx: Context, name: str, value: object, currency: str | None) -> str:
     if value is None:
         return "nothing"
     if name == "stage_id":
@@ -307,7 +310,7 @@ def _shown(ctx: Context, name: str, value: object) -> str:
     if name == "owner_id":
         return user_name(ctx, int(str(value))) or str(value)
     if name == "amount_minor":
-        return str(to_decimal(int(str(value)), ctx.home_currency))
+        return str(to_decimal(int(str(value)), currency or ctx.home_currency))
     return str(value)[:80]
 
 
@@ -317,6 +320,6 @@ def user_name(ctx: Context, user_id: int | None) -> str | None:
         return None
     names: dict[int, str] = ctx.session.info.setdefault("user_names", {})
     if user_id not in names:
-        names[user_id] = ctx.session.scalar(select(User.name).where(User.id == user_id)) or ""
+        names[user_id] = ctx.session.scalar(select(User.name).where(User.id == user_id, visible(ctx, User))) or ""
     return names[user_id] or None
 

@@ -87,7 +87,7 @@ def company_view(ctx: Context, record: Company) -> CompanyView:
             "employees", "parent_id", "owner_id")},
         archived=record.archived_at is not None,
         annual_revenue=shown_amount(record.annual_revenue_minor, ctx.home_currency),
-        owner=record.owner.name if record.owner else None,
+        owner=shown_name(ctx, record.owner),
         parent=shown_name(ctx, record.parent),
     )
 

@@ -91,7 +91,7 @@ def contact_view(ctx: Context, record: Contact) -> ContactView:
             "consent_email", "consent_phone")},
         archived=record.archived_at is not None,
         company=shown_name(ctx, record.company),
-        owner=record.owner.name if record.owner else None,
+        owner=shown_name(ctx, record.owner),
         employments=[EmploymentView.model_validate(item, from_attributes=True) for item in record.employments],
     )
 

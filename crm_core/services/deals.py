@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from crm_core.context import Context
 from crm_core.errors import Invalid
-from crm_core.models import Contact, Deal, DealContact, LineItem, Pipeline, Price, Product, Stage
+from crm_core.models import Contact, Deal, DealContact, LineItem, Pipeline, Price, Product, Stage, StageEntry
+from crm_core.periods import local_day
 from crm_core.services.records import (
     Args,
     Name,
@@ -23,6 +24,7 @@ from crm_core.services.records import (
     create,
     load,
     load_for_change,
+    note_change,
     set_fields,
     shown_amount,
     shown_name,
@@ -156,14 +158,14 @@ def deal_view(ctx: Context, record: Deal) -> DealView:
         stage=record.stage.name,
         amount=shown_amount(record.amount_minor, record.currency),
         closed_on=record.closed_at.astimezone(ctx.zone).date() if record.closed_at else None,
-        owner=record.owner.name if record.owner else None,
+        owner=shown_name(ctx, record.owner),
         contacts=[
             DealContactView(contact_id=item.contact_id, contact=shown_name(ctx, item.contact), role=item.role)
             for item in record.contact_roles
         ],
         line_items=[
             LineItemView(
-                product_id=item.product_id, product=item.product.name, quantity=item.quantity,
+                product_id=item.product_id, product=shown_name(ctx, item.product) or f"product {item.product_id}", quantity=item.quantity,
                 unit_price=shown_amount(item.unit_price_minor, record.currency) or "",
                 total=shown_amount(item.total_minor, record.currency) or "",
             )
@@ -205,7 +207,7 @@ def get_deal(ctx: Context, args: GetDeal) -> DealView:
 def update_deal(ctx: Context, args: UpdateDeal) -> DealView:
     """Change fields of a deal, such as its amount, close day or next step."""
     record = load_for_change(ctx, Deal, args)
-    if args.currency and args.currency.upper() != record.currency and "amount" not in args.model_fields_set:
+    if args.currency and args.currency.strip().upper() != record.currency and "amount" not in args.model_fields_set:
         raise Invalid("A new currency needs the amount in it; give both.")
     return deal_view(ctx, change(ctx, record, _values(ctx, args, record.currency), args.custom))
 
@@ -255,8 +257,7 @@ def set_deal_contact(ctx: Context, args: SetDealContact) -> DealView:
     contact = load(ctx, Contact, args.contact_id)
     if not any(item.contact_id == contact.id and item.role == args.role for item in record.contact_roles):
         record.contact_roles.append(DealContact(contact_id=contact.id, contact=contact, role=args.role))
-        record.updated_at = ctx.now
-        ctx.session.flush()
+        note_change(ctx, record, {"contact_roles": [None, f"{contact.name}: {args.role}"]})
     return deal_view(ctx, record)
 
 
@@ -273,8 +274,7 @@ def add_line_item(ctx: Context, args: AddLineItem) -> DealView:
         LineItem(product_id=product.id, product=product, quantity=args.quantity, unit_price_minor=unit,
                  total_minor=unit * args.quantity)
     )
-    record.updated_at = ctx.now
-    ctx.session.flush()
+    note_change(ctx, record, {"line_items": [None, f"{args.quantity} x {product.name}"]})
     return deal_view(ctx, record)
 
 
@@ -332,11 +332,20 @@ def _close(ctx: Context, record: Deal, kind: str, day: date | None, values: dict
     if day is not None and day > ctx.today:
         raise Invalid(f"A deal cannot be {kind} on {day}, which is still to come; use today or an earlier day.")
     moment = ctx.now
+    if day is not None and day < local_day(_last_moved(ctx, record), ctx.zone):
+        raise Invalid(f"A deal cannot be {kind} on {day}, before it was created or last moved; use that day or a later one.")
     if day is not None and day != ctx.today:
         moment = ctx.now.astimezone(ctx.zone).replace(year=day.year, month=day.month, day=day.day, hour=12)
+        moment = max(moment, _last_moved(ctx, record))
     return _to_stage(ctx, record, _stage_of_kind(ctx, record.pipeline_id, kind), {**values, "closed_at": moment})
 
 
+def _last_moved(ctx: Context, record: Deal) -> datetime:
+    entered = ctx.session.scalar(select(func.max(StageEntry.entered_at)).where(StageEntry.deal_id == record.id))
+    return max(entered, record.created_at) if entered else record.created_at
+
+
 def _to_stage(ctx: Context, record: Deal, stage: Stage, values: dict[str, object]) -> Deal:
-    record.stage = stage
-    return change(ctx, record, {**values, "stage_id": stage.id, "status": stage.kind})
+    change(ctx, record, {**values, "stage_id": stage.id, "status": stage.kind})
+    ctx.session.expire(record, ["stage"])
+    return record

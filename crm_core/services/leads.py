@@ -12,6 +12,7 @@ from crm_core.access import visible
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.models import Company, Lead
+from crm_core.periods import local_day
 from crm_core.services.companies import CreateCompany, create_company
 from crm_core.services.contacts import CreateContact, create_contact
 from crm_core.services.deals import CreateDeal, create_deal
@@ -29,6 +30,7 @@ from crm_core.services.records import (
     picklist_kind,
     picklists,
     set_fields,
+    shown_name,
 )
 from crm_core.services.validation import check_email
 from crm_core.text import normalise_phone
@@ -99,15 +101,15 @@ class Conversion(BaseModel):
     deal_id: int | None
 
 
-def lead_view(record: Lead) -> LeadView:
+def lead_view(ctx: Context, record: Lead) -> LeadView:
     """The lead as doors show it."""
     return LeadView(
         **{name: getattr(record, name) for name in (
             "id", "version", "external_id", "custom", "name", "company_name", "title", "email", "phone", "source", "status",
             "region", "owner_id", "company_id", "contact_id", "deal_id")},
         archived=record.archived_at is not None,
-        owner=record.owner.name if record.owner else None,
-        converted_on=record.converted_at.date() if record.converted_at else None,
+        owner=shown_name(ctx, record.owner),
+        converted_on=local_day(record.converted_at, ctx.zone) if record.converted_at else None,
     )
 
 
@@ -127,17 +129,17 @@ def create_lead(ctx: Context, args: CreateLead) -> LeadView:
     if not values.get("status"):
         first = next(iter(picklists(ctx, "lead").get("status", [])), "New")
         values["status"] = picklist_kind(ctx, "lead", "status", "open") or first
-    return lead_view(create(ctx, Lead, values, args.custom))
+    return lead_view(ctx, create(ctx, Lead, values, args.custom))
 
 
 def get_lead(ctx: Context, args: GetLead) -> LeadView:
     """Read a lead."""
-    return lead_view(load(ctx, Lead, args.id))
+    return lead_view(ctx, load(ctx, Lead, args.id))
 
 
 def update_lead(ctx: Context, args: UpdateLead) -> LeadView:
     """Change fields of a lead."""
-    return lead_view(change(ctx, load_for_change(ctx, Lead, args), _values(ctx, args), args.custom))
+    return lead_view(ctx, change(ctx, load_for_change(ctx, Lead, args), _values(ctx, args), args.custom))
 
 
 def convert_lead(ctx: Context, args: ConvertLead) -> Conversion:
@@ -145,6 +147,8 @@ def convert_lead(ctx: Context, args: ConvertLead) -> Conversion:
     record = load_for_change(ctx, Lead, args)
     if record.converted_at is not None:
         raise Invalid(f"{record.name} was converted already, to contact {record.contact_id}.")
+    if args.amount is not None and not args.deal_name:
+        raise Invalid("An amount needs a deal to stand in; give the deal's name, too.")
     company_id: int | None = None
     if record.company_name:
         company_id = ctx.session.scalar(

@@ -21,6 +21,7 @@ from crm_core.services.records import (
     create,
     load,
     load_for_change,
+    note_change,
     set_fields,
     shown_amount,
 )
@@ -125,6 +126,5 @@ def set_price(ctx: Context, args: SetPrice) -> ProductView:
         record.prices.append(Price(currency=currency, amount_minor=minor, valid_from=day))
     else:
         known.amount_minor = minor or 0
-    record.updated_at = ctx.now
-    ctx.session.flush()
+    note_change(ctx, record, {"price": [None, f"{args.amount} {currency} from {day}"]})
     return product_view(record)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
-from sqlalchemy import select
+from sqlalchemy import func, insert, select, update
 
 from crm_core.access import may_read, require_change, require_create, visible
 from crm_core.context import Context
 from crm_core.errors import Conflict, Invalid, NotFound
-from crm_core.events import changed_fields, history
+from crm_core.events import changed_fields, event_row, history
 from crm_core.metrics.conversion import rates
-from crm_core.models import NOUNS, CustomField, Noun, PicklistValue, User
+from crm_core.models import NOUNS, CustomField, Event, Noun, Organisation, PicklistValue, User
 from crm_core.money import check_currency, to_decimal, to_minor
 from crm_core.text import join_words
 
@@ -108,19 +108,28 @@ def check_version(ctx: Context, record: Noun, version: int | None) -> None:
     )
 
 
-def create(ctx: Context, model: type[N], values: Mapping[str, Any], custom: Mapping[str, Any] | None = None) -> N:
-    """Insert a checked record owned by the caller unless ``owner_id`` is given; returns it flushed."""
+def create(
+    ctx: Context, model: type[N], values: Mapping[str, Any], custom: Mapping[str, Any] | None = None, *, for_others: bool = False
+) -> N:
+    """Insert a checked record owned by the caller unless ``owner_id`` is given; returns it flushed.
+
+    ``for_others`` lets the caller create for an owner whose records they may not change, such as a task for a colleague.
+    """
     noun = model.__noun__
     require_create(ctx, noun)
     check_choices(ctx, noun, values)
+    owner_id = values.get("owner_id")
+    if owner_id is not None and not load(ctx, User, owner_id).active:
+        raise Invalid("This user is not active; choose another owner.")
     record = model(**values)
     if model.__owner__ and values.get("owner_id") is None:
         record.owner_id = ctx.actor.user_id  # type: ignore[attr-defined]
     if record.created_at is None:
         record.created_at = ctx.now
     record.updated_at = ctx.now
-    record.custom = checked_custom(ctx, noun, custom or {})
-    require_change(ctx, record)
+    record.custom = {key: value for key, value in checked_custom(ctx, noun, custom or {}).items() if value is not None}
+    if not for_others:
+        require_change(ctx, record)
     ctx.session.add(record)
     ctx.session.flush()
     return record
@@ -129,11 +138,15 @@ def create(ctx: Context, model: type[N], values: Mapping[str, Any], custom: Mapp
 def change(ctx: Context, record: N, values: Mapping[str, Any], custom: Mapping[str, Any] | None = None) -> N:
     """Set checked values and flush; custom values are merged, None removes one."""
     check_choices(ctx, record.__noun__, values)
+    for name in ("name", "subject"):
+        if name in values and not values[name]:
+            raise Invalid(f"A {record.__noun__} needs a {name}; give one.")
+    checked = checked_custom(ctx, record.__noun__, custom or {})
     before_owner = getattr(record, "owner_id", None)
     for name, value in values.items():
         setattr(record, name, value)
     if custom is not None:
-        merged = {**record.custom, **checked_custom(ctx, record.__noun__, custom)}
+        merged = {**record.custom, **checked}
         record.custom = {key: value for key, value in merged.items() if value is not None}
     if getattr(record, "owner_id", None) == before_owner:
         require_change(ctx, record)
@@ -141,6 +154,19 @@ def change(ctx: Context, record: N, values: Mapping[str, Any], custom: Mapping[s
         record.updated_at = ctx.now
     ctx.session.flush()
     return record
+
+
+def note_change(ctx: Context, record: Noun, changes: dict[str, list[Any]]) -> None:
+    """Touch a record whose parts changed (people, products, prices): a new version and an event that says what."""
+    record.updated_at = max(ctx.now, record.updated_at + timedelta(microseconds=1))
+    ctx.session.flush()
+    row = event_row(
+        record.__noun__, record.id, record.version, "updated", changes, at=ctx.now, actor_id=ctx.actor.user_id, door=ctx.session.info["door"],
+        change_set_id=ctx.session.info.get("change_set_id"),
+    )
+    ctx.session.execute(insert(Event), [row])
+    if "recorded" in ctx.session.info:
+        ctx.session.info["recorded"].append(row)
 
 
 def set_fields(args: BaseModel, *skip: str) -> dict[str, Any]:
@@ -255,8 +281,12 @@ def archive_record(ctx: Context, args: ArchiveRecord) -> RecordRef:
     """Archive a record: it leaves lists, figures and search, and can be restored; nothing is deleted."""
     record = _load_ref(ctx, args, archived=True)
     if record.archived_at is None:
+        if isinstance(record, User):
+            keep_an_admin(ctx, record)
         record.archived_at = record.updated_at = ctx.now
         ctx.session.flush()
+        if isinstance(record, User):
+            touch_access(ctx)
     return RecordRef(noun=args.noun, id=record.id)
 
 
@@ -266,12 +296,32 @@ def restore_record(ctx: Context, args: ArchiveRecord) -> RecordRef:
     if record.archived_at is not None:
         record.archived_at, record.updated_at = None, ctx.now
         ctx.session.flush()
+        if isinstance(record, User):
+            touch_access(ctx)
     return RecordRef(noun=args.noun, id=record.id)
 
 
 def _load_ref(ctx: Context, args: ArchiveRecord, *, archived: bool) -> Noun:
     model = model_of(args.noun)
     return load_for_change(ctx, model, Versioned(id=args.id, version=args.version), archived=archived)
+
+
+def keep_an_admin(ctx: Context, user: User) -> None:
+    """Raise ``Invalid`` where without this user no active administrator would be left."""
+    others = select(func.count()).select_from(User).where(
+        User.role == "admin", User.active, User.archived_at.is_(None), User.id != user.id
+    )
+    if user.role == "admin" and user.active and not ctx.session.scalar(others):
+        raise Invalid("This is the last active administrator; make another one first.")
+
+
+def touch_access(ctx: Context) -> None:
+    """Make every process resolve rights and vocabulary anew."""
+    ctx.session.execute(
+        update(Organisation)
+        .values(access_version=Organisation.access_version + 1, vocabulary_version=Organisation.vocabulary_version + 1)
+        .execution_options(synchronize_session=False)
+    )
 
 
 class Reassign(ArchiveRecord):

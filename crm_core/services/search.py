@@ -211,7 +211,7 @@ def find_records(ctx: Context, args: FindRecords, *, fuzzy: bool = True) -> Foun
         total += count
     if total or not fuzzy:
         matches.sort(key=lambda match: (-match.score, len(match.label), match.label, match.id))
-        return Found(matches=matches[: args.limit], total=total, fuzzy=False)
+        return Found(matches=matches[args.offset : args.offset + args.limit], total=total, fuzzy=False)
     for noun in nouns:
         matches += _find_alike(ctx, noun, wanted)
     matches.sort(key=lambda match: (-match.score, match.label, match.id))
@@ -253,13 +253,10 @@ def _find_to_the_letter(ctx: Context, noun: str, wanted: dict[str, str], args: F
     rows = ctx.session.execute(
         base.with_only_columns(model.id, label, hits.c.rank)
         .order_by(hits.c.rank.desc(), func.length(label), label, model.id)
-        .limit(args.limit)
-        .offset(args.offset)
+        .limit(args.offset + args.limit)
     ).all()
-    if not rows and not args.offset:
-        return [], 0
     count = len(rows)
-    if count == args.limit or args.offset:
+    if count == args.offset + args.limit:
         count = ctx.session.scalar(base.with_only_columns(func.count())) or 0
     hints = _hints(ctx, noun, [row[0] for row in rows])
     return [Match(noun=noun, id=row[0], label=row[1], hint=hints.get(row[0], ""), score=float(row[2])) for row in rows], count
@@ -295,7 +292,7 @@ def _contains_words(ctx: Context, name: str) -> ColumnElement[bool]:
     else:
         inside = and_(*(SearchEntry.key.like(f"%{_like(word)}%", escape="\\") for word in long_words))
     starts = [or_(SearchEntry.key.like(_like(word) + "%", escape="\\"), SearchEntry.key.like(f"% {_like(word)}%", escape="\\"))
-              for word in long_words]
+              for word in words]
     return and_(inside, *starts)
 
 

@@ -76,6 +76,8 @@ def write_conventions(ctx: Context, conventions: Conventions) -> None:
     zone_named(conventions.timezone)
     if not 1 <= conventions.fiscal_start_month <= 12:
         raise Invalid("The fiscal year starts in a month from 1 to 12.")
+    if not 0 <= conventions.week_start <= 6:
+        raise Invalid("The week starts on a day from 0 (Monday) to 6 (Sunday).")
     ctx.session.add(
         Organisation(
             id=1, name=conventions.name, home_currency=check_currency(conventions.home_currency),

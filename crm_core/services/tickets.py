@@ -94,7 +94,7 @@ def ticket_view(ctx: Context, record: Ticket) -> TicketView:
         archived=record.archived_at is not None,
         company=shown_name(ctx, record.company),
         contact=shown_name(ctx, record.contact),
-        owner=record.owner.name if record.owner else None,
+        owner=shown_name(ctx, record.owner),
     )
 
 

