@@ -8,8 +8,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -76,7 +78,7 @@ def rapport(folder: Path) -> Iterator[Run]:
     yield run
 
 
-def rows(folder: Path, query: str) -> list[tuple[object, ...]]:
+def rows(folder: Path, query: str) -> list[tuple[Any, ...]]:
     """Rows straight from the database."""
     engine = open_engine(f"sqlite:///{folder / 'rapport.db'}")
     with engine.connect() as connection:
@@ -132,14 +134,75 @@ print(json.dumps([found, [name for name in {HEAVY!r} if name in sys.modules]]))
             assert "Traceback" not in result.stderr
 
 
+#: What cannot be done: the command line, settings of its own, and words of the sentence; "empty" runs on an empty database.
+REFUSALS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
+    "unknown user": (("ask", "How many open deals?", "--as", "nobody@lumenway.example"), {}, ("nobody@lumenway.example", "user list")),
+    "clock of words": (("ask", "How many open deals?", "--now", "yesterday"), {}, ("yesterday", "2026-11-20T15:00:00Z")),
+    "clock of no day": (("ask", "How many open deals?", "--now", "2026-02-31"), {}, ("2026-02-31", "2026-11-20T15:00:00Z")),
+    "empty message": (("ask", ""), {}, ("message", "empty")),
+    "long message": (("ask", "x" * 9_000), {}, ("9,000 characters",)),
+    "somebody's thread": (("ask", "and by rep?", "--as", "REP", "--thread", "t_of_the_administrator"), {}, ("conversation",)),
+    "database of another kind": (("user", "list"), {"RAPPORT_DATABASE_URL": "mysql://localhost/rapport"}, ("mysql", "postgresql://")),
+    "port of words": (("user", "list"), {"RAPPORT_PORT": "none"}, ("port",)),
+    "user's address is taken": (("user", "add", "Double", "ADMIN"), {}, ("already",)),
+    "user's address is none": (("user", "add", "Nobody", "nonsense"), {}, ("e-mail",)),
+    "user's role is none": (("user", "add", "Emil", "emil@lumenway.example", "--role", "emperor"), {}, ("role",)),
+    "key of nobody": (("user", "key", "nobody@lumenway.example"), {}, ("nobody@lumenway.example",)),
+    "link of nobody": (("user", "link", "nobody@lumenway.example"), {}, ("nobody@lumenway.example",)),
+    "empty: ask": (("ask", "How many open deals?"), {}, ("rapport demo", "rapport import")),
+    "empty: user list": (("user", "list"), {}, ("rapport demo",)),
+    "empty: user key": (("user", "key"), {}, ("rapport demo",)),
+}
+
+
+class TestRefusals:
+    @pytest.fixture(scope="class")
+    def house(self, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A copy of the data, with a conversation of the administrator's."""
+        folder = tmp_path_factory.mktemp("refusals") / "data"
+        shutil.copytree(template, folder)
+        run_in(folder, "ask", "How many open deals?", *CLOCK, "--thread", "t_of_the_administrator")
+        return folder
+
+    @pytest.fixture(scope="class")
+    def results(self, house: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
+        """All of them, two at a time, since starting a process is what takes long."""
+        people = dict(rows(house, "SELECT upper(role), min(email) FROM user_account GROUP BY role"))
+
+        def run(item: tuple[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]]) -> tuple[str, subprocess.CompletedProcess[str]]:
+            name, (arguments, settings, _words) = item
+            folder = tmp_path_factory.mktemp("empty") if name.startswith("empty:") else house
+            return name, run_in(folder, *(str(people.get(word, word)) for word in arguments), **settings)
+
+        with ThreadPoolExecutor(2) as pool:
+            return dict(pool.map(run, REFUSALS.items()))
+
+    # Product bugs here: where no index is built, "Vector index unavailable" is logged on stderr beside the sentence; a role that is none is a
+    # traceback (pydantic's error is no RapportError); a wrong setting shows pydantic's brackets; "user list" of an empty database says nothing.
+    @pytest.mark.parametrize("name", REFUSALS)
+    def test_what_cannot_be_done_is_one_sentence_on_stderr_and_exit_code_two(
+        self, results: dict[str, subprocess.CompletedProcess[str]], name: str
+    ) -> None:
+        assert_sentence(results[name], *REFUSALS[name][2])
+
+    def test_nothing_of_that_changed_anything(self, results: dict[str, subprocess.CompletedProcess[str]], house: Path, template: Path) -> None:
+        assert len(results) == len(REFUSALS)
+        for query in ("SELECT count(*) FROM user_account", "SELECT count(*) FROM api_key", "SELECT count(*) FROM web_session"):
+            assert rows(house, query) == rows(template, query)
+        assert rows(house, "SELECT count(*) FROM turn") == [(1,)]
+
+
 class TestAsk:
-    def test_the_answer_is_printed_as_text_and_nothing_else(self, rapport: Run) -> None:
-        result = rapport("ask", "How much did we win last quarter?", *CLOCK)
+    def test_the_answer_is_printed_as_text_and_a_table_and_nothing_else(self, rapport: Run) -> None:
+        result = rapport("ask", "won value by owner last quarter", *CLOCK)
         assert result.returncode == 0, result.stderr
         assert "Q3 2026" in result.stdout
+        assert "owner" in result.stdout
+        assert len(result.stdout.strip().splitlines()) > 2
         assert "$" in result.stdout
         assert "**" not in result.stdout
         assert "\x1b[" not in result.stdout
+        # Product bug: where no index is built, a warning about it is logged on stderr although the question needs no index.
         assert result.stderr == ""
 
     def test_the_answer_is_printed_as_json(self, rapport: Run, folder: Path) -> None:
@@ -152,12 +215,6 @@ class TestAsk:
         won = "SELECT count(*) FROM deal WHERE status = 'won' AND closed_at >= '2026-07-01 04:00' AND closed_at < '2026-10-01 04:00'"
         assert [(int(figure["value"]),)] == rows(folder, won)
 
-    def test_a_table_is_printed_with_its_rows(self, rapport: Run) -> None:
-        result = rapport("ask", "won value by owner in 2026", *CLOCK)
-        assert result.returncode == 0, result.stderr
-        assert "owner" in result.stdout
-        assert len(result.stdout.strip().splitlines()) > 4
-
     def test_a_conversation_goes_on_with_its_thread(self, rapport: Run) -> None:
         first = json.loads(rapport("ask", "How much did we win last quarter?", *CLOCK, "--json").stdout)
         second = json.loads(rapport("ask", "and by rep?", *CLOCK, "--json", "--thread", first["thread"]).stdout)
@@ -168,40 +225,9 @@ class TestAsk:
         ((email,),) = rows(folder, "SELECT email FROM user_account WHERE role = 'rep' ORDER BY id LIMIT 1")
         by_option = json.loads(rapport("ask", "How many open deals?", *CLOCK, "--json", "--as", str(email)).stdout)
         by_setting = json.loads(rapport("ask", "How many open deals?", *CLOCK, "--json", RAPPORT_USER=str(email)).stdout)
-        by_administrator = json.loads(rapport("ask", "How many open deals?", *CLOCK, "--json").stdout)
         assert by_option["figures"][0]["scope"] == by_setting["figures"][0]["scope"] == "your team's deals"
-        assert by_administrator["figures"][0]["scope"] == "all deals"
-        assert int(by_option["figures"][0]["value"]) < int(by_administrator["figures"][0]["value"])
-
-    def test_somebody_elses_conversation_is_refused(self, rapport: Run, folder: Path) -> None:
-        ((email,),) = rows(folder, "SELECT email FROM user_account WHERE role = 'rep' ORDER BY id LIMIT 1")
-        first = json.loads(rapport("ask", "How many open deals?", *CLOCK, "--json").stdout)
-        assert_sentence(rapport("ask", "and by rep?", *CLOCK, "--as", str(email), "--thread", first["thread"]), "conversation")
-
-    def test_an_unknown_user_is_one_sentence(self, rapport: Run) -> None:
-        assert_sentence(rapport("ask", "How many open deals?", "--as", "nobody@lumenway.example"), "nobody@lumenway.example", "user list")
-
-    @pytest.mark.parametrize("now", ["yesterday", "2026-02-31", "2026-11-20T25:00:00Z", "99999-01-01"])
-    def test_a_clock_that_is_none_is_one_sentence(self, rapport: Run, now: str) -> None:
-        assert_sentence(rapport("ask", "How many open deals?", "--now", now), now, "2026-11-20T15:00:00Z")
-
-    @pytest.mark.parametrize("message", ["", "   ", "x" * 9_000])
-    def test_a_message_that_is_none_is_one_sentence(self, rapport: Run, message: str) -> None:
-        assert_sentence(rapport("ask", message), "message")
-
-    def test_an_empty_database_is_one_sentence_that_says_what_to_do(self, tmp_path: Path) -> None:
-        assert_sentence(run_in(tmp_path, "ask", "How many open deals?"), "rapport demo", "rapport import")
-
-    def test_a_setting_that_cannot_be_used_is_one_sentence(self, tmp_path: Path) -> None:
-        assert_sentence(run_in(tmp_path, "ask", "How many open deals?", RAPPORT_DATABASE_URL="mysql://localhost/rapport"), "mysql")
-        assert_sentence(run_in(tmp_path, "ask", "How many open deals?", RAPPORT_PORT="none"), "port")
-
-    def test_a_question_that_is_not_understood_still_ends_well(self, rapport: Run) -> None:
-        result = rapport("ask", "zzqxjw kkvv", *CLOCK)
-        assert result.returncode == 0
-        assert len(result.stdout.split()) > 5
-        assert "Traceback" not in result.stderr
-
+        ((everything,),) = rows(folder, "SELECT count(*) FROM deal WHERE status = 'open'")
+        assert int(by_option["figures"][0]["value"]) < int(str(everything))
 
 class TestExplain:
     def test_a_reading_is_shown_with_its_calls(self, rapport: Run) -> None:
@@ -212,18 +238,13 @@ class TestExplain:
 
 
 class TestChat:
-    def test_a_conversation_in_the_terminal_keeps_its_thread(self, rapport: Run, folder: Path) -> None:
-        result = rapport("chat", stdin="How many open deals?\n\nand by rep?\nexit\nnever asked\n")
+    def test_a_conversation_in_the_terminal_keeps_its_thread_and_survives_a_bad_message(self, rapport: Run, folder: Path) -> None:
+        result = rapport("chat", stdin=f"How many open deals?\n\n{'x' * 9_000}\nand by rep?\nexit\nnever asked\n")
         assert result.returncode == 0, result.stderr
+        assert "9,000 characters" in result.stdout
         turns = rows(folder, "SELECT number, message, thread_id FROM turn ORDER BY id")
         assert [(number, message) for number, message, _ in turns] == [(1, "How many open deals?"), (2, "and by rep?")]
         assert len({thread for _, _, thread in turns}) == 1
-
-    def test_a_message_that_is_none_does_not_end_the_conversation(self, rapport: Run) -> None:
-        result = rapport("chat", stdin=f"{'x' * 9_000}\nHow many open deals?\n")
-        assert result.returncode == 0, result.stderr
-        assert "9,000 characters" in result.stdout
-        assert "open deals" in result.stdout.split("characters", 1)[1]
 
 
 class TestUsers:
@@ -237,26 +258,13 @@ class TestUsers:
         assert "agatha@lantern.test" in line
         assert "admin" in line
 
-    def test_an_address_that_is_taken_or_none_is_one_sentence(self, rapport: Run, folder: Path) -> None:
-        ((taken,),) = rows(folder, "SELECT email FROM user_account WHERE id = 1")
-        before = rows(folder, "SELECT count(*) FROM user_account")
-        assert_sentence(rapport("user", "add", "Double", str(taken)), "already")
-        assert_sentence(rapport("user", "add", "Nobody", "nonsense"), "e-mail")
-        assert rows(folder, "SELECT count(*) FROM user_account") == before
-
-    def test_a_role_that_is_none_is_one_sentence(self, rapport: Run, folder: Path) -> None:
-        # Product bug: the argument model's ValidationError is not a RapportError, so this is a traceback with exit code 1.
-        before = rows(folder, "SELECT count(*) FROM user_account")
-        assert_sentence(rapport("user", "add", "Emil", "emil@lumenway.example", "--role", "emperor"), "role")
-        assert rows(folder, "SELECT count(*) FROM user_account") == before
-
     def test_a_key_is_printed_once_and_kept_as_a_hash(self, rapport: Run, folder: Path) -> None:
         ((email,),) = rows(folder, "SELECT email FROM user_account WHERE role = 'rep' ORDER BY id LIMIT 1")
         result = rapport("user", "key", str(email), "--name", "laptop")
         assert result.returncode == 0, result.stderr
         secret = result.stdout.strip()
         assert secret.startswith("rk_")
-        stored = rows(folder, "SELECT name, prefix, key_hash, email FROM api_key JOIN user_account ON user_account.id = user_id")
+        stored = rows(folder, "SELECT api_key.name, prefix, key_hash, email FROM api_key JOIN user_account ON user_account.id = user_id")
         assert [(name, prefix, owner) for name, prefix, _, owner in stored] == [("laptop", secret[:10], email)]
         assert secret not in str(stored)
 
@@ -264,11 +272,3 @@ class TestUsers:
         result = rapport("user", "link", RAPPORT_PUBLIC_URL="https://crm.lumenway.example/")
         assert result.returncode == 0, result.stderr
         assert result.stdout.startswith("https://crm.lumenway.example/login?token=")
-
-    def test_a_key_or_link_of_nobody_is_one_sentence(self, rapport: Run) -> None:
-        for command in ("key", "link"):
-            assert_sentence(rapport("user", command, "nobody@lumenway.example"), "nobody@lumenway.example")
-
-    def test_a_list_of_an_empty_database_is_one_sentence(self, tmp_path: Path) -> None:
-        # Product bug: an empty list with exit code 0; every other command says that there is no company yet.
-        assert_sentence(run_in(tmp_path, "user", "list"), "rapport demo")

@@ -46,6 +46,14 @@ TABLES = {
 }
 
 
+_APPS: list[FastAPI] = []
+
+
+def client_of(app: FastAPI, **headers: str) -> TestClient:
+    """A client of an application that is never started, so neither is its index."""
+    return TestClient(app, raise_server_exceptions=False, headers=headers, follow_redirects=False)
+
+
 @dataclass
 class House:
     """The application over one database file; ``people`` and ``keys`` are by part."""
@@ -66,14 +74,17 @@ class House:
         settings = Settings(_env_file=None, data_dir=self.path.parent, model="embedded", **self.overrides)  # type: ignore[call-arg]
         return Rapport(settings, self.engine, Index(self.engine, self.path.parent / "no_index"))
 
-    @cached_property
+    @property
     def app(self) -> FastAPI:
-        """The application."""
-        return build_app(self.product)
+        """The application, pointed at this house: one for all of them, since its first request builds the routes, which takes long."""
+        if not _APPS:
+            _APPS.append(build_app(self.product))
+        _APPS[0].state.rapport = self.product
+        return _APPS[0]
 
     def anonymous(self, **headers: str) -> TestClient:
         """A client without a key; a failure inside is a response, as over a wire."""
-        return TestClient(self.app, raise_server_exceptions=False, headers=headers, follow_redirects=False)
+        return client_of(self.app, **headers)
 
     def door(self, part: str) -> TestClient:
         """A client with that person's key."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.http.doors import TABLES, House, assert_problem
+from integrations.http.server import build_app
+from tests.http.doors import TABLES, House, assert_problem, client_of
 
 
 class TestSizes:
@@ -70,11 +71,11 @@ class TestHealth:
         assert shared_house.anonymous().get("/health").json() == {"status": "ok"}
 
     def test_it_is_ready_without_the_index_and_says_so(self, shared_house: House) -> None:
-        response = shared_house.anonymous().get("/ready")
+        response = client_of(build_app(shared_house.product)).get("/ready")
         assert (response.status_code, response.json()) == (200, {"status": "ok", "index": "closed"})
 
     def test_it_is_not_ready_without_the_database(self, house: House) -> None:
-        client = house.anonymous()
+        client = client_of(build_app(house.product))
         assert client.get("/ready").status_code == 200
         house.engine.dispose()
         for path in house.path.parent.glob("rapport.db*"):
