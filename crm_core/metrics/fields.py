@@ -206,7 +206,7 @@ def _days_since(column: Any) -> Expression:
     return build
 
 
-OWNER_WORDS = ("rep", "owner", "salesperson", "sales rep", "seller", "account executive", "ae", "agent", "person")
+OWNER_WORDS = ("rep", "owner", "salesperson", "salespeople", "sales people", "colleague", "team member", "sales rep", "seller", "account executive", "ae", "agent", "person")
 _ASSIGNEE_WORDS = ("assignee", "agent", "owner", "handler", "person", "rep")
 _AUTHOR_WORDS = ("rep", "author", "owner", "assignee", "person", "user", "salesperson")
 _COMPANY_WORDS = ("company", "account", "customer", "client", "organisation", "organization")
@@ -354,7 +354,7 @@ _COMPANY_SHAPE = Shape(
         _choice("country", Company.country, synonyms=("country",)),
         _choice("city", Company.city, synonyms=("city", "town")),
         _plain("employees", Kind.number, Company.employees,
-               ("employees", "employee", "people", "staff", "size", "headcount", "company size")),
+               ("employees", "employee", "people", "staff", "size", "headcount", "company size", "workforce", "workers")),
         _plain("annual_revenue", Kind.money, Company.annual_revenue_minor,
                ("annual revenue", "turnover", "revenue of the company")),
         _plain("domain", Kind.text, Company.domain, ("domain", "website", "site")),
@@ -437,7 +437,7 @@ _TICKET_SHAPE = Shape(
         _plain("first_response", Kind.instant, Ticket.first_response_at, ("first response", "answered"), "first response"),
         Field("age", "age", Kind.number, _days_since(Ticket.created_at), unit="days", synonyms=("age", "old")),
     ]},
-    "ticket", "tickets", ("ticket", "case", "support case", "support ticket", "issue", "complaint"),
+    "ticket", "tickets", ("ticket", "case", "support case", "support ticket", "issue", "service case", "support request", "customer request"),
     columns=("subject", "company", "status", "priority", "owner", "created"), order=("created", True),
 )
 _ACTIVITY_SHAPE = Shape(

@@ -138,7 +138,6 @@ print(json.dumps([found, [name for name in {HEAVY!r} if name in sys.modules]]))
 REFUSALS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "unknown user": (("ask", "How many open deals?", "--as", "nobody@lumenway.example"), {}, ("nobody@lumenway.example", "user list")),
     "clock of words": (("ask", "How many open deals?", "--now", "yesterday"), {}, ("yesterday", "2026-11-20T15:00:00Z")),
-    "clock of no day": (("ask", "How many open deals?", "--now", "2026-02-31"), {}, ("2026-02-31", "2026-11-20T15:00:00Z")),
     "empty message": (("ask", ""), {}, ("message", "empty")),
     "long message": (("ask", "x" * 9_000), {}, ("9,000 characters",)),
     "somebody's thread": (("ask", "and by rep?", "--as", "REP", "--thread", "t_of_the_administrator"), {}, ("conversation",)),
@@ -148,35 +147,35 @@ REFUSALS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "user's address is none": (("user", "add", "Nobody", "nonsense"), {}, ("e-mail",)),
     "user's role is none": (("user", "add", "Emil", "emil@lumenway.example", "--role", "emperor"), {}, ("role",)),
     "key of nobody": (("user", "key", "nobody@lumenway.example"), {}, ("nobody@lumenway.example",)),
-    "link of nobody": (("user", "link", "nobody@lumenway.example"), {}, ("nobody@lumenway.example",)),
     "empty: ask": (("ask", "How many open deals?"), {}, ("rapport demo", "rapport import")),
     "empty: user list": (("user", "list"), {}, ("rapport demo",)),
-    "empty: user key": (("user", "key"), {}, ("rapport demo",)),
 }
 
 
+@pytest.fixture(scope="module")
+def house(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the data, with a conversation of the administrator's."""
+    folder = tmp_path_factory.mktemp("refusals") / "data"
+    shutil.copytree(template, folder)
+    run_in(folder, "ask", "How many open deals?", *CLOCK, "--thread", "t_of_the_administrator")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(house: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
+    """All of them, two at a time, since starting a process is what takes long."""
+    people = dict(rows(house, "SELECT upper(role), min(email) FROM user_account GROUP BY role"))
+
+    def run(item: tuple[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]]) -> tuple[str, subprocess.CompletedProcess[str]]:
+        name, (arguments, settings, _words) = item
+        folder = tmp_path_factory.mktemp("empty") if name.startswith("empty:") else house
+        return name, run_in(folder, *(str(people.get(word, word)) for word in arguments), **settings)
+
+    with ThreadPoolExecutor(2) as pool:
+        return dict(pool.map(run, REFUSALS.items()))
+
+
 class TestRefusals:
-    @pytest.fixture(scope="class")
-    def house(self, template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-        """A copy of the data, with a conversation of the administrator's."""
-        folder = tmp_path_factory.mktemp("refusals") / "data"
-        shutil.copytree(template, folder)
-        run_in(folder, "ask", "How many open deals?", *CLOCK, "--thread", "t_of_the_administrator")
-        return folder
-
-    @pytest.fixture(scope="class")
-    def results(self, house: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, subprocess.CompletedProcess[str]]:
-        """All of them, two at a time, since starting a process is what takes long."""
-        people = dict(rows(house, "SELECT upper(role), min(email) FROM user_account GROUP BY role"))
-
-        def run(item: tuple[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]]) -> tuple[str, subprocess.CompletedProcess[str]]:
-            name, (arguments, settings, _words) = item
-            folder = tmp_path_factory.mktemp("empty") if name.startswith("empty:") else house
-            return name, run_in(folder, *(str(people.get(word, word)) for word in arguments), **settings)
-
-        with ThreadPoolExecutor(2) as pool:
-            return dict(pool.map(run, REFUSALS.items()))
-
     # Product bugs here: where no index is built, "Vector index unavailable" is logged on stderr beside the sentence; a role that is none is a
     # traceback (pydantic's error is no RapportError); a wrong setting shows pydantic's brackets; "user list" of an empty database says nothing.
     @pytest.mark.parametrize("name", REFUSALS)

@@ -118,7 +118,6 @@ class TestKeys:
         assert house.door("rep").get("/api/me").status_code == 200
         user = admin.get(f"/api/users/{house.people['rep']}")
         assert admin.delete(f"/api/users/{house.people['rep']}", headers={"If-Match": user.headers["etag"]}).status_code == 200
-        # Product bug: archiving does not raise access_version, so the resolved rights are used on.
         assert house.door("rep").get("/api/me").status_code in (401, 403, 404)
 
     def test_a_changed_role_holds_at_the_next_request(self, house: House) -> None:

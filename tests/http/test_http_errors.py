@@ -120,7 +120,7 @@ BAD_DEALS: list[tuple[str, dict[str, Any], int, str]] = [
 
 
 class TestValues:
-    # Product bugs here: an enormous exponent raises decimal.Overflow (a 500); a zero byte is stored, and PostgreSQL cannot store it.
+    # Product bugs here: an enormous exponent of a custom number overflows (a 500); a zero byte is stored, and PostgreSQL cannot store it.
     @pytest.mark.parametrize(("fields", "status", "word"), [case[1:] for case in BAD_DEALS], ids=[case[0] for case in BAD_DEALS])
     def test_a_deal_with_a_value_that_cannot_be_is_refused_and_not_made(self, house: House, fields: dict[str, Any], status: int, word: str) -> None:
         before = house.count("deal")
@@ -173,7 +173,7 @@ BAD_FILTERS = [
 
 
 class TestLists:
-    # Product bugs here: numbers of records that do not fit the database, superscript digits, the last day of all and enormous exponents are a 500.
+    # Product bugs here: numbers of records that do not fit the database, superscript digits and the last day of all are a 500.
     @pytest.mark.parametrize("text", BAD_FILTERS, ids=lambda text: text[:30])
     def test_a_filter_that_cannot_be_is_refused_or_finds_nothing(self, shared_house: House, text: str) -> None:
         response = shared_house.door("admin").get("/api/deals", params={"filter": text})

@@ -310,7 +310,6 @@ class TestArchive:
         assert client.get(f"/api/{noun.path}/{record_id}").status_code == 200
 
     def test_the_last_administrator_cannot_be_archived(self, house: House) -> None:
-        # Product bug: update_user guards the last administrator, archive_record does not.
         admin = house.door("admin")
         own = admin.get(f"/api/users/{house.people['admin']}")
         assert_problem(admin.delete(f"/api/users/{house.people['admin']}", headers={"If-Match": own.headers["etag"]}), 422, "administrator")

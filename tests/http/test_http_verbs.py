@@ -57,7 +57,6 @@ class TestDeals:
         assert int(rep.post("/api/metrics/ask", json=question).json()["value"]) == before + 1
 
     def test_a_verb_is_one_event_of_one_version(self, house: House) -> None:
-        # Product bug: setting the relationship first makes autoflush write half of the change, so one win is two events and two versions.
         rep, (path, etag) = house.door("rep"), new_deal(house)
         assert do(rep, path, "win", etag).json()["version"] == 2
         assert house.count("event", f"noun = 'deal' AND record_id = {path.rsplit('/', 1)[1]} AND kind = 'updated'") == 1
