@@ -38,7 +38,7 @@ from assistant.safety import clean_message
 from assistant.tools import offered_tools, run_tool
 from assistant.turn import Listener, Turn
 from crm_core.context import unit_of_work
-from crm_core.errors import RapportError
+from crm_core.errors import Invalid, RapportError
 from crm_core.metrics.definitions import METRICS
 from crm_core.ports import VectorIndex
 
@@ -140,7 +140,10 @@ class Agent:
         """
         started = time.monotonic()
         text = clean_message(message, self.max_message_chars)
-        moment = (now or datetime.now(UTC)).astimezone(UTC)
+        moment = now or datetime.now(UTC)
+        if not 1900 < moment.year < 2199:
+            raise Invalid("The clock of a question must lie between the years 1901 and 2198.")
+        moment = moment.astimezone(UTC)
         memory = recall(self.engine, user_id, thread)
         with self._one_at_a_time(memory.thread):
             if thread is not None:

@@ -68,16 +68,29 @@ def _run(ctx: Context, capability: str, arguments: dict[str, Any]) -> tuple[Any,
     result = entry.function(ctx, entry.arguments.model_validate(arguments))
     ctx.session.flush()
     del ctx.session.info["recorded"]
+    made: dict[tuple[str, int], str] = {}
+    for row in rows:
+        if row["kind"] == "created":
+            made[(row["noun"], row["record_id"])] = f"new {row['noun']} {len(made) + 1}"
     diff = [
         {
             "noun": row["noun"], "id": 0 if row["kind"] == "created" else row["record_id"], "field": name, "old": old,
-            "new": new, "created": row["kind"] == "created",
+            "new": _lasting(ctx, name, new, made), "created": row["kind"] == "created",
         }
         for row in rows
         for name, (old, new) in row["changes"].items()
-        if name not in _QUIET and not (name == "closed_at" and new)
+        if name not in _QUIET
     ]
     return result, diff
+
+
+def _lasting(ctx: Context, name: str, value: Any, made: dict[tuple[str, int], str]) -> Any:
+    """A value that is the same in the preview and in the real run: the moment of the run is ``now``, a new record has no number yet."""
+    if value == json_value(ctx.now):
+        return "now"
+    if name.endswith("_id") and isinstance(value, int):
+        return made.get((name.removesuffix("_id"), value), value)
+    return value
 
 
 def propose(ctx: Context, capability: str, arguments: dict[str, Any], *, message: str = "") -> ChangeSet:
@@ -140,7 +153,7 @@ def refuse(ctx: Context, change_set_id: int) -> None:
 
 def load_proposal(ctx: Context, change_set_id: int) -> ChangeSet:
     """A change set that the caller asked for, or may decide; raises ``NotFound`` otherwise."""
-    proposal = ctx.session.get(ChangeSet, change_set_id)
+    proposal = ctx.session.get(ChangeSet, change_set_id) if abs(change_set_id) < 2**62 else None
     if proposal is None or not _may_see(ctx, proposal):
         raise NotFound(f"There is no proposed change {change_set_id} that you can see.")
     return proposal

@@ -84,5 +84,6 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValueError as error:
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise Invalid(f"A setting cannot be used: {' '.join(lines[1:3]) or lines[0]}") from error
+        details = getattr(error, "errors", lambda: [])()
+        told = [f"{'RAPPORT_' + str(item['loc'][0]).upper() + ': ' if item['loc'] else ''}{item['msg'].removeprefix('Value error, ')}" for item in details]
+        raise Invalid(f"A setting cannot be used: {'; '.join(told) or error}") from error

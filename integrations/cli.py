@@ -29,6 +29,11 @@ def main() -> None:
         app()
     except RapportError as error:
         _stop(error.message)
+    except ValueError as error:  # an argument model that refuses its values
+        details = getattr(error, "errors", None)
+        if details is None:
+            raise
+        _stop("; ".join(f"{item['loc'][-1] if item['loc'] else 'value'}: {item['msg']}" for item in details()) + ". See --help for what is accepted.")
 
 
 def _stop(sentence: str, code: int = 2) -> NoReturn:
@@ -77,8 +82,9 @@ def ask(
     """Ask one question and print the answer."""
     product = _assemble()
     try:
+        user_id, moment = _user(product, as_), _moment(now)
         product.index.start()
-        answer = product.agent.answer(question, _user(product, as_), thread=thread or None, door="cli", now=_moment(now))
+        answer = product.agent.answer(question, user_id, thread=thread or None, door="cli", now=moment)
         if json_:
             typer.echo(answer.model_dump_json(indent=2))
         else:
@@ -260,6 +266,7 @@ def user_list() -> None:
     from crm_core.models import User
 
     product = _assemble()
+    _user(product, "")
     with unit_of_work(product.engine, system_actor(), write=False) as ctx:
         for user in ctx.session.scalars(select(User).order_by(User.id)):
             typer.echo(f"{user.id:>5}  {user.name:<28} {user.email:<44} {user.role:<9} {'' if user.active else 'inactive'}")

@@ -64,6 +64,7 @@ class Chart:
     edges: list[Edge]
     #: The clause of each token.
     clauses: list[int] = field(default_factory=list)
+    message: str = ""
     everything: list[Edge] = field(default_factory=list)
 
 
@@ -86,7 +87,7 @@ def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
              score=(3.0 if name.exact else 2.2) * (name.end - name.first) + 0.5)
         for name in names
     ]
-    return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), edges)
+    return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), message, edges)
 
 
 def _mended(token: Token, lexicon: Lexicon) -> Token:

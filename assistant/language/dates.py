@@ -124,6 +124,8 @@ class _Parser:
             inner = self.point_at(self._skip(at + 1))
             if inner is not None:
                 return When(at, inner.end, inner.period, inner.ahead, "", inner.grain)
+        if word == "year" and self.word(at + 1).isdecimal() and len(self.word(at + 1)) < 4 or word == "year" and self.word(at + 1).isdecimal() and not 1900 <= int(self.word(at + 1)[:5]) < 2200:
+            raise Invalid(f"I keep the years 1900 to 2199; '{self.texts[at]} {self.texts[at + 1]}' is not one of them. Which year do you mean?")
         point = self._bare_day(at) or self.point_at(at)
         if point is None:
             return None
@@ -171,6 +173,8 @@ class _Parser:
             start = Period(add_months(start.first, -12), add_months(start.end, -12), "", start.grain)
         if stop.end <= start.first:  # "between November and January": the second one comes after the first
             stop = right.ahead or stop
+            if stop.end <= start.first and left.ahead is None and right.ahead is None:
+                raise Invalid(f"That range ends ({right.period.describe()}) before it begins ({left.period.describe()}). Which days do you mean?")
             if stop.end <= start.first:
                 start = Period(add_months(start.first, -12), add_months(start.end, -12))
         if stop.end <= start.first:
@@ -230,7 +234,7 @@ class _Parser:
     def _count(self, at: int) -> tuple[int, int] | None:
         """A count and the token after it."""
         word = self.word(at)
-        if word.isdigit() and len(word) <= 4:
+        if word.isdecimal() and word.isascii() and len(word) <= 4:
             return int(word), at + 1
         if word in _NUMBER_WORDS:
             after = at + 1

@@ -66,7 +66,7 @@ def find_names(ctx: Context, tokens: list[Token], places: list[int], *, exact: b
 
 def _exact(ctx: Context, tokens: list[Token], place: int) -> Name | None:
     word = tokens[place].norm
-    if len(word) < 2 or len(word) < 3 and not tokens[place].capital:
+    if len(word) > 100 or len(word) < 2 or len(word) < 3 and not tokens[place].capital:
         return None
     found = find_records(ctx, FindRecords(text=word, nouns=list(LINKED), limit=_POOL), fuzzy=False)
     if not found.total and word.endswith("s") and len(word) > 4:  # "roberts" for "Robert's"
@@ -127,7 +127,7 @@ def _best(aligned: list[_Aligned], *, exact: bool) -> Name | None:
 def _alike(ctx: Context, tokens: list[Token], place: int) -> Name | None:
     """A misspelt name: two words together first, then the word alone."""
     word = tokens[place].norm
-    if len(word) < 4 or not any(letter.isalpha() for letter in word):
+    if not 4 <= len(word) <= 60 or not any(letter.isalpha() for letter in word):
         return None
     stretches = []
     if place + 1 < len(tokens) and tokens[place + 1].norm not in FILLER and len(tokens[place + 1].norm) > 2:

@@ -8,6 +8,7 @@ whose content words were not all understood is turned into an honest refusal rat
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
@@ -25,6 +26,7 @@ from crm_core.metrics.fields import Field, Kind, Shape, custom_fields, field_of,
 from crm_core.metrics.filters import Filter, FilterGroup
 from crm_core.metrics.query import Days
 from crm_core.models import NOUNS, Contact
+from crm_core.money import MAX_MINOR
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period
 from crm_core.services.activities import user_name
 from crm_core.services.search import Match
@@ -904,6 +906,8 @@ class Reader:
         op: Any = raw.op
         if raw.negated and op == "is":
             op = "is_not"
+        if any(isinstance(value, Decimal) and abs(value) > MAX_MINOR for value in raw.values):
+            raise Invalid("That number is larger than anything the CRM holds. Which number do you mean?")
         values = [value if isinstance(value, str | int | bool) else float(value) if value % 1 else int(value) for value in raw.values]
         return Filter(field=item.name, op=op, values=values)
 

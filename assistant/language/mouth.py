@@ -80,11 +80,12 @@ def _not_understood(frame: Frame) -> str:
     words = [f"'{word}'" for word in dict.fromkeys(frame.unknown)][:4]
     if words and (frame.noun or frame.metric):
         return (
-            f"I do not know what {join_words(words)} means here, and I would rather not guess. "
+            f"I do not know what {join_words(words)} {'means' if len(words) == 1 else 'mean'} here, and I would rather not guess. "
             "If it is a name, check its spelling; otherwise try it in other words."
         )
     if words:
-        return f"I cannot answer that: {join_words(words)} is nothing that I find in the CRM. {CAN_DO}"
+        are = "is" if len(words) == 1 else "are"
+        return f"I cannot answer that: {join_words(words)} {are} nothing that I find in the CRM. {CAN_DO}"
     return f"I did not understand that as a question about the CRM. {CAN_DO}"
 
 
@@ -119,7 +120,8 @@ def _explain(turn: Turn, figures: list[Figure]) -> str:
         where = [figure.scope and f"it covers {figure.scope} (what you may see)", figure.filters and f"narrowed to {figure.filters}",
                  figure.period and f"period: {figure.period}", figure.rows_in_all is not None and f"{plural(figure.rows_in_all, 'record')} counted",
                  figure.as_of and f"computed as of {figure.as_of[:16].replace('T', ' ')} UTC"]
-        text += " " + "; ".join(str(item) for item in where if item).capitalize() + "."
+        told = "; ".join(str(item) for item in where if item)
+        text += f" {told[:1].upper()}{told[1:]}."
         text += "".join(f" {note}" for note in figure.notes)
         parts.append(text)
     return "\n\n".join(parts) + "\n\nSay 'show me the rows' to see the records behind it."

@@ -15,6 +15,7 @@ from assistant.language.dates import When
 from assistant.language.entities import Name
 from assistant.language.lexicon import ADVERB_GRAINS, FOLLOW_UP, WRITE_VERBS, Sense
 from assistant.language.tokens import singular
+from crm_core.errors import Invalid
 from crm_core.metrics.fields import NOUN_SHAPES, Kind
 from crm_core.periods import Grain
 
@@ -110,6 +111,7 @@ _PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "h
 class _Walk:
     def __init__(self, chart: Chart) -> None:
         self.edges, self.tokens, self.clauses = chart.edges, chart.tokens, chart.clauses
+        self.message = chart.message
         self.unknown_clauses: list[tuple[str, int]] = []
         self.parts = Parts(words=len(chart.tokens))
         self.at = 0
@@ -234,10 +236,14 @@ class _Walk:
             return
         previous = self.edges[self.at - 1] if self.at else None
         noun = previous.sense("noun") if previous else None
+        if len(edge.text) > 24:
+            raise Invalid("That number is longer than any the CRM holds. Which number do you mean?")
         whole = quantity.value == quantity.value.to_integral_value()
         if noun and whole and not quantity.scaled and not quantity.currency and not (following and following.sense("noun")):
             self.parts.record_numbers.append((noun.value, int(quantity.value)))
             return
+        if quantity.value == 0 and whole and self.parts.order:
+            raise Invalid("I cannot show the top 0; how many do you want to see?")
         if whole and 0 < quantity.value <= 200 and not quantity.currency and not quantity.scaled:
             if self.parts.limit is None:
                 self.parts.limit = int(quantity.value)
@@ -249,6 +255,8 @@ class _Walk:
 
     def _compare_number(self, edge: Edge, quantity: Quantity) -> None:
         assert self.comparison is not None
+        if self.minus_before(edge):
+            raise Invalid("Amounts, ages and counts are never negative here. Which number do you mean?")
         op, said = self.comparison
         self.comparison = None
         unit = self._after()
@@ -276,6 +284,11 @@ class _Walk:
             op, self.negated = flipped.get(op, op), False
         shown = " and ".join(str(value) for value in values)
         self.parts.filters.append(RawFilter(name, op, values, f"{name.replace('_', ' ')} {text} {shown}", "" if name != "age" else ""))
+
+    def minus_before(self, edge: Edge) -> bool:
+        """Whether a minus sign stands right before the number."""
+        start = self.tokens[edge.first].start
+        return self.message[max(0, start - 1) : start] == "-" and (start < 2 or not self.message[start - 2].isalnum())
 
     def _upper_bound_ahead(self) -> bool:
         return any((following := self._next_edge(ahead)) is not None and following.quantity is not None for ahead in (1, 2))

@@ -151,7 +151,7 @@ def _grouped(result: MetricResult, title: str, when: str, whose: str) -> tuple[s
         return _single_group(result, when, whose), "answered"
     total = show_value(result.value, result.unit, result.currency)
     head = f"{title} by {by} {when}{whose}: **{total}** {'in all' if result.additive else 'overall'}."
-    return " ".join([head, _stand_out(result, known), *_limits(result), *result.notes]), "answered"
+    return " ".join(part for part in (head, _stand_out(result, known), *_limits(result), *result.notes) if part), "answered"
 
 
 def _single_group(result: MetricResult, when: str, whose: str) -> str:

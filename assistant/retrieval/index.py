@@ -161,7 +161,7 @@ class Index:
 
     def _fail(self, reason: str) -> None:
         if not self._stopping.is_set():
-            log.warning("Vector index unavailable: %s", reason)
+            log.info("Vector index unavailable: %s", reason)
         self.state, self.reason = "unavailable", reason
 
     def open_or_rebuild(self, progress: Progress = lambda _what, _done, _all: None) -> None:

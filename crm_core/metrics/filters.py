@@ -21,7 +21,7 @@ from crm_core.errors import Ambiguous, Candidate, Invalid
 from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, Shape, field_of
 from crm_core.models import NOUNS, PicklistValue, Pipeline, SearchEntry, Stage, Team
 from crm_core.money import to_minor
-from crm_core.periods import local_midnight
+from crm_core.periods import FAR_FUTURE, FAR_PAST, local_midnight
 from crm_core.text import fold
 
 Op = Literal["is", "is_not", "at_least", "more_than", "at_most", "less_than", "between", "contains", "empty", "not_empty"]
@@ -146,7 +146,10 @@ def _comparison(ctx: Context, item: Field, column: ColumnElement[Any], part: Fil
 def parse_day(item: Field, value: Any) -> date:
     """A day from ISO text; raises ``Invalid`` that says how to write one."""
     try:
-        return date.fromisoformat(str(value)[:10])
+        day = date.fromisoformat(str(value)[:10])
+        if not FAR_PAST <= day <= FAR_FUTURE:
+            raise ValueError
+        return day
     except ValueError as error:
         raise Invalid(f"'{value}' is not a day for {item.title}; write it like 2026-03-31.") from error
 
@@ -184,7 +187,9 @@ def resolve_value(ctx: Context, item: Field, given: Any) -> list[Any]:
         return [truth]
     if item.kind is Kind.choice:
         return [_resolve_choice(ctx, item, str(given))]
-    if isinstance(given, int) or (isinstance(given, str) and given.isdigit()):
+    if isinstance(given, int) or (isinstance(given, str) and given.isascii() and given.isdecimal() and len(given) < 19):
+        if abs(int(given)) >= 2**62:
+            raise Invalid(f"There is no {item.target} {given}.")
         return [int(given)]
     return _resolve_ref(ctx, item, str(given))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from datetime import date, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from sqlalchemy import func, insert, select, update
 
 from crm_core.access import may_read, require_change, require_create, visible
@@ -21,9 +22,16 @@ from crm_core.text import join_words
 
 N = TypeVar("N", bound=Noun)
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
-Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=120)]
-Body = Annotated[str, StringConstraints(max_length=200_000)]
+def _no_control(text: str) -> str:
+    if any(unicodedata.category(letter) == "Cc" and letter not in "\n\r\t" for letter in text):
+        raise ValueError("control characters are not allowed")
+    return text
+
+
+_Clean = AfterValidator(_no_control)
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300), _Clean]
+Short = Annotated[str, StringConstraints(strip_whitespace=True, max_length=120), _Clean]
+Body = Annotated[str, StringConstraints(max_length=200_000), _Clean]
 
 
 class Args(BaseModel):
@@ -238,7 +246,7 @@ def stored_custom(ctx: Context, row: CustomField, value: Any) -> Any:
         if row.kind == "choice" and text not in row.choices:
             raise Invalid(f"'{text}' is not a {row.label}; use one of: {', '.join(row.choices)}.")
         return text[:5000]
-    except (InvalidOperation, KeyError, ValueError) as error:
+    except (ArithmeticError, KeyError, ValueError) as error:
         raise Invalid(f"'{value}' does not fit the custom field {row.label}, which is a {row.kind}.") from error
 
 

@@ -186,7 +186,7 @@ def list_api_keys(ctx: Context) -> list[KeyView]:
 
 def revoke_api_key(ctx: Context, key_id: int) -> None:
     """Revoke one of the caller's keys; an administrator may revoke any."""
-    key = ctx.session.get(ApiKey, key_id)
+    key = ctx.session.get(ApiKey, key_id) if abs(key_id) < 2**62 else None
     if key is None or (key.user_id != ctx.actor.user_id and not ctx.actor.is_admin):
         raise NotFound(f"You have no API key {key_id}.")
     key.revoked_at = key.revoked_at or ctx.now
@@ -195,7 +195,9 @@ def revoke_api_key(ctx: Context, key_id: int) -> None:
 def user_of_key(session: Session, secret: str) -> int | None:
     """The user whose valid key this is."""
     return session.scalar(
-        select(ApiKey.user_id).where(ApiKey.key_hash == _hash(secret), ApiKey.revoked_at.is_(None))
+        select(ApiKey.user_id)
+        .join(User, User.id == ApiKey.user_id)
+        .where(ApiKey.key_hash == _hash(secret), ApiKey.revoked_at.is_(None), User.active, User.archived_at.is_(None))
     )
 
 
@@ -221,8 +223,11 @@ def redeem_link(ctx: Context, secret: str) -> tuple[int, str]:
 def user_of_session(session: Session, secret: str, now: datetime) -> int | None:
     """The user whose unexpired browser session this is."""
     return session.scalar(
-        select(WebSession.user_id).where(
-            WebSession.token_hash == _hash(secret), WebSession.kind == "session", WebSession.expires_at > now
+        select(WebSession.user_id)
+        .join(User, User.id == WebSession.user_id)
+        .where(
+            WebSession.token_hash == _hash(secret), WebSession.kind == "session", WebSession.expires_at > now, User.active,
+            User.archived_at.is_(None),
         )
     )
 

@@ -7,16 +7,15 @@ import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from assistant.answer import Answer
 from assistant.conversation import ThreadView, TurnView, list_threads, rate, read_thread
 from crm_core.errors import Invalid, RapportError
-from integrations.app import Rapport
 from integrations.http.deps import Caller, Product
 
 router = APIRouter(prefix="/api", tags=["chat"])
@@ -43,22 +42,25 @@ class Rating(BaseModel):
     rating: int | None = Field(description="1, -1 or null.")
 
 
-def _clock(product: Rapport, message: ChatMessage) -> datetime:
+def _clock(product: Product, message: ChatMessage) -> datetime:
+    """The moment of the question; its own only where the setting allows."""
     if message.now is not None and not product.settings.allow_now:
         raise Invalid("This server does not let a question set its clock; leave 'now' out.")
     return message.now or datetime.now(UTC)
 
 
+Clock = Annotated[datetime, Depends(_clock)]
+
+
 @router.post("/chat")
-def chat(product: Product, user_id: Caller, message: ChatMessage) -> Answer:
+def chat(product: Product, user_id: Caller, message: ChatMessage, moment: Clock) -> Answer:
     """Answer a message: text, blocks, figures with their origin, citations."""
-    return product.agent.answer(message.message, user_id, thread=message.thread, door="http", now=_clock(product, message))
+    return product.agent.answer(message.message, user_id, thread=message.thread, door="http", now=moment)
 
 
 @router.post("/chat/stream", response_class=EventSourceResponse)
-def chat_stream(product: Product, user_id: Caller, message: ChatMessage) -> Iterator[ServerSentEvent]:
+def chat_stream(product: Product, user_id: Caller, message: ChatMessage, moment: Clock) -> Iterator[ServerSentEvent]:
     """The same answer as events: ``status`` while working, ``text`` in pieces, ``block``, then ``done`` with the whole answer; or ``problem``."""
-    moment = _clock(product, message)
     events: queue.Queue[tuple[str, Any] | None] = queue.Queue()
 
     def work() -> None:

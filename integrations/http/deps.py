@@ -186,8 +186,8 @@ def versioned(arguments: dict[str, Any], record_id: int, if_match: str | None) -
     version = arguments.get("version")
     if if_match is not None:
         text = if_match.strip().removeprefix("W/").strip('"')
-        if not text.isdigit():
-            raise Invalid(f"If-Match is '{if_match}'; send the ETag that you read, such as \"3\".")
+        if not (text.isascii() and text.isdecimal() and len(text) < 10):
+            raise Invalid(f"If-Match is '{if_match[:40]}'; send the ETag that you read, such as \"3\".")
         version = int(text)
     if version is None:
         raise PreconditionNeeded("A change needs the version that you read: send it as If-Match or as 'version'.")

@@ -12,7 +12,7 @@ from crm_core.metrics.listing import rows_behind
 from crm_core.metrics.query import MetricQuestion, MetricResult, ask
 from crm_core.money import to_decimal
 from crm_core.services.catalog import BehindFigure, MetricInfo
-from integrations.http.deps import Page, Read
+from integrations.http.deps import Caller, Page, Read
 
 router = APIRouter(prefix="/api/metrics", tags=["metrics"])
 
@@ -46,7 +46,7 @@ class FigureView(BaseModel):
 
 
 @router.get("")
-def list_metrics() -> list[MetricInfo]:
+def list_metrics(_caller: Caller) -> list[MetricInfo]:
     """Every metric with its meaning and unit."""
     return [MetricInfo(name=item.name, title=item.title, meaning=item.meaning, unit=item.unit.value) for item in METRICS.values()]
 

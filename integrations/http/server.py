@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from pathlib import Path
@@ -17,7 +17,9 @@ from fastapi.responses import FileResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import text
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_core.errors import Ambiguous, RapportError
 from integrations.app import Rapport
@@ -27,6 +29,7 @@ log = logging.getLogger(__name__)
 
 PAGES = Path(__file__).parent.parent / "web" / "static"
 MAX_BODY_BYTES = 1_000_000
+FAILED = "Something went wrong on our side and nothing was changed. Try again; if it happens again, tell an administrator."
 #: Requests that may wait in a thread at once; a little more than the database's connections.
 THREADS = 40
 STATUS = {
@@ -74,7 +77,7 @@ def build_app(product: Rapport) -> FastAPI:
     for module in (chat, metrics, companies, contacts, leads, deals, tickets, products, users, activities, account):
         app.include_router(module.router)
     _add_problems(app)
-    _add_guards(app)
+    app.add_middleware(Guard)
     _add_health(app, product)
     _add_pages(app)
     return app
@@ -101,13 +104,8 @@ def _add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        sentence = {404: "There is nothing at this address; see /docs for what there is.", 405: "This address does not take that method; see /docs."}
+        sentence = {400: "The body cannot be read as JSON; send a valid JSON object.", 404: "There is nothing at this address; see /docs for what there is.", 405: "This address does not take that method; see /docs."}
         return problem(error.status_code, "http", sentence.get(error.status_code, str(error.detail)))
-
-    @app.exception_handler(Exception)
-    def _unknown(_request: Request, error: Exception) -> JSONResponse:
-        log.exception("A request failed.", exc_info=error)
-        return problem(500, "error", "Something went wrong on our side and nothing was changed. Try again; if it happens again, tell an administrator.")
 
 
 def _sentence(errors: Any) -> str:
@@ -115,24 +113,67 @@ def _sentence(errors: Any) -> str:
     return "The request cannot be used: " + "; ".join(parts) + ". See /docs for what is expected."
 
 
-def _add_guards(app: FastAPI) -> None:
-    @app.middleware("http")
-    async def _guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        length = request.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > MAX_BODY_BYTES:
-            return problem(413, "invalid", f"The request is larger than {MAX_BODY_BYTES:,} bytes; send less at once.")
-        response = await call_next(request)
-        headers = response.headers
-        headers.setdefault("X-Content-Type-Options", "nosniff")
-        headers.setdefault("Referrer-Policy", "no-referrer")
-        if not request.url.path.startswith(("/docs", "/redoc")):
-            headers.setdefault("Content-Security-Policy", CONTENT_SECURITY)
-        if request.url.path.startswith("/api"):
-            headers.setdefault("Cache-Control", "no-store")
-        return response
+class Guard:
+    """The outermost layer: bounds the body while it arrives, sets security headers on every response, answers for unknown errors."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a counted body and a send that adds headers."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path: str = scope["path"]
+        started = refusing = False
+        arrived = 0
+
+        async def counted() -> Message:
+            nonlocal arrived
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > MAX_BODY_BYTES:
+                raise TooLarge
+            return message
+
+        async def guarded(message: Message) -> None:
+            nonlocal started
+            if arrived > MAX_BODY_BYTES and not refusing:
+                return  # whatever the application made of the cut body, the answer is 413
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers.setdefault("X-Content-Type-Options", "nosniff")
+                headers.setdefault("Referrer-Policy", "no-referrer")
+                if not path.startswith(("/docs", "/redoc")):
+                    headers.setdefault("Content-Security-Policy", CONTENT_SECURITY)
+                if path.startswith("/api"):
+                    headers.setdefault("Cache-Control", "no-store")
+            await send(message)
+
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        try:
+            if not length.isdigit() or int(length[:20]) > MAX_BODY_BYTES:
+                raise TooLarge
+            await self.app(scope, counted, guarded)
+            if arrived > MAX_BODY_BYTES:
+                raise TooLarge
+        except TooLarge:
+            refusing = True
+            await problem(413, "invalid", f"The request is larger than {MAX_BODY_BYTES:,} bytes; send less at once.")(scope, receive, guarded)
+        except Exception:
+            log.exception("A request failed.")
+            if started:
+                raise
+            await problem(500, "error", FAILED)(scope, receive, guarded)
+
+
+class TooLarge(Exception):
+    """The body is larger than this server takes."""
 
 
 def _add_health(app: FastAPI, product: Rapport) -> None:
+    @app.head("/health", include_in_schema=False)
     @app.get("/health", tags=["health"])
     def health() -> dict[str, str]:
         """Whether the process runs."""
