@@ -21,6 +21,8 @@ MICRO = 1_000_000
 #: Ten thousand million units: times any rate it still fits 64 bits, and so do sums of millions of rows.
 MAX_MINOR = 10**12
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹"}
+#: For amounts that are never converted, such as a company's yearly revenue.
+MAX_UNCONVERTED_MINOR = 10**15
 #: Commas only between thousands: "1,50" is somebody's decimal comma and is refused, not read as 150.
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d*)?")
 _KNOWN = frozenset(Locale("en").currencies)
@@ -52,8 +54,8 @@ def check_currency(code: str) -> str:
     return upper
 
 
-def to_minor(amount: Decimal | int | str, currency: str) -> int:
-    """Minor units of a decimal amount; raises ``Invalid`` for negatives, junk, and more decimals than the currency has."""
+def to_minor(amount: Decimal | int | str, currency: str, *, limit: int = MAX_MINOR) -> int:
+    """Minor units of a decimal amount, up to ``limit``; raises ``Invalid`` for negatives, junk, and more decimals than the currency has."""
     text = str(amount).strip()
     if "," in text and not _THOUSANDS.fullmatch(text):
         raise Invalid(f"'{amount}' is not an amount; write it like 12500, 12,500 or 12500.50.")
@@ -66,7 +68,7 @@ def to_minor(amount: Decimal | int | str, currency: str) -> int:
     if value < 0:
         raise Invalid(f"An amount cannot be negative ({amount}); use zero or more.")
     places = exponent(currency)
-    if value and value.adjusted() + places > 12 or value and value.adjusted() + places == 12 and value.scaleb(places) > MAX_MINOR:
+    if value and (value.adjusted() + places > 16 or value.scaleb(places) > limit):
         raise Invalid(f"{amount} {currency} is larger than an amount may be.")
     if value and value.adjusted() < -30 or value.normalize().as_tuple().exponent < -places:  # type: ignore[operator]
         raise Invalid(f"{amount} has more decimals than {currency} allows ({places}).")

@@ -51,7 +51,7 @@ def write_page(path: Path, results: dict[str, list[Result]], summaries: dict[str
         for family, counts in sorted(_by_family(rows).items()):
             parts.append(f"<tr><td>{escape(family)}<td>{name}" + "".join(f"<td>{counts[verdict] or ''}" for verdict in VERDICTS))
     parts.append("</table><h2>Misses on development wordings</h2><table><tr><th>verdict<th>family<th>wording<th>expected<th>got")
-    for row in [*results.get("dev", []), *results.get("dev_hard", [])]:
+    for row in [*results.get("dev", []), *results.get("dev2", [])]:
         if row.verdict != "exact":
             parts.append(f"<tr><td class={row.verdict}>{row.verdict}<td>{escape(row.family)}<td>{escape(row.wording)}<td>{escape(row.expected[:200])}<td>{escape(row.got[:240])}")
     parts.append("</table>")

@@ -25,7 +25,7 @@ from evals.world import BUILD, NOW, open_world
 from integrations.app import Rapport
 
 CASES = Path(__file__).parent / "cases"
-SETS = {"dev": "dev.yaml", "held_out": "held_out.yaml", "dev_hard": "dev_hard.yaml", "held_out_hard": "held_out_hard.yaml"}
+SETS = {"dev": "dev.yaml", "dev2": "dev2.yaml", "held_out": "held_out.yaml", "dev_hard": "dev_hard.yaml", "held_out_hard": "held_out_hard.yaml"}
 
 
 @dataclass
@@ -124,7 +124,7 @@ def main() -> int:
     summaries = {name: summary(rows) for name, rows in results.items() if rows}
     print_table(results, summaries)
     if options.misses:
-        for row in [*results.get("dev", []), *results.get("dev_hard", [])]:
+        for row in [*results.get("dev", []), *results.get("dev2", [])]:
             if row.verdict != "exact":
                 print(f"\n[{row.verdict}] {row.family}: {row.wording}\n    want {row.expected[:160]}\n    got  {row.got[:200]}")
     BUILD.mkdir(parents=True, exist_ok=True)

@@ -204,6 +204,10 @@ class Reader:
         """"What did Dana say about pricing?", "any mention of a competitor at Acme?", "last call with Acme"."""
         parts = self.parts
         spoken = "said" in parts.cues or "heard" in parts.cues
+        if spoken and STRONG_SAID & parts.words_seen and not parts.aggregates and not parts.metrics:
+            for noun in ("company", "contact"):  # "what did customers say": whoever they are
+                if noun in parts.nouns:
+                    parts.nouns.remove(noun)
         about = "topic" in parts.cues and (parts.nouns == ["activity"] or bool(parts.names) and not parts.nouns)
         content = about and (parts.topic or parts.unknown) and not parts.metrics
         counting = "count" in parts.aggregates

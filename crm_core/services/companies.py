@@ -10,7 +10,7 @@ from sqlalchemy import select
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.models import Company
-from crm_core.money import to_minor
+from crm_core.money import MAX_UNCONVERTED_MINOR, to_minor
 from crm_core.services.records import (
     Args,
     Name,
@@ -96,7 +96,7 @@ def _values(ctx: Context, args: CreateCompany | UpdateCompany) -> dict[str, obje
     values = set_fields(args)
     if "annual_revenue" in values:
         amount = values.pop("annual_revenue")
-        values["annual_revenue_minor"] = None if amount is None else to_minor(amount, ctx.home_currency)
+        values["annual_revenue_minor"] = None if amount is None else to_minor(amount, ctx.home_currency, limit=MAX_UNCONVERTED_MINOR)
     if values.get("phone"):
         values["phone"] = normalise_phone(str(values["phone"]), ctx.organisation.phone_region)
     if values.get("domain"):

@@ -1,0 +1,369 @@
+"""From rows to records: converters of each column, references by external id or name, and what is counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sqlalchemy import func, select
+
+from crm_core.context import Context
+from crm_core.errors import Invalid
+from crm_core.metrics.conversion import rates
+from crm_core.models import (
+    NOUNS,
+    Contact,
+    Deal,
+    DealContact,
+    Employment,
+    LineItem,
+    Noun,
+    PicklistValue,
+    Pipeline,
+    Price,
+    Product,
+    Stage,
+    User,
+)
+from crm_core.money import MAX_MINOR, MAX_UNCONVERTED_MINOR, check_currency, to_minor
+from crm_core.periods import zone_named
+from crm_core.services.users import team_id
+from crm_core.services.validation import check_email
+from crm_core.text import fold, normalise_phone
+
+_DAY_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y/%m/%d", "%d %b %Y")
+#: Our columns of each file; docs/import.md explains them and a test keeps that complete.
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "users": ("external_id", "name", "email", "role", "team"),
+    "companies": ("external_id", "name", "domain", "phone", "industry", "region", "country", "city", "employees", "annual_revenue", "parent", "owner",
+                  "created_on"),
+    "contacts": ("external_id", "name", "title", "email", "phone", "city", "company", "owner", "consent_email", "consent_phone", "created_on"),
+    "products": ("external_id", "name", "code", "family", "price", "currency"),
+    "leads": ("external_id", "name", "company_name", "title", "email", "phone", "source", "status", "region", "owner", "created_on", "first_response_on"),
+    "deals": ("external_id", "name", "company", "pipeline", "stage", "amount", "currency", "expected_close_on", "closed_on", "created_on", "forecast_category",
+              "source", "loss_reason", "next_step", "owner", "product", "quantity", "contact", "contact_role"),
+    "tickets": ("external_id", "subject", "description", "status", "priority", "category", "company", "contact", "owner", "created_on", "first_response_on",
+                "resolved_on"),
+    "activities": ("external_id", "kind", "subject", "body", "direction", "outcome", "occurred_on", "due_on", "completed_on", "duration_minutes", "owner",
+                   "company", "contact", "deal"),
+}
+NOUN_OF_FILE = {"users": "user", "companies": "company", "contacts": "contact", "products": "product", "leads": "lead", "deals": "deal",
+                "tickets": "ticket", "activities": "activity"}
+#: Choice fields whose unknown words an import adds to the picklist.
+_CHOICES = {"company": ("industry", "region"), "lead": ("source", "status"), "deal": ("source", "loss_reason", "forecast_category"),
+            "ticket": ("status", "priority", "category"), "activity": ("outcome",)}
+
+
+@dataclass
+class Counts:
+    """What became of one file."""
+
+    file: str = ""
+    read: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    before: int = 0
+    after: int = 0
+    refused: list[str] = field(default_factory=list)
+    unknown_columns: list[str] = field(default_factory=list)
+    notes: dict[str, int] = field(default_factory=dict)
+
+    def note(self, text: str) -> None:
+        """Count something worth telling."""
+        self.notes[text] = self.notes.get(text, 0) + 1
+
+
+class Loader:
+    """Loads the rows of all files in one transaction; keeps what was seen, to resolve references without queries."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.ctx, self.session = ctx, ctx.session
+        self.zone = zone_named(ctx.organisation.timezone)
+        self.known: dict[str, dict[str, int]] = {}
+        self.names: dict[str, dict[str, int]] = {}
+        self.records: dict[str, dict[str, Noun]] = {}
+        self.words: set[tuple[str, str, str]] = {
+            (row.noun, row.field, row.value) for row in self.session.scalars(select(PicklistValue))
+        }
+        self.stages = self._stages()
+        for noun in NOUNS:
+            self._learn(noun)
+
+    def _learn(self, noun: str) -> None:
+        model: Any = NOUNS[noun]
+        label = getattr(model, "name", None) or model.subject
+        rows = self.session.execute(select(model.id, model.external_id, label)).all()
+        self.known[noun] = {row[1]: row[0] for row in rows if row[1]}
+        self.names[noun] = {fold(row[2]): row[0] for row in rows} if noun != "activity" else {}
+
+    def _stages(self) -> dict[str, list[Stage]]:
+        pipelines = self.session.execute(select(Pipeline.name, Stage).join(Stage).order_by(Pipeline.position, Stage.position)).all()
+        stages: dict[str, list[Stage]] = {}
+        for name, stage in pipelines:
+            stages.setdefault(name, []).append(stage)
+        return stages
+
+    # --- one row ----------------------------------------------------------------------------------------
+
+    def load(self, file: str, cells: dict[str, str], custom: dict[str, Any], counts: Counts) -> None:
+        """Create or update one record; raises ``RapportError`` with the reason where the row cannot be used."""
+        noun = NOUN_OF_FILE[file]
+        external_id = (cells.get("external_id") or self._own_key(file, cells))[:200]
+        values = getattr(self, f"_{noun}")(cells, counts)
+        existing = self._existing(noun, external_id)
+        if existing is None:
+            record = self._create(noun, external_id, values, custom)
+            counts.created += 1
+        else:
+            record = existing
+            changed = self._update(record, values, custom)
+            counts.updated += changed
+            counts.unchanged += not changed
+        self._attach(record, cells, counts, new=existing is None)
+
+    def _own_key(self, file: str, cells: dict[str, str]) -> str:
+        for name in ("email", "code", "name", "subject"):
+            if cells.get(name):
+                return f"{file}:{fold(cells[name])}"
+        raise Invalid("the row has neither an external_id nor a name")
+
+    def _existing(self, noun: str, external_id: str) -> Any:
+        key = self.known[noun].get(external_id)
+        return self.session.get(NOUNS[noun], key) if key is not None else None
+
+    def _create(self, noun: str, external_id: str, values: dict[str, Any], custom: dict[str, Any]) -> Any:
+        record: Any = NOUNS[noun](external_id=external_id, **values)
+        record.created_at = values.get("created_at") or self.ctx.now
+        record.updated_at = self.ctx.now
+        record.custom = {key: value for key, value in custom.items() if value is not None}
+        self.session.add(record)
+        self.session.flush()
+        self.known[noun][external_id] = record.id
+        label = getattr(record, "name", None) or getattr(record, "subject", "")
+        if noun != "activity":
+            self.names[noun].setdefault(fold(label), record.id)
+        return record
+
+    def _update(self, record: Any, values: dict[str, Any], custom: dict[str, Any]) -> bool:
+        changed = False
+        for name, value in values.items():
+            if value is not None and getattr(record, name) != value:
+                setattr(record, name, value)
+                changed = True
+        merged = {**record.custom, **{key: value for key, value in custom.items() if value is not None}}
+        if merged != record.custom:
+            record.custom = merged
+            changed = True
+        if changed:
+            record.updated_at = self.ctx.now
+            self.session.flush()
+        return changed
+
+    # --- nouns ------------------------------------------------------------------------------------------
+
+    def _user(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
+        name = self._required(cells, "name")
+        email = cells.get("email") or f"{fold(name).replace(' ', '.')}@imported.invalid"
+        role = cells.get("role") or "rep"
+        if role not in ("readonly", "rep", "manager", "admin"):
+            raise Invalid(f"role '{role}' is none of readonly, rep, manager, admin")
+        known = bool(cells.get("email"))
+        return {"name": name, "email": check_email(email) if known else email, "role": role, "team_id": team_id(self.ctx, cells.get("team")), "active": True}
+
+    def _company(self, cells: dict[str, str], counts: Counts) -> dict[str, Any]:
+        return {
+            "name": self._required(cells, "name"), "domain": cells.get("domain") or None, "phone": self._phone(cells), "industry": self._word("company", "industry", cells),
+            "region": self._word("company", "region", cells), "country": cells.get("country") or None, "city": cells.get("city") or None,
+            "employees": self._whole(cells, "employees"), "annual_revenue_minor": self._money(cells, "annual_revenue", self.ctx.home_currency),
+            "owner_id": self._reference("user", cells, "owner"), "created_at": self._instant(cells, "created_on"),
+        } | ({"parent_id": self._reference("company", cells, "parent", later=counts)} if cells.get("parent") else {})
+
+    def _contact(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
+        return {
+            "name": self._required(cells, "name"), "title": cells.get("title") or None, "email": check_email(cells["email"]) if cells.get("email") else None,
+            "phone": self._phone(cells), "city": cells.get("city") or None, "company_id": self._reference("company", cells, "company"),
+            "owner_id": self._reference("user", cells, "owner"), "consent_email": self._truth(cells, "consent_email"),
+            "consent_phone": self._truth(cells, "consent_phone"), "created_at": self._instant(cells, "created_on"),
+        }
+
+    def _product(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
+        return {"name": self._required(cells, "name"), "code": cells.get("code") or None, "family": cells.get("family") or None, "active": True}
+
+    def _lead(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
+        return {
+            "name": self._required(cells, "name"), "company_name": cells.get("company_name") or None, "title": cells.get("title") or None,
+            "email": check_email(cells["email"]) if cells.get("email") else None, "phone": self._phone(cells), "source": self._word("lead", "source", cells),
+            "status": self._word("lead", "status", cells) or "New", "region": cells.get("region") or None, "owner_id": self._reference("user", cells, "owner"),
+            "created_at": self._instant(cells, "created_on"), "first_response_at": self._instant(cells, "first_response_on"),
+        }
+
+    def _deal(self, cells: dict[str, str], counts: Counts) -> dict[str, Any]:
+        stage = self._stage(cells)
+        currency = check_currency(cells["currency"]) if cells.get("currency") else self.ctx.home_currency
+        if currency not in rates(self.ctx):
+            raise Invalid(f"there is no exchange rate for {currency}")
+        created, closed = self._instant(cells, "created_on"), self._instant(cells, "closed_on")
+        if stage.kind != "open" and closed is None:
+            raise Invalid(f"the deal is {stage.kind} but has no closed_on")
+        if stage.kind == "open" and closed is not None:
+            raise Invalid(f"the deal has a closed_on but its stage {stage.name} is open")
+        if created and closed and closed < created:
+            raise Invalid(f"closed_on {cells['closed_on']} is before created_on {cells['created_on']}")
+        if created is None:
+            counts.note("deals without a created day; the closed day or the day of import was taken")
+        return {
+            "name": self._required(cells, "name"), "company_id": self._reference("company", cells, "company"), "pipeline_id": stage.pipeline_id,
+            "stage_id": stage.id, "status": stage.kind, "amount_minor": self._money(cells, "amount", currency), "currency": currency,
+            "expected_close_on": self._day(cells, "expected_close_on"), "closed_at": closed, "forecast_category": self._word("deal", "forecast_category", cells),
+            "source": self._word("deal", "source", cells), "loss_reason": self._word("deal", "loss_reason", cells), "next_step": cells.get("next_step") or None,
+            "owner_id": self._reference("user", cells, "owner"), "created_at": created or closed,
+        }
+
+    def _ticket(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
+        return {
+            "subject": self._required(cells, "subject"), "description": cells.get("description", ""), "status": self._word("ticket", "status", cells) or "Open",
+            "priority": self._word("ticket", "priority", cells), "category": self._word("ticket", "category", cells),
+            "company_id": self._reference("company", cells, "company"), "contact_id": self._reference("contact", cells, "contact"),
+            "owner_id": self._reference("user", cells, "owner"), "created_at": self._instant(cells, "created_on"),
+            "first_response_at": self._instant(cells, "first_response_on"), "resolved_at": self._instant(cells, "resolved_on"),
+        }
+
+    def _activity(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
+        kind = cells.get("kind", "").lower() or "note"
+        if kind not in ("call", "email", "meeting", "note", "task"):
+            raise Invalid(f"kind '{cells['kind']}' is none of call, email, meeting, note, task")
+        direction = cells.get("direction", "").lower() or None
+        if direction not in (None, "inbound", "outbound"):
+            raise Invalid(f"direction '{cells['direction']}' is neither inbound nor outbound")
+        occurred = self._instant(cells, "occurred_on") or self.ctx.now
+        return {
+            "kind": kind, "subject": self._required(cells, "subject")[:300], "body": cells.get("body", ""), "direction": direction,
+            "outcome": self._word("activity", "outcome", cells), "occurred_at": occurred, "created_at": occurred, "due_on": self._day(cells, "due_on"),
+            "completed_at": self._instant(cells, "completed_on"), "duration_minutes": self._whole(cells, "duration_minutes"),
+            "owner_id": self._reference("user", cells, "owner"), "company_id": self._reference("company", cells, "company"),
+            "contact_id": self._reference("contact", cells, "contact"), "deal_id": self._reference("deal", cells, "deal"),
+        }
+
+    def _attach(self, record: Any, cells: dict[str, str], counts: Counts, *, new: bool) -> None:
+        """Rows that belong to a record: a product's price, a deal's product and person, a contact's employment."""
+        if isinstance(record, Product) and cells.get("price") and new:
+            currency = check_currency(cells["currency"]) if cells.get("currency") else self.ctx.home_currency
+            minor = self._money(cells, "price", currency)
+            record.prices.append(Price(currency=currency, amount_minor=minor, valid_from=date(1970, 1, 1)))
+        if isinstance(record, Contact) and record.company_id and new:
+            self.session.add(Employment(contact_id=record.id, company_id=record.company_id, title=record.title))
+        if isinstance(record, Deal) and new:
+            product = self._reference("product", cells, "product")
+            if product is not None:
+                quantity = self._whole(cells, "quantity") or 1
+                total = record.amount_minor or 0
+                self.session.add(LineItem(deal_id=record.id, product_id=product, quantity=quantity, unit_price_minor=total // quantity, total_minor=total))
+            contact = self._reference("contact", cells, "contact")
+            if contact is not None:
+                self.session.add(DealContact(deal_id=record.id, contact_id=contact, role=cells.get("contact_role") or "contact"))
+            if record.company_id is None:
+                counts.note("deals without a company")
+
+    # --- cells ------------------------------------------------------------------------------------------
+
+    def _required(self, cells: dict[str, str], name: str) -> str:
+        value = cells.get(name, "")
+        if not value:
+            raise Invalid(f"{name} is empty")
+        return value[:300]
+
+    def _phone(self, cells: dict[str, str]) -> str | None:
+        return normalise_phone(cells["phone"], self.ctx.organisation.phone_region)[:60] if cells.get("phone") else None
+
+    def _whole(self, cells: dict[str, str], name: str) -> int | None:
+        text = cells.get(name, "").replace(",", "")
+        if not text:
+            return None
+        try:
+            number = Decimal(text)
+        except InvalidOperation as error:
+            raise Invalid(f"{name} '{cells[name]}' is not a number") from error
+        if not number.is_finite() or number != number.to_integral_value() or not 0 <= number <= 10**9:
+            raise Invalid(f"{name} '{cells[name]}' is not a whole number from 0 on")
+        return int(number)
+
+    def _money(self, cells: dict[str, str], name: str, currency: str) -> int | None:
+        if not cells.get(name):
+            return None
+        limit = MAX_UNCONVERTED_MINOR if name == "annual_revenue" else MAX_MINOR
+        return to_minor(cells[name].lstrip("$€£ "), currency, limit=limit)
+
+    def _truth(self, cells: dict[str, str], name: str) -> bool | None:
+        text = cells.get(name, "").lower()
+        known = {"": None, "yes": True, "true": True, "1": True, "y": True, "no": False, "false": False, "0": False, "n": False}
+        if text not in known:
+            raise Invalid(f"{name} '{cells[name]}' is neither yes nor no")
+        return known[text]
+
+    def _day(self, cells: dict[str, str], name: str) -> date | None:
+        text = cells.get(name, "")
+        if not text:
+            return None
+        for form in _DAY_FORMATS:
+            try:
+                return datetime.strptime(text[:11].strip() if form == "%d %b %Y" else text[:10], form).date()  # noqa: DTZ007 - a day has no zone
+            except ValueError:
+                continue
+        raise Invalid(f"{name} '{text}' is not a day; write it like 2026-03-31")
+
+    def _instant(self, cells: dict[str, str], name: str) -> datetime | None:
+        """An ISO instant as it is; a day alone is noon in the company's zone, so that it stays that day elsewhere."""
+        text = cells.get(name, "")
+        if not text:
+            return None
+        if "T" in text or ":" in text:
+            try:
+                moment = datetime.fromisoformat(text)
+            except ValueError as error:
+                raise Invalid(f"{name} '{text}' is not a time; write it like 2026-03-31T14:00:00Z") from error
+            return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
+        day = self._day(cells, name)
+        assert day is not None
+        return datetime.combine(day, time(12), self.zone).astimezone(UTC)
+
+    def _word(self, noun: str, name: str, cells: dict[str, str]) -> str | None:
+        """A picklist word; one that is new joins the picklist, since the company's words are its data."""
+        word = cells.get(name, "")[:120]
+        if not word:
+            return None
+        if (noun, name, word) not in self.words and name in _CHOICES.get(noun, ()):
+            position = sum(known[:2] == (noun, name) for known in self.words)
+            self.session.add(PicklistValue(noun=noun, field=name, value=word, position=position, synonyms=[]))
+            self.words.add((noun, name, word))
+        return word
+
+    def _reference(self, noun: str, cells: dict[str, str], name: str, *, later: Counts | None = None) -> int | None:
+        """The number of a referred record, by external id or by name."""
+        text = cells.get(name, "")
+        if not text:
+            return None
+        found = self.known[noun].get(text) or self.names[noun].get(fold(text))
+        if found is None and noun == "user" and "@" in text:
+            found = self.session.scalar(select(User.id).where(func.lower(User.email) == text.lower()))
+        if found is None and later is not None:
+            later.note(f"{name} not found yet when the row was read")
+            return None
+        if found is None:
+            raise Invalid(f"{name} '{text}' is not known; import it first, or correct the name in the mapping's values")
+        return found
+
+    def _stage(self, cells: dict[str, str]) -> Stage:
+        name, pipeline = cells.get("stage", ""), cells.get("pipeline", "")
+        choices = self.stages.get(pipeline) if pipeline else next(iter(self.stages.values()), None)
+        if not choices:
+            raise Invalid(f"there is no pipeline '{pipeline}'" if pipeline else "there is no pipeline; name one in the mapping")
+        if not name:
+            return choices[0]
+        for stage in choices:
+            if fold(stage.name) == fold(name):
+                return stage
+        raise Invalid(f"stage '{name}' is none of {', '.join(stage.name for stage in choices)}")
+
