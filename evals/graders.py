@@ -85,7 +85,9 @@ def _groups(family: dict[str, Any], truth: list[tuple[Any, ...]], answer: Answer
     expected = [(tuple(str(label) for label in row[:-1]), row[-1]) for row in truth if row[-1] not in (None, 0)]
     grouped = next((figure for figure in answer.figures if figure.groups), None)
     got = [(tuple(labels), value) for labels, value in grouped.groups if value is not None and float(value) != 0.0] if grouped else []
-    zero = [(tuple(str(label) for label in row[:-1]), row[-1]) for row in truth if row[-1] == 0]
+    if expected and len(expected[0][0]) == 2 and got:  # which of two groups comes first is taste
+        expected = [(tuple(sorted(label)), value) for label, value in expected]
+        got = [(tuple(sorted(label)), value) for label, value in got]
     same = len(expected) == len(got) and {label for label, _ in expected} == {label for label, _ in got}
     if same:
         values = dict(got)
@@ -93,7 +95,6 @@ def _groups(family: dict[str, Any], truth: list[tuple[Any, ...]], answer: Answer
     if same and family.get("ordered"):
         same = [label for label, _ in expected] == [label for label, _ in got] or [value for _, value in expected] == [
             value for _, value in expected] and [round(float(value), 2) for _, value in expected] == [round(float(value), 2) for _, value in got]
-    del zero
     return same, str(expected[:4]), f"{got[:4]} ({answer.text[:100]})"
 
 

@@ -23,6 +23,8 @@ _SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 _CURRENCY_WORDS = {"dollars": "USD", "dollar": "USD", "usd": "USD", "bucks": "USD", "euros": "EUR", "euro": "EUR", "eur": "EUR",
                    "pounds": "GBP", "gbp": "GBP", "chf": "CHF", "francs": "CHF"}
 _SMALL = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "twenty": 20, "fifty": 50, "hundred": 100}
+#: Words that people put inside a name or phrase: "waiting on the customer".
+_ARTICLES = frozenset({"the", "a", "an", "our", "their"})
 _QUANTITY = re.compile(r"([$€£¥])?(\d+(?:,\d{3})*(?:\.\d+)?)(%|[a-z]+)?")
 
 
@@ -150,6 +152,8 @@ def _word_edges(tokens: list[Token], lexicon: Lexicon) -> list[Edge]:
             senses = lexicon.get(phrase)
             if not senses and end - first == 1:
                 senses = lexicon.get(singular(phrase))
+            if not senses and end - first > 2 and _ARTICLES & {token.norm for token in tokens[first + 1 : end - 1]}:
+                senses = lexicon.get(" ".join(token.norm for token in tokens[first:end] if token.norm not in _ARTICLES))
             if senses:
                 score = 2.0 * (end - first) ** 1.25 - (0.1 if all(sense.kind == "aggregate" for sense in senses) else 0.0)
                 edges.append(Edge(first, end, "words", _text(tokens, first, end), tuple(senses), score=score))

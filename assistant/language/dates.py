@@ -303,6 +303,9 @@ class _Parser:
         if counted is None:
             return None
         count, after = counted
+        whole_ones = self.word(after) in ("full", "whole", "complete", "completed")
+        if whole_ones:
+            after += 1
         grain = _UNITS.get(self.word(after))
         if grain is None or count == 0 or count > 4000:
             return None
@@ -310,7 +313,7 @@ class _Parser:
             count *= 2
         tomorrow = self.today + timedelta(days=1)
         name = self.word(after).rstrip("s") + ("s" if count != 1 else "")
-        if grain is Grain.quarter or (word in ("previous", "prior") and grain is not Grain.day):  # whole ones before this
+        if grain is Grain.quarter or whole_ones or (word in ("previous", "prior") and grain is not Grain.day):  # whole ones before this
             this = self._whole(grain, self.today)
             if direction < 0:
                 period = Period(self.calendar.add(grain, this.first, -count), this.first, f"last {count} {name}")

@@ -325,6 +325,9 @@ class Reader:
         if not metrics and not stated and parts.nouns and parts.nouns[0] not in ("deal", "company", "product", "activity", "ticket", "lead", "user"):
             return None
         metric = metrics[0] if metrics else self._implied_metric(groups[0])
+        summing = {"sum", "total"} & set(parts.aggregates) or parts.order_field == "amount" and "customer" in str(parts.phrases)
+        if metric in _METRIC_STATES and not _METRIC_STATES[metric][2] and summing and "count" not in parts.aggregates:
+            metric = STATE_METRICS[_METRIC_STATES[metric][:2]][1] or metric
         if not metric:
             return None
         frame = self._frame_metric(metric)
@@ -373,8 +376,13 @@ class Reader:
     def _shares(self) -> Frame | None:
         """"What percentage of leads from 2025 has been converted?", "what share of the deals that closed did we win?"."""
         parts = self.parts
-        if "share" not in parts.aggregates or any(name not in STATE_OF_METRIC for name in parts.metrics):
+        if "share" not in parts.aggregates or any(name not in STATE_OF_METRIC and name != "customers" for name in parts.metrics):
             return None
+        if parts.customer or "customers" in parts.metrics:
+            if {"still", "kept", "stayed", "remained", "retained"} & parts.words_seen:
+                return self._with_groups(self._frame_metric("retention_rate"))
+            if {"lost", "lose", "left", "longer"} & (parts.words_seen | {item for item in parts.states}):
+                return self._with_groups(self._frame_metric("churn_rate"))
         noun = self._noun() or next((_METRIC_STATES[name][0] for name in parts.metrics if name in _METRIC_STATES), "")
         states = ["won" if "won" in parts.states else "", *parts.states]
         if any(raw.field == "stage" for raw in parts.filters) and noun in ("deal", "") and not parts.states:
@@ -383,6 +391,8 @@ class Reader:
             return self._with_groups(self._frame_metric("stage_conversion"))
         for state in states:
             metric = SHARES.get((noun or "deal", state))
+            if metric == "win_rate" and {"value", "amount", "dollar", "dollars", "money", "amounts"} & parts.words_seen:
+                metric = "win_rate_value"
             if metric:
                 return self._with_groups(self._frame_metric(metric))
         return None
@@ -412,8 +422,12 @@ class Reader:
     def _metric(self) -> Frame | None:
         """"Win rate by rep last quarter", "pipeline in EMEA", "how did bookings change vs last year?"."""
         parts = self.parts
-        if "which" in parts.cues and parts.aggregates == ["sum"] and any(raw.field == "amount" for raw in parts.filters):
+        listing = {"which", "list"} & set(parts.cues)
+        if listing and parts.aggregates == ["sum"] and (any(raw.field == "amount" for raw in parts.filters) or parts.order or parts.sort) and not parts.groups:
             parts.aggregates.clear()  # "which deals are worth over 50k" asks for the deals
+        measured = self._measured()
+        if measured is not None:
+            return measured
         metrics = [name for name in parts.metrics if not self._is_plain_count(name)]
         strong = [name for name in metrics if name not in _METRIC_STATES and name != "customers"]
         metrics = strong + [name for name in metrics if name not in strong]
@@ -433,9 +447,12 @@ class Reader:
             metric = metrics[1]
         if {"sum", "total"} & set(parts.aggregates) and metric in _METRIC_STATES and not _METRIC_STATES[metric][2] and "count" not in parts.aggregates:
             metric = STATE_METRICS[_METRIC_STATES[metric][:2]][1] or metric if "sum" in parts.aggregates or metric == "open_deals" else metric
-        if metric == "deals":  # "number of deals won": the state says which deals
-            told = next((state for state in parts.states if ("deal", state) in STATE_METRICS), "")
-            metric = STATE_METRICS[("deal", told)][0] if told else metric
+        if metric in ("deals", "leads", "companies", "contacts", "activities"):  # "number of deals won": the state says which deals
+            noun = _METRIC_STATES[metric][0]
+            told = next((state for state in parts.states if (noun, state) in STATE_METRICS and state not in ("created", "occurred")), "")
+            sums = bool({"sum"} & set(parts.aggregates)) and noun == "deal"
+            counts, summed = STATE_METRICS[(noun, told)] if told else (metric, "new_pipeline" if sums else "")
+            metric = summed if sums and summed else counts
         if metric == "open_pipeline" and "created" in parts.states:
             metric = "new_pipeline"
         if "mean" in parts.aggregates and "stage" in (*parts.groups, *parts.wh_groups) and metric in ("open_deals", "deals"):
@@ -457,6 +474,33 @@ class Reader:
         if "mean" in parts.aggregates and metric in ("won_value",) and "deal" in parts.nouns:
             metric = "average_deal_size"
         return self._with_groups(self._frame_metric(metric))
+
+    def _measured(self) -> Frame | None:
+        """"Average size of won deals", "median days to win", "avg first response", "mean days in a stage": what is averaged decides."""
+        parts = self.parts
+        kinds = {"mean", "median", "duration"} & set(parts.aggregates)
+        if not kinds or any(name not in STATE_OF_METRIC for name in parts.metrics):
+            return None
+        nouns = {*parts.nouns, *(STATE_OF_METRIC[name][0] for name in parts.metrics)}
+        states = {*parts.states, *(STATE_OF_METRIC[name][1] for name in parts.metrics)}
+        days = {"days", "long", "time", "hours", "weeks", "quickly", "fast"} & parts.words_seen or "duration" in kinds
+        staged = "stage" in (*parts.groups, *parts.wh_groups, *parts.fields) or any(raw.field == "stage" for raw in parts.filters)
+        if ("responding" in states or "first_response" in parts.fields) and ("ticket" in nouns or "lead" in nouns or "priority" in (*parts.groups, *parts.wh_groups)):
+            return self._with_groups(self._frame_metric("lead_response_time" if "lead" in nouns else "first_response_time"))
+        if staged and days and "ticket" not in nouns:
+            return self._with_groups(self._frame_metric("time_in_stage"))
+        if "ticket" in nouns:
+            if states & {"resolved", "closed"}:
+                return self._with_groups(self._frame_metric("resolution_time"))
+            if "open" in states and ("ago" in parts.words_seen or "age" in parts.fields or "old" in parts.words_seen):
+                return self._with_groups(self._frame_metric("backlog_age"))
+            return None
+        if states & {"won", "closed", "closing"} and ("deal" in nouns or not nouns):
+            if days:
+                return self._with_groups(self._frame_metric("median_sales_cycle" if "median" in kinds else "sales_cycle"))
+            if "mean" in kinds and states & {"won", "closed"}:
+                return self._with_groups(self._frame_metric("average_deal_size"))
+        return None
 
     def _is_plain_count(self, name: str) -> bool:
         """Metrics that are the name of a list as well: "open deals", "new leads", "customers"."""
@@ -648,6 +692,11 @@ class Reader:
         metric = METRICS[name]
         shape_name = metric.shape if isinstance(metric, Metric) else METRICS[metric.inputs[0]].shape  # type: ignore[union-attr]
         shape = shape_for(self.ctx, shape_name)
+        sells_product = any(raw.field in ("product", "product_family") for raw in self.parts.filters)
+        if sells_product and name in ("won_value", "won_deals") and {"quantity", "units", "pieces", "seats"} & self.parts.words_seen:
+            return self._frame_metric("units_sold")
+        if sells_product and name == "won_value":
+            return self._frame_metric("product_revenue")
         frame = Frame(intent="metric", metric=name, noun=shape.noun.__noun__)
         self._conditions(frame, shape, metric=True)
         self._implicit_filters(frame, shape, name, state)
@@ -860,9 +909,10 @@ class Reader:
         self._attach_values(frame, shape)
         self._mine(frame)
         untouched = self.parts.untouched
-        if untouched is None and "stale" in self.parts.states:
-            first = self.ctx.today - timedelta(days=STALE_DAYS - 1)
-            untouched = When(0, 0, Period(first, self.ctx.today + timedelta(days=1), f"last {STALE_DAYS} days"))
+        quiet_days = self.parts.untouched_days or (STALE_DAYS if "stale" in self.parts.states else 0)
+        if untouched is None and quiet_days:
+            first = self.ctx.today - timedelta(days=min(quiet_days, 36_500) - 1)
+            untouched = When(0, 0, Period(first, self.ctx.today + timedelta(days=1), f"last {quiet_days} days"))
         if untouched is not None and "last_activity" in shape.fields:
             first = untouched.period.first.isoformat()
             frame.filters.append(FilterGroup(any_of=[Filter(field="last_activity", op="less_than", values=[first]), Filter(field="last_activity", op="empty")]))

@@ -76,6 +76,8 @@ STATES: dict[str, str] = {
     "completed": "completed", "finished": "completed", "done": "completed", "not done": "incomplete", "incomplete": "incomplete",
     "unfinished": "incomplete", "not completed": "incomplete", "to do": "incomplete", "still to do": "incomplete", "open tasks": "",
     "respond": "responding", "responded": "responding", "answer": "responding", "answered": "responding", "reply": "responding", "replied": "responding", "react": "responding", "reacted": "responding",
+    "not been assigned": "unassigned", "not assigned": "unassigned", "have no assignee": "unassigned", "no assignee": "unassigned", "not been assigned to anyone": "unassigned",
+    "has passed": "overdue", "have passed": "overdue", "passed": "overdue", "already passed": "overdue", "has already passed": "overdue",
     "nobody responded": "unanswered", "nobody has responded": "unanswered", "nobody answered": "unanswered", "nobody has answered": "unanswered", "nobody replied": "unanswered",
     "nobody contacted": "unanswered", "not been contacted": "unanswered", "not been answered": "unanswered", "stale": "stale", "nobody owns it": "unassigned", "no owner": "unassigned", "no one": "unassigned", "nobody is assigned": "unassigned",
     "due": "due", "held": "occurred", "made": "occurred", "sent": "occurred", "had": "occurred", "did": "", "took place": "occurred", "happened": "occurred", "make": "occurred",
@@ -99,10 +101,11 @@ AGGREGATES: dict[str, str] = {
     "average": "mean", "avg": "mean", "mean": "mean", "median": "median", "typical": "mean", "on average": "mean",
     "what percentage of": "share", "what share of": "share", "percentage of": "share", "share of": "share",
     "how many days": "duration", "how many hours": "duration", "how quickly": "duration", "how fast": "duration", "how quick": "duration",
+    "what percentage": "share", "what percent": "share", "what share": "share", "percent of": "share", "share": "share", "the share of": "share", "what proportion": "share",
     "what percent of": "share", "which share of": "share", "what proportion of": "share", "how long": "duration", "how often": "count",
 }
 COMPARISONS: dict[str, str] = {
-    "over": "more_than", "above": "more_than", "more than": "more_than", "greater than": "more_than", "bigger than": "more_than",
+    "exceeds": "more_than", "exceed": "more_than", "over": "more_than", "above": "more_than", "more than": "more_than", "greater than": "more_than", "bigger than": "more_than",
     "larger than": "more_than", "higher than": "more_than", "exceeding": "more_than", ">": "more_than", "north of": "more_than",
     "longer than": "more_than", "older than": "older", "in excess of": "more_than", "worth more than": "more_than", "worth over": "more_than",
     "at least": "at_least", ">=": "at_least", "no less than": "at_least", "minimum": "at_least", "or more": "at_least_after", "plus": "at_least_after",
@@ -113,7 +116,8 @@ COMPARISONS: dict[str, str] = {
 }
 #: Ordering words: (direction, field hint).
 ORDERS: dict[str, tuple[str, str]] = {
-    "top": ("highest", ""), "best": ("highest", ""), "highest": ("highest", ""), "most": ("highest", ""), "biggest": ("highest", "amount"),
+    "highest first": ("highest", ""), "largest first": ("highest", ""), "biggest first": ("highest", ""), "lowest first": ("lowest", ""), "smallest first": ("lowest", ""),
+    "rank": ("highest", ""), "ranked": ("highest", ""), "descending": ("highest", ""), "larger": ("highest", ""), "top": ("highest", ""), "best": ("highest", ""), "highest": ("highest", ""), "most": ("highest", ""), "biggest": ("highest", "amount"),
     "largest": ("highest", "amount"), "leading": ("highest", ""), "strongest": ("highest", ""), "greatest": ("highest", "amount"),
     "most valuable": ("highest", "amount"), "most expensive": ("highest", "amount"), "longest": ("highest", "duration"),
     "worst": ("lowest", ""), "lowest": ("lowest", ""), "least": ("lowest", ""), "fewest": ("lowest", ""), "smallest": ("lowest", "amount"),
@@ -204,9 +208,13 @@ FOLLOW_UP = (
     "and", "what about", "how about", "and what about", "and how about", "now", "only", "just", "and for", "same for", "the same for", "but", "also", "instead",
     "now by", "and by", "okay and", "ok and", "and now", "then", "same but", "same thing for", "same question for", "ok what about", "or", "make it", "make that", "no i meant", "i meant", "i mean", "no",
 )
-NEGATIONS = ("not", "no", "without", "except", "excluding", "other than", "but not", "not in", "not from", "apart from", "never", "lacking", "missing", "with no", "outside", "outside of", "ignoring", "leaving out", "non", "do not have", "does not have", "have no", "has no", "that lack")
+NEGATIONS = ("nothing", "not", "no", "without", "except", "excluding", "other than", "but not", "not in", "not from", "apart from", "never", "lacking", "missing", "with no", "outside", "outside of", "ignoring", "leaving out", "non", "do not have", "does not have", "have no", "has no", "that lack")
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset("""
+recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
+order moved regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed
+entry entries entered spent slow use compares differ quantities calculate compute state company-wide full please history lifetime bought buy get getting gets got goes gone
+back look-up somewhere falls fall marking overview situation part split single every sitting held
 later earlier row rows line lines way going wise side individual different various single certain particular typically usually normally personally
 fully simply straight forward forwards onwards apiece alike leave next everybody's everyones thats whats alone themselves ourselves myself
 needs wants want wanted wish interested prepare preparing slide slides deck report reports email's talking tell leadership review
@@ -416,6 +424,10 @@ def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None
         return
     for value in choice_values(ctx, item):
         lexicon.add(value, Sense("value", value, noun=noun, field=item.name, label=value), plural=True)
+        if item.name == "loss_reason":  # "lost to a competitor" for "Went with competitor"
+            for word in fold(value).split():
+                if len(word) > 5 and word not in FILLER:
+                    lexicon.add(word, Sense("weak_value", value, noun=noun, field=item.name, label=value), plural=True)
 
 
 def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:

@@ -6,7 +6,7 @@ The walk keeps a little state, as a reader does: a comparison waits for its numb
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -17,7 +17,7 @@ from assistant.language.lexicon import ADVERB_GRAINS, FOLLOW_UP, WRITE_VERBS, Se
 from assistant.language.tokens import singular
 from crm_core.errors import Invalid
 from crm_core.metrics.fields import NOUN_SHAPES, Kind
-from crm_core.periods import Grain
+from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period
 
 #: Which time field a state is about, by noun.
 STATE_TIME: dict[tuple[str, str], str] = {
@@ -105,6 +105,9 @@ def collect(chart: Chart) -> Parts:
     return _Walk(chart).run()
 
 
+_PREFACE_STARTS = frozenset(
+    "i im we my our before going putting quick preparing prepping ahead hi hello hey while working looking meeting getting just cleaning planning thinking heading sitting".split()
+)
 _PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "his", "him", "he", "she", "those", "these"})
 
 
@@ -123,6 +126,7 @@ class _Walk:
         self.or_next = False
         self.sort_next = False
         self.skip_missing = False
+        self.skip_edge: Edge | None = None
         #: "Compare our pipelines": plural fields are groups.
         self.compare_fields = any(token.norm in ("compare", "comparing", "comparison") for token in self.tokens)
 
@@ -140,12 +144,30 @@ class _Walk:
             self.parts.write_verb = norms[1]
         elif norms[:2] in (["can", "you"], ["could", "you"], ["would", "you"]) and len(norms) > 2 and norms[2] in WRITE_VERBS:
             self.parts.write_verb = norms[2]
+        preface = self._preface()
         while self.at < len(self.edges):
             edge = self.edges[self.at]
+            if self.clauses[edge.first] in preface and edge.kind != "name":
+                self.at += 1
+                continue
             getattr(self, f"_{edge.kind}")(edge)
             self.at += 1
         self._forgive_asides()
         return self.parts
+
+    def _preface(self) -> set[int]:
+        """Clauses before the question that tell why it is asked: "I am seeing them tomorrow, so what ...": only names count there."""
+        numbers = sorted(set(self.clauses))
+        asks = {"how", "what", "which", "who", "whose", "show", "list", "give", "can", "could", "please", "need", "want", "like", "is", "are", "do", "does", "did", "when", "where", "find"}
+        preface: set[int] = set()
+        for number in numbers[:-1]:
+            words = [token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == number]
+            later = {token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause > number}
+            if words[:1] and words[0] in _PREFACE_STARTS and not set(words) & (asks - {"is", "are", "do", "does", "did"}) and later & asks:
+                preface.add(number)
+            else:
+                break
+        return preface
 
     def _forgive_asides(self) -> None:
         """Unknown words in a clause that says nothing of the CRM are an aside; in the clause of the question they count."""
@@ -157,7 +179,9 @@ class _Walk:
         asides = {clause for clause in set(self.clauses) if clause not in telling or heads and clause not in heads and not self._asks(clause)}
         if not heads or asides >= set(self.clauses):
             return
-        self.parts.unknown = [word for word, clause in self.unknown_clauses if clause not in asides]
+        self.parts.unknown = [
+            word for word, clause in self.unknown_clauses if clause not in asides or word in self.parts.unknown_capital and not (word.isupper() and len(word) < 5)
+        ]
         self.parts.unknown_capital = [word for word in self.parts.unknown_capital if word in self.parts.unknown]
 
     def _asks(self, clause: int) -> bool:
@@ -199,6 +223,12 @@ class _Walk:
 
     def _when(self, edge: Edge) -> None:
         assert edge.when is not None
+        if self.comparison is not None and "ago" in edge.text.lower().split():  # "more than 90 days ago"
+            day = edge.when.period
+            bound = Period(FAR_PAST, day.first) if self.comparison[0] in ("more_than", "at_least", "older") else Period(day.first, FAR_FUTURE)
+            self.comparison = None
+            self.parts.times.append((replace(edge.when, period=bound, ahead=None), self.time_field))
+            return
         if self.negated and self.time_field == "last_activity" or self.time_field == "untouched":
             self.parts.untouched = edge.when
             self.negated = False
@@ -239,6 +269,10 @@ class _Walk:
         if len(edge.text) > 24:
             raise Invalid("That number is longer than any the CRM holds. Which number do you mean?")
         whole = quantity.value == quantity.value.to_integral_value()
+        if self.time_field == "untouched" and whole and self._after() in ("days", "day", "weeks", "week", "months"):
+            self.parts.untouched_days = int(quantity.value) * {"d": 1, "w": 7, "m": 30}[self._after()[0]]
+            self.time_field = ""
+            return
         if noun and whole and not quantity.scaled and not quantity.currency and not (following and following.sense("noun")):
             self.parts.record_numbers.append((noun.value, int(quantity.value)))
             return
@@ -336,6 +370,8 @@ class _Walk:
         return item is None or item.kind in (Kind.number, Kind.money)
 
     def _words(self, edge: Edge) -> None:
+        if edge is self.skip_edge:
+            return
         parts = self.parts
         sense = edge.sense
         if sense("negation") and self._negation(edge):
@@ -356,6 +392,9 @@ class _Walk:
             self.parts.groups.append(str(sense("field").value))  # type: ignore[union-attr]
             return
         people = {"contact", "lead"} & set(self.parts.nouns)
+        if self.negated and sense("aggregate") and self.parts.aggregates == [] and "how many" in self.parts.phrases:
+            self.negated = False  # "not the value, only how many"
+            return
         if self.negated and sense("field") and not sense("value", "ref", "state", "noun") and (people or not sense("activity_kind")) or sense("field") and self._is_missing():
             self._take_field(edge, sense("field"))  # type: ignore[arg-type]
             return
@@ -388,8 +427,8 @@ class _Walk:
         led = self._before() in leads or self._before() in ("still", "only", "=") or self._after() in ("stage", "status", "category", "priority")
         if valued and (led or self.or_next or capital) and not edge.sense("metric"):
             return ("my_team", "me", "value", "ref", "cue", "compare", "aggregate", "metric", "state", "activity_kind", "order", "customer",
-                    "subsidiary", "noun", "field", "grain", "forecast")
-        return ("my_team", "me", "compare", "cue", "aggregate", "metric", "state", "activity_kind", "order", "value", "ref", "customer", "subsidiary", "noun",
+                    "subsidiary", "weak_value", "noun", "field", "grain", "forecast")
+        return ("my_team", "me", "compare", "cue", "aggregate", "metric", "state", "activity_kind", "order", "value", "ref", "customer", "subsidiary", "weak_value", "noun",
                 "field", "grain", "forecast")
 
     def _is_missing(self) -> bool:
@@ -424,8 +463,12 @@ class _Walk:
         while following is not None and following.kind == "filler":
             ahead += 1
             following = self._next_edge(ahead)
-        if following is not None and following.sense("my_team"):
+        if following is not None and following.sense("my_team") and edge.text.lower().split()[-1] in ("each", "every", "of", "per"):
             self.parts.groups.append("owner")
+            return True
+        if following is not None and following.sense("ref") and following.text.lower().endswith(" team"):
+            self.parts.groups.append("team")  # "per sales team": any team that sells, not the one of that name
+            self.skip_edge = following
             return True
         following = self._next_edge()
         while following is not None and following.kind == "filler" and following.text.lower() in ("the", "a", "our", "their", "sales"):
@@ -441,6 +484,10 @@ class _Walk:
 
     def _group(self, edge: Edge) -> bool:
         parts = self.parts
+        noun = edge.sense("noun")
+        if noun is not None and noun.value in ("deal", "ticket", "lead", "activity") and self._next_edge() is not None and not self._compound():
+            self.group_next = False  # "every deal we won": each is counted, none is a group
+            return self._take_noun(edge, noun)
         following = self._next_edge()
         if edge.sense("noun", "customer") and following is not None and following.kind == "words" and following.sense("field") and not following.sense("metric", "state"):
             edge = following  # "per ticket category": the noun only says whose category
@@ -465,6 +512,11 @@ class _Walk:
         joined = following is not None and self.tokens[following.first].norm in ("and", ",", "then", "x")
         self.group_next = joined
         return True
+
+    def _compound(self) -> bool:
+        """Whether the noun only says whose field follows: "every deal source"."""
+        following = self._next_edge()
+        return following is not None and following.kind == "words" and following.sense("field") is not None and not following.sense("metric", "state")
 
     def _cue_was_per(self) -> bool:
         return any(token.norm == "per" for token in self.tokens[: self.edges[self.at].first])
@@ -603,6 +655,8 @@ class _Walk:
         if value == "closed" and edge.text.lower() in ("close", "closes") and not {"did", "have", "has", "had"} & {token.norm for token in self.tokens[: edge.first]}:
             value = "closing"
         if value == "occurred" and self.negated:
+            if self._before() == "nothing" or self._before(2) == "nothing":
+                self.negated, self.time_field = False, "untouched"
             return True  # "have not had any activity": the "not" is about the activity
         if self.negated:
             self.negated = False
@@ -675,6 +729,9 @@ class _Walk:
     def _take_ref(self, edge: Edge, sense: Sense) -> bool:
         people = [item for item in edge.senses if item.kind == "ref" and item.field == "owner"]
         others = [item for item in edge.senses if item.kind == "ref" and item.field != "owner"]
+        following = self._next_edge()
+        if others and others[0].field == "team" and following is not None and "ticket" in following.text.lower():
+            return True  # "support tickets": what they are, not whose
         if others:
             self._append_ref(others[0])
         elif len(people) == 1:
@@ -723,6 +780,11 @@ class _Walk:
             else:
                 self.parts.filters.append(RawFilter(name, "empty", [], f"without {edge.text.lower()}", sense.noun))
             return True
+        if name == "phone" and edge.text.lower() in ("number", "numbers") and not self.parts.names and not self.parts.pronoun:
+            return True
+        if "x" in (self._before(), self._after()) and {item.label for item in edge.senses} & {"choice", "ref"}:
+            self.parts.groups.append(name)
+            return True
         if self.parts.wh_groups[-1:] == [name] or name == "owner" and self.parts.wh_groups[-1:] == ["owner"]:
             return True
         if self._after() in ("breakdown", "split", "distribution", "mix") and {item.label for item in edge.senses} & {"choice", "ref"}:
@@ -751,6 +813,16 @@ class _Walk:
             return True
         return False
 
+    def _take_weak_value(self, _edge: Edge, sense: Sense) -> bool:
+        lost = "lost" in self.parts.states or any(name.startswith("lost") for name in self.parts.metrics)
+        if not lost:
+            return False
+        self.parts.filters.append(RawFilter(sense.field, "is", [sense.value], sense.label, sense.noun, self.negated))
+        self.negated = False
+        return True
+
     def _take_forecast(self, _edge: Edge, _sense: Sense) -> bool:
+        if any(item.kind == "value" and item.field == "forecast_category" for other in self.edges for item in other.senses):
+            return True
         self.parts.metrics.append("weighted_pipeline")
         return True

@@ -96,6 +96,10 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"(?<=[a-z])/(?=[a-z])", " / "),
         (r"\bno later than\b|\bnot later than\b|\bat the latest by\b", "by"),
         (r"\bclosed-(won|lost)\b", r"closed \1"),
+        (r"\ball-time\b|\blifetime\b", "all time"),
+        (r"\b(year|quarter|month)-to-date\b", r"\1 to date"),
+        (r"\bhigh to low\b|\b(?:from )?(?:biggest|largest|highest|most) to (?:smallest|lowest|least)\b|\bin descending order\b", "highest first"),
+        (r"\blow to high\b|\b(?:from )?(?:smallest|lowest|least) to (?:biggest|largest|highest|most)\b|\bin ascending order\b", "lowest first"),
     )
 )
 
@@ -108,7 +112,8 @@ def expand(message: str) -> str:
     return text
 
 
-_CLAUSE = re.compile(r"[.?!;:\n]+(?=\s|$)|\s[-–—]+\s|\s/\s|,\s(?=so\b|but\b|what\b|which\b|how\b|who\b|show\b|give\b|list\b|can\b|could\b|i\b|and\s(?:what|which|how|who)\b)", re.IGNORECASE)
+_REQUEST = r"(?:(?:i|we|he|she|they)\s(?:just\s|only\s|also\s)?(?:need|want|would\slike|must|have\sto)|wants?\sto\sknow|asked\s(?:me|us)\sfor|is\sasking|please|can\syou|could\syou)\b"
+_CLAUSE = re.compile(r"\s(?=" + _REQUEST + r")|,(?=\s)|[.?!;:\n]+(?=\s|$)|\s[-–—]+\s|\s/\s|,\s(?=so\b|but\b|what\b|which\b|how\b|who\b|show\b|give\b|list\b|can\b|could\b|i\b|and\s(?:what|which|how|who)\b)", re.IGNORECASE)
 
 
 def clauses(message: str, tokens: list[Token]) -> list[int]:
