@@ -304,11 +304,25 @@ class Lexicon:
             near = [item for item in near if item[1] in self.common]
             if not near:
                 return None
-        best = [known for distance, known in near if distance == near[0][0]]
-        lead = [known for known in best if known in self.common] or best
-        swapped = [known for known in lead if sorted(known) == sorted(word)]
-        chosen = swapped or lead
-        return chosen[0] if len({singular(item) for item in chosen}) == 1 else None
+        best = {known for distance, known in near if distance == near[0][0]}
+        ranked = sorted((_slip(word, known), known not in self.common, known) for known in best)
+        leading = [known for slip, rare, known in ranked if (slip, rare) == ranked[0][:2]]
+        return leading[0] if len({singular(item) for item in leading}) == 1 else None
+
+
+def _slip(word: str, known: str) -> int:
+    """How natural a slip is: letters swapped, a letter left out, one too many, a wrong one."""
+    if sorted(word) == sorted(known):
+        return 0
+    if len(known) > len(word) and _inside(word, known):
+        return 1
+    return 2 if len(known) < len(word) and _inside(known, word) else 3
+
+
+def _inside(short: str, long: str) -> bool:
+    """Whether the letters of ``short`` stand in ``long`` in that order."""
+    letters = iter(long)
+    return all(letter in letters for letter in short)
 
 
 def _plural(phrase: str) -> str:

@@ -80,6 +80,8 @@ def build_app(product: Rapport) -> FastAPI:
     app.add_middleware(Guard)
     _add_health(app, product)
     _add_pages(app)
+    if product.settings.slack_signing_secret.get_secret_value():
+        _add_slack(app, product)
     return app
 
 
@@ -189,6 +191,19 @@ def _add_health(app: FastAPI, product: Rapport) -> None:
             response.status_code = 503
             return {"status": "no database", "index": product.index.state}
         return {"status": "ok", "index": product.index.state}
+
+
+def _add_slack(app: FastAPI, product: Rapport) -> None:
+    """Slack's events over HTTP; Bolt checks the signature of each request."""
+    from slack_bolt.adapter.fastapi import SlackRequestHandler
+
+    from integrations.slack.app import build_slack_app
+
+    handler = SlackRequestHandler(build_slack_app(product))
+
+    @app.post("/slack/events", include_in_schema=False)
+    async def slack_events(request: Request) -> Response:
+        return await handler.handle(request)
 
 
 def _add_pages(app: FastAPI) -> None:

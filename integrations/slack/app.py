@@ -1,0 +1,152 @@
+"""The listeners: direct messages, mentions, choices; one answer per event however often Slack delivers it.
+
+Each listener acknowledges at once, finds the user, lets the agent answer and posts one message in the thread.
+A table of event ids makes a redelivery silent; it is written before the answer, so that a crash in between loses
+one answer (the person asks again) instead of giving it twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from slack_bolt import Ack, App, BoltContext
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
+from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
+from sqlalchemy import select
+
+from crm_core.access import system_actor
+from crm_core.context import unit_of_work
+from crm_core.errors import Conflict, RapportError
+from crm_core.models import InboundEvent
+from integrations.app import Rapport
+from integrations.slack.identity import Directory, Unlinked
+from integrations.slack.render import render
+
+log = logging.getLogger(__name__)
+
+FAILED = "Something went wrong on my side and nothing was changed. Please ask again."
+_MENTION = re.compile(r"<@[A-Z0-9]+>")
+_LINK = re.compile(r"<(?:mailto:|tel:)?([^|>]+)(?:\|([^>]+))?>")
+
+
+def build_slack_app(product: Rapport, *, token_verification: bool = True) -> App:
+    """The Bolt app of one assembled product; used in Socket Mode and over HTTP alike."""
+    settings = product.settings
+    client = WebClient(token=settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url)
+    client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=3))
+    app = App(
+        client=client, signing_secret=settings.slack_signing_secret.get_secret_value() or None, token_verification_enabled=token_verification,
+        ignoring_self_events_enabled=True, process_before_response=False,
+    )
+    door = SlackDoor(product)
+    app.event("message")(door.message)
+    app.event("app_mention")(door.mention)
+    app.event("app_home_opened")(door.home)
+    app.action(re.compile(r"choose_\d+"))(door.choice)
+    app.error(door.failed)
+    return app
+
+
+class SlackDoor:
+    """The listeners of one product."""
+
+    def __init__(self, product: Rapport) -> None:
+        self.product = product
+        self.directory = Directory(product.engine)
+
+    # --- listeners --------------------------------------------------------------------------------------
+
+    def message(self, event: dict[str, Any], body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+        """A direct message; edits, deletions, bots and channel talk are none of ours."""
+        if event.get("channel_type") != "im" or event.get("subtype") or event.get("bot_id") or not event.get("user"):
+            return
+        self._answer(event, body, client, context)
+
+    def mention(self, event: dict[str, Any], body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
+        """A mention in a channel is answered in its thread."""
+        if event.get("bot_id") or not event.get("user"):
+            return
+        self._answer(event, body, client, context)
+
+    def home(self, event: dict[str, Any], client: WebClient, set_suggested_prompts: Callable[..., Any] | None = None) -> None:
+        """Opening the messages tab offers first questions, where the workspace supports prompts."""
+        if event.get("tab") != "messages" or set_suggested_prompts is None:
+            return
+        try:
+            set_suggested_prompts(prompts=["How much did we win last quarter?", "Which of my deals close this month?", "What can you do?"])
+        except (SlackApiError, ValueError, TypeError) as error:
+            log.info("No suggested prompts here: %s", error)
+        del client
+
+    def choice(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        """A candidate was chosen: it is answered as if its words had been typed."""
+        ack()
+        action, message = body["actions"][0], body.get("message") or {}
+        channel = (body.get("channel") or {}).get("id", "")
+        event = {
+            "user": body["user"]["id"], "text": action.get("value", ""), "channel": channel, "ts": message.get("ts", ""),
+            "thread_ts": message.get("thread_ts") or message.get("ts", ""),
+        }
+        self._answer(event, {"event_id": f"action-{action.get('action_ts', '')}-{action.get('action_id', '')}"}, client, None)
+
+    def failed(self, error: Exception, body: dict[str, Any]) -> None:
+        """The single handler of what no listener expected."""
+        log.exception("A Slack event failed.", exc_info=error)
+        del body
+
+    # --- one answer -------------------------------------------------------------------------------------
+
+    def _answer(self, event: dict[str, Any], body: dict[str, Any], client: WebClient, context: BoltContext | None) -> None:
+        channel, thread = event["channel"], event.get("thread_ts") or event["ts"]
+        key = str(body.get("event_id") or f"{channel}-{event['ts']}")
+        if not self._first_time(key):
+            return
+        try:
+            user_id = self.directory.user_id(client, event["user"])
+        except Unlinked as refusal:
+            client.chat_postMessage(channel=channel, thread_ts=thread, text=refusal.reason)
+            return
+        text = self._clean(event.get("text", ""))
+        try:
+            answer = self.product.agent.answer(
+                text, user_id, thread=f"slack-{channel}-{thread}-{user_id}"[:80], door="slack",
+                listener=lambda kind, data: self._status(client, channel, thread, data) if kind == "status" else None,
+            )
+            fallback, blocks = render(answer, self.product.settings.address)
+        except RapportError as error:
+            fallback, blocks = error.message, []
+        except Exception:
+            log.exception("A Slack turn failed.")
+            fallback, blocks = FAILED, []
+        client.chat_postMessage(channel=channel, thread_ts=thread, text=fallback, blocks=blocks or None, unfurl_links=False, unfurl_media=False)
+        del context
+
+    def _status(self, client: WebClient, channel: str, thread: str, text: str) -> None:
+        """Tell what is being done, where the workspace shows it; a refusal is no reason not to answer."""
+        try:
+            client.assistant_threads_setStatus(channel_id=channel, thread_ts=thread, status=f"{text.lower()}…")
+        except SlackApiError as error:
+            log.info("No status shown: %s", error.response.get("error"))
+
+    def _clean(self, text: str) -> str:
+        """The words without mentions; links and addresses as their text."""
+        text = _MENTION.sub(" ", text)
+        text = _LINK.sub(lambda match: match.group(2) or match.group(1), text)
+        return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&").strip()
+
+    def _first_time(self, key: str) -> bool:
+        """Whether this event has not been seen before; remembers it."""
+        try:
+            with unit_of_work(self.product.engine, system_actor(), write=True) as ctx:
+                known = ctx.session.scalar(select(InboundEvent.id).where(InboundEvent.service == "slack", InboundEvent.event_id == key))
+                if known is not None:
+                    return False
+                ctx.session.add(InboundEvent(service="slack", event_id=key[:200], received_at=datetime.now(UTC)))
+        except Conflict:
+            return False
+        return True

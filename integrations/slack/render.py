@@ -1,0 +1,135 @@
+"""Answer blocks as Block Kit, within the limits that Slack documents; what does not fit is said, never dropped silently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assistant.answer import Answer, Approval, Card, Chart, Choices, Table
+
+MAX_BLOCKS = 50
+SECTION_CHARS = 3000
+BUTTON_CHARS = 75
+HEADER_CHARS = 150
+VALUE_CHARS = 2000
+FALLBACK_CHARS = 3000
+#: Rows of a table that fit a message comfortably; more are told, and asked for with "more".
+TABLE_ROWS = 12
+CELL_CHARS = 28
+BAR = 16
+MAX_CHOICES = 8
+
+
+def render(answer: Answer, address: str) -> tuple[str, list[dict[str, Any]]]:
+    """Fallback text and blocks of a message."""
+    blocks = [_section(part) for part in _split(markdown(answer.text))]
+    for block in answer.blocks:
+        if isinstance(block, Table):
+            blocks += _table(block)
+        elif isinstance(block, Chart):
+            blocks += _chart(block)
+        elif isinstance(block, Card):
+            blocks.append(_section(f"*{escape(block.title)}* {escape(block.subtitle)}\n" + "\n".join(f"{escape(k)}: {escape(v)}" for k, v in block.facts[:20])))
+        elif isinstance(block, Choices):
+            blocks.append(_choices(block))
+        elif isinstance(block, Approval):
+            blocks.append(_section(f"*Proposed:* {escape(block.title)} ({escape(block.rule)}) Look at it and decide on {address}."))
+    small = [f"[{item.number}] {item.when}, {item.kind} with {item.who}: {item.title}" for item in answer.citations[:5]]
+    small += answer.notices
+    small.append(f"{answer.model}, {answer.milliseconds} ms")
+    for start in range(0, len(small), 10):
+        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": clip(escape(line), 1500)} for line in small[start : start + 10]]})
+    if len(blocks) > MAX_BLOCKS:
+        blocks = [*blocks[: MAX_BLOCKS - 1], _section(f"The answer is longer than a message may be; see all of it on {address}.")]
+    return clip(plain(answer.text), FALLBACK_CHARS), blocks
+
+
+def escape(text: str) -> str:
+    """Text that Slack shows as it is: no mentions, no links, no channel calls."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def markdown(text: str) -> str:
+    """Our ``**bold**`` as Slack's ``*bold*``."""
+    return escape(text).replace("**", "*")
+
+
+def plain(text: str) -> str:
+    """Without markup, for notifications."""
+    return escape(text).replace("**", "")
+
+
+def clip(text: str, length: int) -> str:
+    """Cut to a length, with a mark where something is missing."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": clip(text, SECTION_CHARS) or " "}}
+
+
+def _split(text: str) -> list[str]:
+    """Pieces that fit a section, cut at line ends where there are any."""
+    pieces: list[str] = []
+    while len(text) > SECTION_CHARS:
+        cut = text.rfind("\n", 0, SECTION_CHARS)
+        cut = cut if cut > 0 else SECTION_CHARS
+        pieces.append(text[:cut])
+        text = text[cut:].lstrip("\n")
+    return [*pieces, text] if text or not pieces else pieces
+
+
+def _table(block: Table) -> list[dict[str, Any]]:
+    """A table in fixed width, since every client shows that alike."""
+    rows = [[clip(cell.text, CELL_CHARS) for cell in row] for row in block.rows[:TABLE_ROWS]]
+    heading = [clip(column.title, CELL_CHARS) for column in block.columns]
+    widths = [max(len(row[place]) for row in [heading, *rows]) for place in range(len(heading))]
+
+    def line(cells: list[str]) -> str:
+        shown = [
+            cell.rjust(width) if column.numeric else cell.ljust(width) for cell, width, column in zip(cells, widths, block.columns, strict=True)
+        ]
+        return "  ".join(shown).rstrip()
+
+    text = "\n".join([line(heading), *(line(row) for row in rows)]).replace("```", "'''")
+    blocks = [_section(f"```{escape(part)}```") for part in _split_table(text)]
+    if block.total > len(rows):
+        blocks.append(_section(f"_{len(rows)} of {block.total:,} rows. Say “more” for the next._"))
+    return blocks
+
+
+def _split_table(text: str) -> list[str]:
+    return [part for part in _pieces(text, SECTION_CHARS - 200)]
+
+
+def _pieces(text: str, length: int) -> list[str]:
+    lines, pieces, current = text.split("\n"), [], ""
+    for line in lines:
+        if current and len(current) + len(line) > length:
+            pieces.append(current)
+            current = ""
+        current = f"{current}\n{line}" if current else line
+    return [*pieces, current]
+
+
+def _chart(block: Chart) -> list[dict[str, Any]]:
+    """A chart of one series as bars of text; the table beside it holds the exact figures."""
+    if len(block.series) != 1:
+        return []
+    values = [value or 0.0 for value in block.series[0].values][:TABLE_ROWS]
+    highest = max(values, default=0.0)
+    if highest <= 0:
+        return []
+    width = min(CELL_CHARS, max(len(label) for label in block.labels[:TABLE_ROWS]))
+    lines = [f"{clip(label, width).ljust(width)} {'█' * max(0, round(value / highest * BAR))}" for label, value in zip(block.labels, values, strict=False)]
+    return [_section(f"```{escape(chr(10).join(lines))}```")]
+
+
+def _choices(block: Choices) -> dict[str, Any]:
+    buttons = [
+        {
+            "type": "button", "action_id": f"choose_{place}", "value": clip(option.message, VALUE_CHARS),
+            "text": {"type": "plain_text", "text": clip(f"{option.label} ({option.hint})" if option.hint else option.label, BUTTON_CHARS)},
+        }
+        for place, option in enumerate(block.options[:MAX_CHOICES])
+    ]
+    return {"type": "actions", "elements": buttons}
