@@ -168,6 +168,11 @@ class Reader:
         verb = self.parts.write_verb
         if not verb:
             return None
+        if verb in ("email", "phone") and self.parts.names and self.parts.words <= 1 + self.parts.names[0].end - self.parts.names[0].first:
+            self.parts.fields.append(verb)
+            self.parts.kinds.clear()
+            self.parts.nouns.clear()
+            return None  # "email Dana Beckett", nothing more: the address is wanted
         if verb in ("email", "mail", "close", "call", "note") and ({"of", "for", "address", "date", "from", "with"} & set(self.parts.first_words[1:2])):
             return None
         if verb in ("write", "draft", "compose") and not self.parts.names and not self.parts.nouns:
@@ -265,7 +270,10 @@ class Reader:
         """"Dana's phone number", "who owns Acme?", "what stage is the Globex deal in?"."""
         parts = self.parts
         asked = self._asked()
-        if "sum" in parts.aggregates and parts.names and parts.names[0].noun == "deal" and len(parts.names[0].matches) == 1 and not parts.states and not parts.metrics:
+        if parts.names and parts.names[0].noun == "contact" and parts.nouns == ["company"] and not parts.plural_noun and not parts.filters:
+            parts.nouns.clear()  # "what company is she at?"
+            asked = ["company", *asked]
+        if "sum" in parts.aggregates and parts.names and parts.names[0].noun == "deal" and not parts.states and not parts.metrics:
             parts.aggregates.remove("sum")
             asked = ["amount", *asked]
         if "count" in parts.aggregates and asked == ["employees"] and not parts.metrics:
@@ -453,6 +461,8 @@ class Reader:
             sums = bool({"sum"} & set(parts.aggregates)) and noun == "deal"
             counts, summed = STATE_METRICS[(noun, told)] if told else (metric, "new_pipeline" if sums else "")
             metric = summed if sums and summed else counts
+        if "weighted" in parts.aggregates and metric in ("open_pipeline", "open_deals"):
+            metric = "weighted_pipeline"
         if metric == "open_pipeline" and "created" in parts.states:
             metric = "new_pipeline"
         if "mean" in parts.aggregates and "stage" in (*parts.groups, *parts.wh_groups) and metric in ("open_deals", "deals"):
@@ -673,7 +683,7 @@ class Reader:
             return ""
         if len(nouns) > 1 and nouns[0] == "company" and self.parts.customer:
             return next(item for item in nouns if item != "company")
-        if len(nouns) > 1 and nouns[0] in self.parts.wh_groups:
+        if len(nouns) > 1 and nouns[0] in self.parts.wh_groups and nouns[1] in ("deal", "ticket", "lead", "activity"):
             return nouns[1]
         return nouns[0]
 

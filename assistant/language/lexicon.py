@@ -98,7 +98,7 @@ AGGREGATES: dict[str, str] = {
     "how many": "count", "number of": "count", "count of": "count", "count": "count", "no of": "count", "nr of": "count",
     "how much": "sum", "sum of": "sum", "sum": "sum", "total value": "sum", "value": "sum", "worth": "sum", "amount": "sum", "total amount": "sum",
     "combined value": "sum", "total worth": "sum", "dollar value": "sum", "total": "total", "in total": "", "altogether": "",
-    "average": "mean", "avg": "mean", "mean": "mean", "median": "median", "typical": "mean", "on average": "mean",
+    "average": "mean", "avg": "mean", "mean": "mean", "weighted": "weighted", "probability weighted": "weighted", "median": "median", "typical": "mean", "on average": "mean",
     "what percentage of": "share", "what share of": "share", "percentage of": "share", "share of": "share",
     "how many days": "duration", "how many hours": "duration", "how quickly": "duration", "how fast": "duration", "how quick": "duration",
     "what percentage": "share", "what percent": "share", "what share": "share", "percent of": "share", "share": "share", "the share of": "share", "what proportion": "share",
@@ -211,6 +211,7 @@ FOLLOW_UP = (
 NEGATIONS = ("nothing", "not", "no", "without", "except", "excluding", "other than", "but not", "not in", "not from", "apart from", "never", "lacking", "missing", "with no", "outside", "outside of", "ignoring", "leaving out", "non", "do not have", "does not have", "have no", "has no", "that lack")
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset("""
+field fields toward towards wide begin begins beginning starts probability stage-probability though although yet anyone
 recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
 order moved regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed
 entry entries entered spent slow use compares differ quantities calculate compute state company-wide full please history lifetime bought buy get getting gets got goes gone
@@ -291,7 +292,7 @@ class Lexicon:
         """
         if len(word) < 3 or not word.isalpha() or self.knows(word) or self.is_english(word) or self.is_english(singular(word)):
             return None
-        allowed = 2 if len(word) >= 8 else 1
+        allowed = 2 if len(word) >= 9 else 1
         found = [
             (OSA.distance(word, known, score_cutoff=allowed), known) for known in self.by_size.get(len(word), ()) if known[0] == word[0] or len(word) > 4
         ]
@@ -422,7 +423,7 @@ def _add_shapes(lexicon: Lexicon, ctx: Context) -> None:
                 continue
             for word in (item.title, *item.synonyms):
                 lexicon.add(word, Sense("field", item.name, noun=shape.name, label=item.kind.value), plural=item.groupable)
-                if word.endswith("number"):  # else "number of" would win
+                if word.endswith(" number"):  # else "number of" would win
                     lexicon.add(f"{word} of", Sense("field", item.name, noun=shape.name, label=item.kind.value))
             if item.kind is Kind.choice and (item.choices or item.picklist or item.key is not None):
                 _add_choices(lexicon, ctx, shape.name, item)

@@ -127,6 +127,7 @@ class _Walk:
         self.sort_next = False
         self.skip_missing = False
         self.skip_edge: Edge | None = None
+        self.ordered_group = ""
         #: "Compare our pipelines": plural fields are groups.
         self.compare_fields = any(token.norm in ("compare", "comparing", "comparison") for token in self.tokens)
 
@@ -163,7 +164,8 @@ class _Walk:
         for number in numbers[:-1]:
             words = [token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == number]
             later = {token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause > number}
-            if words[:1] and words[0] in _PREFACE_STARTS and not set(words) & (asks - {"is", "are", "do", "does", "did"}) and later & asks:
+            figures = any(self.clauses[edge.first] == number and edge.sense("metric", "aggregate") for edge in self.edges)
+            if not figures and words[:1] and words[0] in _PREFACE_STARTS and not set(words) & (asks - {"is", "are", "do", "does", "did"}) and later & asks:
                 preface.add(number)
             else:
                 break
@@ -255,7 +257,7 @@ class _Walk:
             self._compare_number(edge, quantity)
             return
         following = self._next_edge()
-        if self._before() in ("from", "of") and self._after() in ("to", "until") and self._upper_bound_ahead():
+        if self._after() in ("to", "until") and self._upper_bound_ahead() or self._before() in ("from", "of") and self._after() == "up" and self._upper_bound_ahead():
             self.comparison = ("between", edge.text)
             self._compare_number(edge, quantity)
             return
@@ -485,6 +487,10 @@ class _Walk:
     def _group(self, edge: Edge) -> bool:
         parts = self.parts
         noun = edge.sense("noun")
+        kind = edge.sense("activity_kind")
+        if kind is not None and noun is None and self._before() in ("every", "each", "any"):
+            self.group_next = False
+            return self._take_activity_kind(edge, kind)
         if noun is not None and noun.value in ("deal", "ticket", "lead", "activity") and self._next_edge() is not None and not self._compound():
             self.group_next = False  # "every deal we won": each is counted, none is a group
             return self._take_noun(edge, noun)
@@ -697,6 +703,7 @@ class _Walk:
             plain_noun = following.sense("noun")
             metric = following.sense("metric")
             counted = metric is None or metric.value in ("customers", "companies", "contacts", "deals", "leads", "activities")
+            self.ordered_group = name or ""
             if name and name not in Grain.__members__ and counted and following.sense("field", "customer", "noun") \
                     and (plain_noun is None or plain_noun.value in ("company", "product", "user")):
                 self.parts.wh_groups.append(name)
@@ -730,7 +737,7 @@ class _Walk:
         people = [item for item in edge.senses if item.kind == "ref" and item.field == "owner"]
         others = [item for item in edge.senses if item.kind == "ref" and item.field != "owner"]
         following = self._next_edge()
-        if others and others[0].field == "team" and following is not None and "ticket" in following.text.lower():
+        if others and others[0].field == "team" and following is not None and ("ticket" in following.text.lower() or "case" in following.text.lower()):
             return True  # "support tickets": what they are, not whose
         if others:
             self._append_ref(others[0])

@@ -106,6 +106,7 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def expand(message: str) -> str:
     """The message with contractions and common shorthand written out."""
+    message = _ON_BEHALF.sub("", message)
     text = _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group().lower()], message.replace("’", "'"))
     for pattern, full in _SHORTHAND:
         text = pattern.sub(full, text)
@@ -113,6 +114,11 @@ def expand(message: str) -> str:
 
 
 _REQUEST = r"(?:(?:i|we|he|she|they)\s(?:just\s|only\s|also\s)?(?:need|want|would\slike|must|have\sto)|wants?\sto\sknow|asked\s(?:me|us)\sfor|is\sasking|please|can\syou|could\syou)\b"
+#: "The CFO is asking me for ...": who wants to know changes nothing.
+_ON_BEHALF = re.compile(
+    r"^(?:the|our|my|some)\s[\w ]{2,30}?\s(?:is asking|keeps asking|asked|asks|wants to know|wanted to know|would like to know|needs to know|wants|needs)\s(?:me\s|us\s)?(?:for\s|about\s)?",
+    re.IGNORECASE,
+)
 _CLAUSE = re.compile(r"\s(?=" + _REQUEST + r")|,(?=\s)|[.?!;:\n]+(?=\s|$)|\s[-–—]+\s|\s/\s|,\s(?=so\b|but\b|what\b|which\b|how\b|who\b|show\b|give\b|list\b|can\b|could\b|i\b|and\s(?:what|which|how|who)\b)", re.IGNORECASE)
 
 

@@ -357,7 +357,7 @@ _COMPANY_SHAPE = Shape(
                ("employees", "employee", "people", "staff", "size", "headcount", "company size", "workforce", "workers")),
         _plain("annual_revenue", Kind.money, Company.annual_revenue_minor,
                ("annual revenue", "turnover", "revenue of the company")),
-        _plain("domain", Kind.text, Company.domain, ("domain", "website", "site")),
+        _plain("domain", Kind.text, Company.domain, ("domain", "website", "site", "web domain", "web address", "web site", "url", "homepage")),
         _plain("phone", Kind.text, Company.phone, ("phone", "phone number")),
         _ref("parent", Company.parent_id, _parent.name, "parent", "company", ("parent", "parent company")),
         *_owner_fields(Company.owner_id, "owner", (*OWNER_WORDS, "account manager", "account owner")),
