@@ -83,7 +83,7 @@ def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
     known = {place for edge in edges for place in range(edge.first, edge.end)} | named
     doubtful = [place for place, token in enumerate(tokens) if _may_be_name(place, token, tokens, known, edges) and place not in named]
     names += find_names(ctx, tokens, [place for place in doubtful if place in known], exact=True)
-    names += find_names(ctx, tokens, [place for place in doubtful if place not in known], exact=False)
+    names += find_names(ctx, tokens, [place for place in doubtful if place not in known], exact=False, is_word=lexicon.is_english)
     edges += [
         Edge(name.first, name.end, "name", _text(tokens, name.first, name.end), _colleagues(edges, name), name=name,
              score=(3.0 if name.exact else 2.2) * (name.end - name.first) + 0.5)

@@ -7,6 +7,7 @@ alignments stay as candidates: a tie is for the asker to break, never for us.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from assistant.language.lexicon import FILLER
@@ -50,14 +51,16 @@ class _Aligned:
     quality: float
 
 
-def find_names(ctx: Context, tokens: list[Token], places: list[int], *, exact: bool) -> list[Name]:
-    """Names at some places of the message, to the letter only or else with typos."""
+def find_names(ctx: Context, tokens: list[Token], places: list[int], *, exact: bool, is_word: Callable[[str], bool] = lambda _word: False) -> list[Name]:
+    """Names at some places of the message, to the letter only or else with typos; what ``is_word`` knows is no typo of a name."""
     names: list[Name] = []
     covered: set[int] = set()
     for place in places[:MAX_LOOKUPS]:
         if place in covered:
             continue
-        name = _exact(ctx, tokens, place) or (None if exact else _alike(ctx, tokens, place))
+        name = _exact(ctx, tokens, place)
+        if name is None and not exact and (tokens[place].capital or not is_word(tokens[place].norm)):
+            name = _alike(ctx, tokens, place)
         if name is not None:
             names.append(name)
             covered |= set(range(name.first, name.end))

@@ -27,7 +27,7 @@ from crm_core.metrics.filters import Filter, FilterGroup
 from crm_core.metrics.query import Days
 from crm_core.models import NOUNS, Contact
 from crm_core.money import MAX_MINOR
-from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period
+from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period, whole
 from crm_core.services.activities import user_name
 from crm_core.services.search import Match
 
@@ -279,9 +279,11 @@ class Reader:
         if "count" in parts.aggregates and asked == ["employees"] and not parts.metrics:
             parts.aggregates.remove("count")
         wanted = [name for name in (*parts.fields, *parts.wh_groups) if name in ("team", "role", "email")]
-        if len(parts.people) == 1 and not parts.names and wanted and not parts.metrics and parts.nouns in ([], ["user"]) and not parts.aggregates:
+        if len(parts.people) == 1 and not parts.names and wanted and not parts.metrics and parts.nouns in ([], ["user"]) and not parts.aggregates and not any(raw.op == "empty" for raw in parts.filters):
             user_id, label = parts.people[0]
             return Frame(intent="record", entity=Entity(noun="user", id=user_id, label=label), asked_fields=wanted)
+        if parts.contacts_at or any(raw.op == "empty" for raw in parts.filters):
+            return None
         if not parts.names or not asked or parts.aggregates or parts.metrics or parts.order or parts.groups or "list" in parts.cues and parts.plural_noun:
             return None
         if len(parts.names) > 2 or any(raw.op != "is" or raw.field != "owner" for raw in parts.filters):
@@ -317,6 +319,11 @@ class Reader:
         asks_who = "who" in parts.cues and not parts.names and "said" not in parts.cues and "heard" not in parts.cues
         if not groups and asks_who and parts.order in ("highest", "lowest"):
             groups = ["owner"]
+        if not groups and parts.order in ("highest", "lowest") and parts.limit and not parts.groups and not parts.names and (parts.metrics or parts.states):
+            if "owner" in parts.fields:  # "the three owners with the highest total"
+                groups = ["owner"]
+            elif "company" in parts.nouns and parts.metrics[:1] != ["companies"]:
+                groups = ["company"]
         if not groups or parts.names and "about" in parts.cues:
             return None
         metrics = [name for name in parts.metrics if name not in ("companies", "contacts", "customers")]
@@ -392,7 +399,8 @@ class Reader:
             if {"lost", "lose", "left", "longer"} & (parts.words_seen | {item for item in parts.states}):
                 return self._with_groups(self._frame_metric("churn_rate"))
         noun = self._noun() or next((_METRIC_STATES[name][0] for name in parts.metrics if name in _METRIC_STATES), "")
-        states = ["won" if "won" in parts.states else "", *parts.states]
+        told = [*parts.states, *(_METRIC_STATES[name][1] for name in parts.metrics if name in _METRIC_STATES)]
+        states = ["won" if "won" in told else "", *told]
         if any(raw.field == "stage" for raw in parts.filters) and noun in ("deal", "") and not parts.states:
             return self._with_groups(self._frame_metric("stage_conversion"))
         if "go on" in " ".join(parts.first_words) or any(raw.field == "stage" for raw in parts.filters):
@@ -515,7 +523,7 @@ class Reader:
     def _is_plain_count(self, name: str) -> bool:
         """Metrics that are the name of a list as well: "open deals", "new leads", "customers"."""
         metric = METRICS[name]
-        if name not in _METRIC_STATES and name != "customers" or {"count", "number"} & self.parts.words_seen:
+        if name not in _METRIC_STATES and name != "customers" or "count" in self.parts.words_seen:
             return False
         listing = bool({"list", "which"} & set(self.parts.cues))
         if isinstance(metric, Metric) and metric.span is not None and self.parts.times and not listing and metric.name in ("open_tickets", "customers"):
@@ -739,11 +747,16 @@ class Reader:
         if len(self.parts.times) > 1 and self.parts.compare == "against" and self.parts.times[1][0].period.first > when.period.first:
             when, cue = self.parts.times[1]  # "ahead of last quarter so far this quarter?": the later one is asked for
         named = self._time_field(shape, cue) if cue.startswith("field:") or cue == "state:created" else ""
+        if shape.name == "stage_entry" and named == "created":
+            named = "entered"
         if named and own and named != own and isinstance(metric, Metric) and named in shape.fields and metric.span is None:
             frame.filters.append(self._time_filter(shape, named, when))
             frame.said.append(f"{shape.fields[named].title} {when.reading(named in ('expected_close', 'due')).describe()}")
             return
         period = when.reading(planned)
+        if isinstance(metric, Metric) and metric.name in ("retention_rate", "churn_rate") and period.days == 1 and when.edge == "":
+            grain = next((item for item in (Grain.quarter, Grain.month) if item.value in self.parts.words_seen), Grain.year)
+            period = whole(grain, period.first, self.ctx.calendar)  # "customers at the start of 2025": over 2025
         today = self.ctx.today
         now_said = period.days == 1 and period.first == today or when.edge == "until" and period.end == today + timedelta(days=1)
         if planned and now_said:
@@ -877,6 +890,8 @@ class Reader:
                 self.parts.customer = True
         if noun == "activity" and "task" in self.parts.kinds and not {"completed", "incomplete", "due", "overdue", "open", "created"} & set(states):
             states.append("incomplete")
+        if noun == "deal" and "closed" in states and {"won", "lost"} & set(states):
+            states = [state for state in states if state != "closed"]  # "closed as won"
         several = [STATE_FILTERS[(noun, item)] for item in dict.fromkeys(states) if (noun, item) in STATE_FILTERS and (noun, item) != (noun, "due")]
         if len(several) > 1 and noun == "deal" and all(group[0][0] == "status" for group in several):
             values = list(dict.fromkeys(value for group in several for value in group[0][2]))

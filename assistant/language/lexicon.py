@@ -157,7 +157,7 @@ COMPARE_CUES: dict[str, str] = {
 #: Cues of what is wanted.
 CUES: dict[str, str] = {
     "show": "list", "list": "list", "find": "list", "which": "which", "what are": "list", "display": "list", "pull up": "list",
-    "give me": "list", "get me": "list", "show me": "list", "look up": "list", "see": "list", "search": "list", "search for": "list", "enumerate": "list",
+    "give me": "list", "provide": "list", "give us": "list", "get me": "list", "show me": "list", "look up": "list", "see": "list", "search": "list", "search for": "list", "enumerate": "list",
     "who": "who", "whose": "who", "whom": "who",
     "going on with": "about", "tell me about": "about", "status of": "about", "update on": "about", "what is new with": "about",
     "know about": "about", "summary of": "about", "summarize": "about", "summarise": "about", "overview of": "about", "brief me on": "about",
@@ -213,7 +213,7 @@ NEGATIONS = ("nothing", "not", "no", "without", "except", "excluding", "other th
 FILLER = frozenset("""
 field fields toward towards wide begin begins beginning starts probability stage-probability though although yet anyone
 recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
-order moved regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed
+order regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed
 entry entries entered spent slow use compares differ quantities calculate compute state company-wide full please history lifetime bought buy get getting gets got goes gone
 back look-up somewhere falls fall marking overview situation part split single every sitting held
 later earlier row rows line lines way going wise side individual different various single certain particular typically usually normally personally

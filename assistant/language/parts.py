@@ -106,7 +106,7 @@ def collect(chart: Chart) -> Parts:
 
 
 _PREFACE_STARTS = frozenset(
-    "i im we my our before going putting quick preparing prepping ahead hi hello hey while working looking meeting getting just cleaning planning thinking heading sitting".split()
+    "i im we my our before going putting quick preparing prepping ahead hi hello hey while working meeting getting just cleaning planning thinking heading sitting".split()
 )
 _PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "his", "him", "he", "she", "those", "these"})
 
@@ -148,13 +148,26 @@ class _Walk:
         preface = self._preface()
         while self.at < len(self.edges):
             edge = self.edges[self.at]
-            if self.clauses[edge.first] in preface and edge.kind != "name":
+            colleague = self.parts.pronoun and any(sense.kind == "ref" and sense.field == "owner" for sense in edge.senses)
+            if self.clauses[edge.first] in preface and edge.kind != "name" and not colleague:
                 self.at += 1
                 continue
             getattr(self, f"_{edge.kind}")(edge)
             self.at += 1
         self._forgive_asides()
+        self._read_slips()
         return self.parts
+
+    def _read_slips(self) -> None:
+        """"Their close date was moved back": a slip, said by what happened to the field."""
+        parts = self.parts
+        moved = {"moved", "pushed", "postponed", "shifted", "move", "push"} & parts.words_seen
+        about_date = "expected_close" in parts.fields or any(cue == "field:expected_close" for _, cue in parts.times) or {"date", "dates"} & parts.words_seen
+        if moved and about_date and {"later", "back", "out", "date", "dates"} & parts.words_seen:
+            parts.states = ["slipped"]
+            parts.unknown = [word for word in parts.unknown if word.lower() not in ("moved", "move", "back", "shifted", "dates", "date")]
+            parts.times = [(when, "") for when, _ in parts.times]
+            parts.fields = [name for name in parts.fields if name != "expected_close"]
 
     def _preface(self) -> set[int]:
         """Clauses before the question that tell why it is asked: "I am seeing them tomorrow, so what ...": only names count there."""
@@ -280,6 +293,8 @@ class _Walk:
             return
         if quantity.value == 0 and whole and self.parts.order:
             raise Invalid("I cannot show the top 0; how many do you want to see?")
+        if edge.text.lower() == "one":
+            return  # "each one", "which one": a pronoun
         if whole and 0 < quantity.value <= 200 and not quantity.currency and not quantity.scaled:
             if self.parts.limit is None:
                 self.parts.limit = int(quantity.value)
@@ -555,6 +570,7 @@ class _Walk:
                 self.comparison = (found.value, edge.text)
                 return True
             if following is not None and following.kind == "when" and found.value in ("older", "younger", "more_than", "less_than"):
+                self.comparison = (found.value, edge.text) if "ago" in following.text.lower().split() else None
                 return True
         return edge.text.lower() in ("over", "under", "above", "below", "plus", "up to")
 
@@ -570,6 +586,9 @@ class _Walk:
             self.negated = False
             return True
         if word in ("my", "mine"):
+            following = self._next_edge()
+            if following is not None and following.kind in ("filler", "unknown") and following.text.lower() not in ("own", "current", "currently", "full", "entire", "whole", "total", "overall"):
+                return True  # "for my report": not the asker's rows
             self.parts.me = True
         elif word == "i":
             asking = before in ("can", "may", "could", "should", "would", "shall", "know") or self._after() in (
@@ -636,6 +655,9 @@ class _Walk:
         return True
 
     def _take_aggregate(self, edge: Edge, sense: Sense) -> bool:
+        following = self._next_edge()
+        if sense.value == "count" and following is not None and any(item.kind == "field" and item.label == "number" for item in following.senses):
+            return True  # "number of seats": a field, not a count of records
         self.parts.aggregates.append(sense.value)
         return True
 
@@ -643,7 +665,9 @@ class _Walk:
         noun = edge.sense("noun")
         if noun is not None and edge.text.lower() in {noun.value, f"{noun.value}s", "companies", "activities", "opportunities", "accounts", "people"}:
             return self._take_noun(edge, noun)
-        if edge.sense("state") and not edge.end - edge.first > 1:
+        if edge.sense("state") and (not edge.end - edge.first > 1 or {"list", "which"} & set(self.parts.cues) or any(
+            other.sense("noun") and other.sense("noun").value == "deal" for other in self.edges if other is not edge  # type: ignore[union-attr]
+        )):
             return False
         if edge.sense("field") is not None and self.compare_fields and singular(edge.text.lower()) != edge.text.lower():
             self.parts.groups.append(str(edge.sense("field").value))  # type: ignore[union-attr]
@@ -688,7 +712,7 @@ class _Walk:
 
     def _take_order(self, edge: Edge, sense: Sense) -> bool:
         order, hint = sense.value
-        if self.parts.order and edge.text.lower() in ("first", "last", "top"):
+        if self.parts.order and (edge.text.lower() in ("first", "last", "top") or self._before() == "to"):
             return True
         self.parts.order, self.parts.order_field = order, hint
         self.parts.order_is_soft = edge.text.lower() in ("recent", "recently", "latest", "first")
