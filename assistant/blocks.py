@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from assistant.answer import Block, Card, Cell, Chart, Choices, Citation, Column, Link, Option, Series, Table
+from assistant.answer import (
+    Block,
+    Card,
+    Cell,
+    Chart,
+    Choices,
+    Citation,
+    Column,
+    Link,
+    Option,
+    Series,
+    Table,
+)
 from assistant.language.frames import Frame, Pending
 from assistant.language.wording import facts_of, show_cell, show_value
 from assistant.retrieval.search import Passages

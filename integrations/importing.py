@@ -9,7 +9,12 @@ from rich.table import Table
 from crm_core.access import Actor, system_actor
 from crm_core.context import unit_of_work
 from crm_core.errors import Conflict
-from crm_core.services.exchange import ImportOptions, ImportReport, import_directory, load_mapping
+from crm_core.services.exchange import (
+    ImportOptions,
+    ImportReport,
+    import_directory,
+    load_mapping,
+)
 from crm_core.services.exchange.importing import SHOWN_REFUSALS
 from crm_core.services.setup import Conventions, set_up
 from crm_core.services.users import user_by_email

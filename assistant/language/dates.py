@@ -15,7 +15,17 @@ from datetime import date, timedelta
 
 from assistant.language.tokens import Token
 from crm_core.errors import Invalid
-from crm_core.periods import ALL_TIME, FAR_FUTURE, FAR_PAST, Calendar, Grain, Period, add_months, format_span, whole
+from crm_core.periods import (
+    ALL_TIME,
+    FAR_FUTURE,
+    FAR_PAST,
+    Calendar,
+    Grain,
+    Period,
+    add_months,
+    format_span,
+    whole,
+)
 
 MONTHS = {
     name: number

@@ -22,7 +22,14 @@ from crm_core.access import teams_below
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, Composite, Metric
-from crm_core.metrics.fields import Field, Kind, Shape, custom_fields, field_of, shape_for
+from crm_core.metrics.fields import (
+    Field,
+    Kind,
+    Shape,
+    custom_fields,
+    field_of,
+    shape_for,
+)
 from crm_core.metrics.filters import Filter, FilterGroup
 from crm_core.metrics.query import Days
 from crm_core.models import NOUNS, Contact
@@ -222,6 +229,8 @@ class Reader:
             return None
         if parts.nouns and parts.nouns != ["activity"] and spoken and not parts.names and any(n in ("deal", "lead", "company") for n in parts.nouns):
             return None
+        if parts.names and len(parts.names) == 1 and self._asked() == ["owner"] and not parts.unknown:
+            return None
         latest_contact = "heard" in parts.cues and "said" not in parts.cues and not self._topic()
         if spoken and parts.kinds and parts.order == "newest" and not self._topic_words():
             spoken = False  # "what did he write in his latest mail": that mail
@@ -258,13 +267,10 @@ class Reader:
         return [word for word in (*self.parts.topic, *self.parts.unknown) if word.lower() not in ("came", "come")]
 
     def _topic(self) -> str:
-        """The content of a search: the words that no other part used."""
-        words = [*self.parts.topic]
-        for raw in self.parts.filters:
-            if raw.field not in ("owner", "team", "region", "kind"):
-                words.append(raw.said)
-        words += [item.replace("_", " ") for item in (*self.parts.metrics, *self.parts.fields) if item not in ("occurred", "created", "last_activity")]
-        return " ".join(dict.fromkeys(" ".join(words).split()))
+        """What to search for by meaning, in the asker's words."""
+        if not (self._topic_words() or self.parts.filters or self.parts.metrics or self.parts.fields or self.parts.states):
+            return ""
+        return " ".join(self.parts.content)
 
     def _record_fields(self) -> Frame | None:
         """"Dana's phone number", "who owns Acme?", "what stage is the Globex deal in?"."""
@@ -316,6 +322,8 @@ class Reader:
         """"Top 5 reps by win rate", "which region lost the most?", "who closed the biggest deal"."""
         parts = self.parts
         groups = parts.wh_groups
+        if {"mean", "median"} & set(parts.aggregates) and not parts.metrics and (averaged := self._measured()) is not None:
+            return averaged
         asks_who = "who" in parts.cues and not parts.names and "said" not in parts.cues and "heard" not in parts.cues
         if not groups and asks_who and parts.order in ("highest", "lowest"):
             groups = ["owner"]
@@ -853,6 +861,8 @@ class Reader:
                 self.frame_unknown.append(parts.sort)
         if parts.order and parts.order not in ("newest",) and not parts.plural_noun and parts.limit is None:
             frame.limit = 1
+        if parts.order and {"was", "is"} & parts.words_seen and not {"were", "are"} & parts.words_seen and "which" in parts.cues and parts.limit is None:
+            frame.limit = 1  # "which of these was the largest?"
         if parts.order == "newest" and not parts.plural_noun and not parts.order_is_soft and parts.limit is None:
             frame.limit = 1
         return frame

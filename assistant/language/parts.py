@@ -18,6 +18,7 @@ from assistant.language.tokens import singular
 from crm_core.errors import Invalid
 from crm_core.metrics.fields import NOUN_SHAPES, Kind
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period
+from crm_core.services.search import STOP_WORDS
 
 #: Which time field a state is about, by noun.
 STATE_TIME: dict[tuple[str, str], str] = {
@@ -90,6 +91,8 @@ class Parts:
     why: bool = False
     #: The grouping word was plural: several groups are asked for.
     plural_group: bool = False
+    #: What a search by meaning should look for.
+    content: list[str] = field(default_factory=list)
     #: Every word, and the metric phrases as they were said.
     words_seen: set[str] = field(default_factory=set)
     phrases: str = ""
@@ -105,10 +108,17 @@ def collect(chart: Chart) -> Parts:
     return _Walk(chart).run()
 
 
+#: Words that ask for what was said rather than say what it was about.
+_ASKING = frozenset(
+    "say says said saying tell told mention mentioned mentions mentioning talk talked talks talking discuss discussed discussion speak spoke spoken write wrote find show look looking "
+    "search list give check pull up notes note emails email mails mail calls call meetings meeting activities activity communication correspondence conversation conversations records record "
+    "crm please anything something someone somebody anyone anybody everything know want wants need see like come came comes get got lately recently last latest recent most hear heard raise raised "
+    "bring brought subject topic regarding concerning related whether where when which what who why how customer customers company contact contacts account quick one".split()
+)
 _PREFACE_STARTS = frozenset(
     "i im we my our before going putting quick preparing prepping ahead hi hello hey while working meeting getting just cleaning planning thinking heading sitting".split()
 )
-_PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "his", "him", "he", "she", "those", "these"})
+_PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "hers", "his", "him", "he", "she", "those", "these"})
 
 
 class _Walk:
@@ -149,14 +159,27 @@ class _Walk:
         while self.at < len(self.edges):
             edge = self.edges[self.at]
             colleague = self.parts.pronoun and any(sense.kind == "ref" and sense.field == "owner" for sense in edge.senses)
-            if self.clauses[edge.first] in preface and edge.kind != "name" and not colleague:
+            stranger = edge.kind == "unknown" and self.tokens[edge.first].capital and edge.first > 0 and not edge.text.isupper()
+            place = "there" in self.parts.words_seen and edge.sense("value") is not None
+            if self.clauses[edge.first] in preface and edge.kind != "name" and not (colleague or stranger or place):
                 self.at += 1
                 continue
             getattr(self, f"_{edge.kind}")(edge)
             self.at += 1
+        self._gather_content(preface)
         self._forgive_asides()
         self._read_slips()
         return self.parts
+
+    def _gather_content(self, preface: set[int]) -> None:
+        """The words that a search by meaning should look for: all but names, times, and the words of asking."""
+        used = {place for edge in self.edges if edge.kind in ("name", "when") for place in range(edge.first, edge.end)}
+        words = [
+            (token.text, self.clauses[place]) for place, token in enumerate(self.tokens)
+            if place not in used and token.norm not in STOP_WORDS and token.norm not in _ASKING and len(token.norm) > 1
+        ]
+        kept = [word for word, clause in words if clause not in preface] or [word for word, _ in words]
+        self.parts.content = kept
 
     def _read_slips(self) -> None:
         """"Their close date was moved back": a slip, said by what happened to the field."""
@@ -451,7 +474,7 @@ class _Walk:
     def _is_missing(self) -> bool:
         """"Amount is missing", "next step not set": the field is said to be empty after its name."""
         words = [self._after(ahead) for ahead in range(3)]
-        gone = [word for word in words if word not in ("is", "are", "was", "still", "")]
+        gone = [word for word in words if word not in ("is", "are", "was", "still", "field", "")]
         missing = gone[:1] in (["missing"], ["empty"], ["blank"], ["unset"]) or gone[:2] == ["not", "set"]
         if missing:
             self.negated = True
@@ -587,7 +610,7 @@ class _Walk:
             return True
         if word in ("my", "mine"):
             following = self._next_edge()
-            if following is not None and following.kind in ("filler", "unknown") and following.text.lower() not in ("own", "current", "currently", "full", "entire", "whole", "total", "overall"):
+            if word == "my" and following is not None and following.kind in ("filler", "unknown") and following.text.lower() not in ("own", "current", "currently", "full", "entire", "whole", "total", "overall"):
                 return True  # "for my report": not the asker's rows
             self.parts.me = True
         elif word == "i":
@@ -674,6 +697,8 @@ class _Walk:
             return True
         if edge.sense("field") is not None and (self._before() in _GROUP_AFTER) and self._next_edge() is not None:
             return False
+        if edge.text.lower().startswith("number of") or edge.text.lower().endswith(" count"):
+            self.parts.aggregates.append("count")
         if sense.value not in self.parts.metrics:
             self.parts.metrics.append(sense.value)
         last = edge.text.lower().split()[-1] if edge.text else ""
@@ -726,6 +751,9 @@ class _Walk:
             name = self._group_name(following)
             plain_noun = following.sense("noun")
             metric = following.sense("metric")
+            kinds = {item.label for item in following.senses if item.kind == "field"}
+            if kinds and not kinds & {"ref", "choice", "boolean"} and not following.sense("noun", "customer"):
+                return True  # "the most employees": what is measured, not what is compared
             counted = metric is None or metric.value in ("customers", "companies", "contacts", "deals", "leads", "activities")
             self.ordered_group = name or ""
             if name and name not in Grain.__members__ and counted and following.sense("field", "customer", "noun") \
@@ -736,7 +764,7 @@ class _Walk:
 
     def _take_value(self, edge: Edge, sense: Sense) -> bool:
         values = [item for item in edge.senses if item.kind == "value"]
-        around = {self._before(), self._after(), self._before(2)}
+        around = {self._before(), self._after(), self._after(1), self._before(2)}
         named = [item for item in values if item.field in around or item.field.rstrip("s") in around]
         if "team" in around and any(item.kind == "ref" and item.field == "team" for item in edge.senses):
             values = []
@@ -763,6 +791,11 @@ class _Walk:
         following = self._next_edge()
         if others and others[0].field == "team" and following is not None and ("ticket" in following.text.lower() or "case" in following.text.lower()):
             return True  # "support tickets": what they are, not whose
+        ours = others and others[0].field == "team" and not self.tokens[edge.first].capital
+        if ours and (following is not None and following.sense("state") and "ticket" in self.parts.nouns or any(
+            raw.field in ("team", "region") for raw in self.parts.filters
+        )):
+            return True  # "did support close", "the north sales team": a description
         if others:
             self._append_ref(others[0])
         elif len(people) == 1:

@@ -34,6 +34,8 @@ POOL = 60
 FUSION_K = 60
 #: A nearest passage below this cosine similarity is not about the question.
 FLOOR = 0.23
+#: The same where filters (a company, a person) already say whose words are meant.
+NARROW_FLOOR = 0.13
 _COVERAGE = 0.5
 
 
@@ -89,7 +91,8 @@ def search_interactions(ctx: Context, args: SearchInteractions, index: VectorInd
         if index.notice:
             notices.append(index.notice)
         vector = index.search(args.query, limit=POOL, allowed=ids)
-        ranked = [hit for hit in vector if hit.score >= FLOOR]
+        floor = NARROW_FLOOR if args.filters else FLOOR
+        ranked = [hit for hit in vector if hit.score >= floor]
         for rank, hit in enumerate(ranked):
             scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + 1 / (FUSION_K + rank)
     except IndexUnavailable as error:

@@ -13,7 +13,22 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, cast, ColumnElement, Integer, Select, and_, case, exists, func, inspect, literal, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    inspect,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.orm import aliased
 from sqlalchemy.orm.attributes import InstrumentedAttribute
 
@@ -376,7 +391,7 @@ _CONTACT_SHAPE = Shape(
         _plain("name", Kind.text, Contact.name, ("name", "called", "named")),
         _plain("title", Kind.text, Contact.title, ("title", "job title", "role", "position", "job")),
         _plain("email", Kind.text, Contact.email, ("email", "mail address", "e mail", "email address")),
-        _plain("phone", Kind.text, Contact.phone, ("phone", "phone number", "mobile", "cell", "number")),
+        _plain("phone", Kind.text, Contact.phone, ("phone", "phone number", "telephone number", "telephone", "mobile", "mobile number", "cell", "number")),
         _choice("city", Contact.city, synonyms=("city",)),
         *[item if item.name != "company" else replace(item, members=_contact_companies)
           for item in _company_fields(Contact.company_id)],

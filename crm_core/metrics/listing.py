@@ -10,14 +10,23 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field as Described
+from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Described
 from sqlalchemy import ColumnElement, func, select
 
 from crm_core.access import describe_scope
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.metrics.conversion import home_amount
-from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, Shape, field_of, priority_rank, shape_for
+from crm_core.metrics.fields import (
+    NOUN_SHAPES,
+    Field,
+    Kind,
+    Shape,
+    field_of,
+    priority_rank,
+    shape_for,
+)
 from crm_core.metrics.filters import Condition, choice_values, compile_conditions
 from crm_core.metrics.query import MetricQuestion, underlying
 from crm_core.models import Deal

@@ -15,7 +15,8 @@ from decimal import Decimal
 from itertools import islice, takewhile
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field as Described
+from pydantic import BaseModel, ConfigDict
+from pydantic import Field as Described
 from sqlalchemy import ColumnElement, Integer, Select, case, cast, func, literal, select
 from sqlalchemy.dialects import sqlite
 

@@ -5,4 +5,6 @@ One deep module per capability; each verb is ``verb_noun(ctx, args) -> result`` 
 and keeps the derived text, ``catalog`` is the closed list of everything a door may offer.
 """
 
-from crm_core.services import search as search  # registers the derivers that keep search keys and passages
+from crm_core.services import (
+    search as search,  # registers the derivers that keep search keys and passages
+)

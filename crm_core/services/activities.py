@@ -11,7 +11,15 @@ from sqlalchemy import ColumnElement, exists, func, or_, select
 from crm_core.access import visible
 from crm_core.context import Context
 from crm_core.errors import Invalid
-from crm_core.models import Activity, ActivityParticipant, Deal, Event, Stage, Ticket, User
+from crm_core.models import (
+    Activity,
+    ActivityParticipant,
+    Deal,
+    Event,
+    Stage,
+    Ticket,
+    User,
+)
 from crm_core.money import to_decimal
 from crm_core.services.records import (
     Args,

@@ -10,7 +10,17 @@ from sqlalchemy import func, select
 
 from crm_core.context import Context
 from crm_core.errors import Invalid
-from crm_core.models import Contact, Deal, DealContact, LineItem, Pipeline, Price, Product, Stage, StageEntry
+from crm_core.models import (
+    Contact,
+    Deal,
+    DealContact,
+    LineItem,
+    Pipeline,
+    Price,
+    Product,
+    Stage,
+    StageEntry,
+)
 from crm_core.periods import local_day
 from crm_core.services.records import (
     Args,

@@ -16,7 +16,15 @@ from crm_core.context import Context
 from crm_core.errors import Conflict, Invalid, NotFound
 from crm_core.events import changed_fields, event_row, history
 from crm_core.metrics.conversion import rates
-from crm_core.models import NOUNS, CustomField, Event, Noun, Organisation, PicklistValue, User
+from crm_core.models import (
+    NOUNS,
+    CustomField,
+    Event,
+    Noun,
+    Organisation,
+    PicklistValue,
+    User,
+)
 from crm_core.money import check_currency, to_decimal, to_minor
 from crm_core.text import join_words
 

@@ -13,7 +13,21 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 from rapidfuzz import fuzz
-from sqlalchemy import ColumnElement, Float, Integer, and_, case, column, delete, func, insert, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Float,
+    Integer,
+    and_,
+    case,
+    column,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from crm_core.access import visible

@@ -20,7 +20,19 @@ from crm_core.context import Context
 from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound
 from crm_core.models import ApiKey, Grant, Team, User, WebSession
 from crm_core.periods import zone_named
-from crm_core.services.records import Args, keep_an_admin, touch_access, Name, Versioned, View, change, create, load, load_for_change, set_fields
+from crm_core.services.records import (
+    Args,
+    Name,
+    Versioned,
+    View,
+    change,
+    create,
+    keep_an_admin,
+    load,
+    load_for_change,
+    set_fields,
+    touch_access,
+)
 from crm_core.services.validation import check_email
 
 SESSION_DAYS = 14

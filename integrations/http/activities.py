@@ -22,9 +22,27 @@ from crm_core.services.activities import (
     timeline,
     update_activity,
 )
-from crm_core.services.records import ArchiveRecord, Reassign, RecordRef, archive_record, reassign, restore_record
+from crm_core.services.records import (
+    ArchiveRecord,
+    Reassign,
+    RecordRef,
+    archive_record,
+    reassign,
+    restore_record,
+)
 from crm_core.services.search import FindRecords, Found, find_records
-from integrations.http.deps import IdempotencyHeader, IfMatch, Page, Params, Read, Write, once, page, tagged, versioned
+from integrations.http.deps import (
+    IdempotencyHeader,
+    IfMatch,
+    Page,
+    Params,
+    Read,
+    Write,
+    once,
+    page,
+    tagged,
+    versioned,
+)
 
 router = APIRouter(prefix="/api", tags=["activities"])
 

@@ -15,8 +15,24 @@ from crm_core.services.companies import (
     get_company,
     update_company,
 )
-from crm_core.services.records import ArchiveRecord, RecordRef, archive_record, restore_record
-from integrations.http.deps import IdempotencyHeader, IfMatch, Page, Params, Read, Write, once, page, tagged, versioned
+from crm_core.services.records import (
+    ArchiveRecord,
+    RecordRef,
+    archive_record,
+    restore_record,
+)
+from integrations.http.deps import (
+    IdempotencyHeader,
+    IfMatch,
+    Page,
+    Params,
+    Read,
+    Write,
+    once,
+    page,
+    tagged,
+    versioned,
+)
 
 router = APIRouter(prefix="/api/companies", tags=["companies"])
 

@@ -15,8 +15,24 @@ from crm_core.services.contacts import (
     get_contact,
     update_contact,
 )
-from crm_core.services.records import ArchiveRecord, RecordRef, archive_record, restore_record
-from integrations.http.deps import IdempotencyHeader, IfMatch, Page, Params, Read, Write, once, page, tagged, versioned
+from crm_core.services.records import (
+    ArchiveRecord,
+    RecordRef,
+    archive_record,
+    restore_record,
+)
+from integrations.http.deps import (
+    IdempotencyHeader,
+    IfMatch,
+    Page,
+    Params,
+    Read,
+    Write,
+    once,
+    page,
+    tagged,
+    versioned,
+)
 
 router = APIRouter(prefix="/api/contacts", tags=["contacts"])
 

@@ -17,8 +17,24 @@ from crm_core.services.products import (
     set_price,
     update_product,
 )
-from crm_core.services.records import ArchiveRecord, RecordRef, archive_record, restore_record
-from integrations.http.deps import IdempotencyHeader, IfMatch, Page, Params, Read, Write, once, page, tagged, versioned
+from crm_core.services.records import (
+    ArchiveRecord,
+    RecordRef,
+    archive_record,
+    restore_record,
+)
+from integrations.http.deps import (
+    IdempotencyHeader,
+    IfMatch,
+    Page,
+    Params,
+    Read,
+    Write,
+    once,
+    page,
+    tagged,
+    versioned,
+)
 
 router = APIRouter(prefix="/api/products", tags=["products"])
 

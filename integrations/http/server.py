@@ -23,7 +23,19 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crm_core.errors import Ambiguous, RapportError
 from integrations.app import Rapport
-from integrations.http import account, activities, chat, companies, contacts, deals, leads, metrics, products, tickets, users
+from integrations.http import (
+    account,
+    activities,
+    chat,
+    companies,
+    contacts,
+    deals,
+    leads,
+    metrics,
+    products,
+    tickets,
+    users,
+)
 
 log = logging.getLogger(__name__)
 

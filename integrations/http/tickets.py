@@ -6,6 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from crm_core.services.records import (
+    ArchiveRecord,
+    RecordRef,
+    archive_record,
+    restore_record,
+)
 from crm_core.services.tickets import (
     AnswerTicket,
     CreateTicket,
@@ -19,8 +25,18 @@ from crm_core.services.tickets import (
     resolve_ticket,
     update_ticket,
 )
-from crm_core.services.records import ArchiveRecord, RecordRef, archive_record, restore_record
-from integrations.http.deps import IdempotencyHeader, IfMatch, Page, Params, Read, Write, once, page, tagged, versioned
+from integrations.http.deps import (
+    IdempotencyHeader,
+    IfMatch,
+    Page,
+    Params,
+    Read,
+    Write,
+    once,
+    page,
+    tagged,
+    versioned,
+)
 
 router = APIRouter(prefix="/api/tickets", tags=["tickets"])
 

@@ -6,6 +6,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
+from crm_core.services.records import (
+    ArchiveRecord,
+    RecordRef,
+    archive_record,
+    restore_record,
+)
 from crm_core.services.users import (
     CreateUser,
     GetUser,
@@ -15,8 +21,18 @@ from crm_core.services.users import (
     get_user,
     update_user,
 )
-from crm_core.services.records import ArchiveRecord, RecordRef, archive_record, restore_record
-from integrations.http.deps import IdempotencyHeader, IfMatch, Page, Params, Read, Write, once, page, tagged, versioned
+from integrations.http.deps import (
+    IdempotencyHeader,
+    IfMatch,
+    Page,
+    Params,
+    Read,
+    Write,
+    once,
+    page,
+    tagged,
+    versioned,
+)
 
 router = APIRouter(prefix="/api/users", tags=["users"])
 

@@ -196,7 +196,7 @@ class FakeSlack:
         """The messages that were accepted."""
         return [call.arguments for call in self.of("chat.postMessage") if not call.error]
 
-    def wait_for(self, met: Callable[[], bool], what: str, seconds: float = 10.0) -> None:
+    def wait_for(self, met: Callable[[], bool], what: str, seconds: float = 5.0) -> None:
         """Return as soon as a condition over the calls holds; fails after the deadline."""
         deadline = time.monotonic() + seconds
         with self._changed:
@@ -205,7 +205,7 @@ class FakeSlack:
                 assert left > 0, f"{what} did not happen in {seconds} s; calls: {[(call.method, call.error) for call in self.calls]}"
                 self._changed.wait(min(left, 0.5))
 
-    def wait_for_messages(self, count: int = 1, seconds: float = 10.0) -> list[dict[str, Any]]:
+    def wait_for_messages(self, count: int = 1, seconds: float = 5.0) -> list[dict[str, Any]]:
         """The accepted messages, once there are so many."""
         self.wait_for(lambda: len(self.messages) >= count, f"message {count}", seconds)
         return self.messages

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import httpx
+import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from slack_bolt import App, BoltRequest
@@ -59,8 +60,10 @@ class Workspace:
 
     @cached_property
     def app(self) -> FastAPI:
-        """The application with Slack's route."""
-        return build_app(self.product)
+        """The application with Slack's route; its Bolt app is ``bolt``, so that a test can wait for its listeners."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("integrations.slack.app.build_slack_app", lambda _product: self.bolt)
+            return build_app(self.product)
 
     @cached_property
     def client(self) -> TestClient:
@@ -92,9 +95,8 @@ class Workspace:
 
     def close(self) -> None:
         """Let listeners end, then give the connections back."""
-        for made in ("bolt",):
-            if made in self.__dict__:
-                self.bolt.listener_runner.listener_executor.shutdown(wait=True)
+        if "bolt" in self.__dict__:
+            self.bolt.listener_runner.listener_executor.shutdown(wait=True)
         self.house.close()
 
 
