@@ -80,7 +80,7 @@ class Speaker(AgentMiddleware[Any, Turn]):
         response = handler(request)
         message = response.result[0]
         if isinstance(message, AIMessage):
-            turn.tokens += int((message.usage_metadata or {}).get("total_tokens", 0))
+            turn.tokens += int(message.usage_metadata["total_tokens"]) if message.usage_metadata else 0
             if message.invalid_tool_calls and not message.tool_calls:
                 raise ModelFailed("wrote a tool call that is not valid JSON")
             if not message.tool_calls and not str(message.text).strip():
@@ -93,7 +93,8 @@ class Hands(AgentMiddleware[Any, Turn]):
 
     def wrap_tool_call(self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], ToolMessage | Command[Any]]) -> ToolMessage:
         """Run the call; the tool object itself is never executed."""
-        turn: Turn = request.runtime.context
+        turn = request.runtime.context
+        assert turn is not None, "the agent is always run with a turn"
         text, done = run_tool(turn, request.tool_call["name"], dict(request.tool_call["args"]))
         return ToolMessage(
             content=text, tool_call_id=request.tool_call["id"] or "", name=request.tool_call["name"], status="error" if done.error else "success"
@@ -119,19 +120,32 @@ def _reason(error: Exception) -> str:
 class Agent:
     """Answers messages. One per process; safe to use from several threads, one turn a thread at a time."""
 
-    def __init__(self, engine: Engine, *, model: BaseChatModel | None = None, model_name: str = "embedded", index: VectorIndex | None = None,
-                 max_message_chars: int = 8000) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        model: BaseChatModel | None = None,
+        model_name: str = "embedded",
+        index: VectorIndex | None = None,
+        max_message_chars: int = 8000,
+    ) -> None:
         self.engine, self.index, self.model_name, self.max_message_chars = engine, index, model_name, max_message_chars
         self.model = model
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
         self._locks_guard = threading.Lock()
         placeholder = model or EmbeddedChatModel(turn=_NOBODY)
-        self._graph = create_agent(
-            placeholder, tools=offered_tools(may_write=True), middleware=[Speaker(), Hands()], context_schema=Turn
-        )
+        self._graph = create_agent(placeholder, tools=offered_tools(may_write=True), middleware=[Speaker(), Hands()], context_schema=Turn)
 
-    def answer(self, message: str, user_id: int, *, thread: str | None = None, door: str = "http", now: datetime | None = None,
-               listener: Listener = lambda _kind, _data: None) -> Answer:
+    def answer(
+        self,
+        message: str,
+        user_id: int,
+        *,
+        thread: str | None = None,
+        door: str = "http",
+        now: datetime | None = None,
+        listener: Listener = lambda _kind, _data: None,
+    ) -> Answer:
         """Answer one message in a thread and keep the turn.
 
         Raises ``Invalid`` for a message that is no text, ``NotFound`` for an unknown user or somebody else's
@@ -154,8 +168,19 @@ class Agent:
         return answer
 
     def _turn(self, text: str, user_id: int, door: str, now: datetime, memory: Memory, listener: Listener) -> Turn:
-        turn = Turn(self.engine, user_id, text, now, door, index=self.index, previous=memory.previous, previous_figures=memory.figures,
-                    history=memory.history, model_name=self.model_name, listener=listener)
+        turn = Turn(
+            self.engine,
+            user_id,
+            text,
+            now,
+            door,
+            index=self.index,
+            previous=memory.previous,
+            previous_figures=memory.figures,
+            history=memory.history,
+            model_name=self.model_name,
+            listener=listener,
+        )
         turn.ledger.enter_text(text)
         return turn
 
@@ -182,8 +207,12 @@ class Agent:
     def _instructions(self, turn: Turn) -> list[Any]:
         with unit_of_work(self.engine, turn.user_id, write=False, now=turn.now) as ctx:
             prompt = render(
-                "agent", user=f"{ctx.actor.name} ({ctx.actor.role})", today=f"{ctx.today:%A}, {ctx.today.isoformat()}", company=ctx.organisation.name,
-                currency=ctx.home_currency, metrics=", ".join(METRICS),
+                "agent",
+                user=f"{ctx.actor.name} ({ctx.actor.role})",
+                today=f"{ctx.today:%A}, {ctx.today.isoformat()}",
+                company=ctx.organisation.name,
+                currency=ctx.home_currency,
+                metrics=", ".join(METRICS),
             )
         turn.ledger.enter_text(prompt)
         return [("system", prompt)]
@@ -196,8 +225,13 @@ class Agent:
                 words = self._rebuild(turn, untraced)
         notices = list(dict.fromkeys(turn.notices))
         answer = Answer(
-            text=words, outcome=turn.outcome, figures=turn.ledger.figures, proposals=turn.proposals, notices=notices,  # type: ignore[arg-type]
-            model="embedded" if embedded else turn.model_name, tokens=turn.tokens,
+            text=words,
+            outcome=turn.outcome,
+            figures=turn.ledger.figures,
+            proposals=turn.proposals,
+            notices=notices,
+            model="embedded" if embedded else turn.model_name,
+            tokens=turn.tokens,
         )
         shown = turn.done[turn.skipped :] if embedded else turn.done
         answer.blocks = _unique([block for done in shown if not done.error for block in blocks_of(done, turn.frame if embedded else None)])

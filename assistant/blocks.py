@@ -99,7 +99,7 @@ def metric_chart(result: MetricResult) -> Chart | None:
         values = {(group.labels[axis], group.labels[other]): number(group.value) for group in result.groups}
         series = [Series(name=name, values=[values.get((label, name)) for label in labels]) for name in names]
     form = {Unit.money: f"money:{result.currency}", Unit.percent: "percent"}.get(result.unit, "number")
-    return Chart(title=f"{result.title} by {' and '.join(result.group_titles)}", kind=kind, labels=labels, series=series, format=form)  # type: ignore[arg-type]
+    return Chart(title=f"{result.title} by {' and '.join(result.group_titles)}", kind=kind, labels=labels, series=series, format=form)
 
 
 def list_table(result: ListResult) -> Table:
@@ -121,15 +121,21 @@ def card(view: View, noun: str) -> Card:
     """A record's card."""
     values = view.model_dump(mode="json")
     title = values.get("name") or values.get("subject") or f"{noun} {view.id}"
-    subtitle = " · ".join(part for part in (noun, values.get("title") or values.get("industry") or values.get("status") or "", values.get("company") or "") if part)
+    subtitle = " · ".join(
+        part for part in (noun, values.get("title") or values.get("industry") or values.get("status") or "", values.get("company") or "") if part
+    )
     return Card(title=title, subtitle=subtitle, link=Link(noun=noun, id=view.id), facts=facts_of(values))
 
 
 def _timeline_table(view: TimelineView) -> Table:
     columns = [Column(title=title) for title in ("when", "what", "title", "who")]
     rows = [
-        [Cell(text=f"{entry.at.day} {entry.at:%b} {entry.at.year}", link=Link(noun=entry.noun, id=entry.id)), Cell(text=entry.kind),
-         Cell(text=f"{entry.title}: {entry.detail}"[:140] if entry.detail else entry.title), Cell(text=entry.who or "–")]
+        [
+            Cell(text=f"{entry.at.day} {entry.at:%b} {entry.at.year}", link=Link(noun=entry.noun, id=entry.id)),
+            Cell(text=entry.kind),
+            Cell(text=f"{entry.title}: {entry.detail}"[:140] if entry.detail else entry.title),
+            Cell(text=entry.who or "–"),
+        ]
         for entry in view.entries[:10]
     ]
     return Table(title="Timeline", columns=columns, rows=rows, total=max(view.total_activities, len(rows)))
@@ -155,8 +161,14 @@ def citations_of(passages: Passages) -> list[Citation]:
     """The interactions that an answer rests on, numbered as it cites them."""
     return [
         Citation(
-            number=number, noun=item.noun, id=item.id, when=f"{item.at.day} {item.at:%b} {item.at.year}", who=item.who or item.company or "unknown", kind=item.kind,
-            title=item.title, quote=item.text[:QUOTE_CHARS],
+            number=number,
+            noun=item.noun,
+            id=item.id,
+            when=f"{item.at.day} {item.at:%b} {item.at.year}",
+            who=item.who or item.company or "unknown",
+            kind=item.kind,
+            title=item.title,
+            quote=item.text[:QUOTE_CHARS],
         )
         for number, item in enumerate(passages.found, start=1)
     ]

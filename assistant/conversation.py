@@ -95,10 +95,17 @@ def keep(engine: Engine, user_id: int, door: str, thread_id: str, message: str, 
         thread.updated_at = now
         number = (ctx.session.scalar(select(func.max(TurnRow.number)).where(TurnRow.thread_id == thread_id)) or 0) + 1
         answer.thread, answer.turn = thread_id, number
-        ctx.session.add(TurnRow(
-            thread_id=thread_id, number=number, user_id=user_id, at=now, message=message[:20_000], answer=answer.model_dump(mode="json"),
-            frame=frame.plain() if frame is not None else None,
-        ))
+        ctx.session.add(
+            TurnRow(
+                thread_id=thread_id,
+                number=number,
+                user_id=user_id,
+                at=now,
+                message=message[:20_000],
+                answer=answer.model_dump(mode="json"),
+                frame=frame.plain() if frame is not None else None,
+            )
+        )
         return number
 
 
@@ -106,8 +113,12 @@ def list_threads(engine: Engine, user_id: int, *, limit: int = 30) -> list[Threa
     """The person's own conversations, latest first."""
     with unit_of_work(engine, user_id, write=False) as ctx:
         rows = ctx.session.execute(
-            select(Thread.id, Thread.title, Thread.updated_at, func.count(TurnRow.id)).join(TurnRow).where(Thread.owner_id == user_id)
-            .group_by(Thread.id, Thread.title, Thread.updated_at).order_by(desc(Thread.updated_at)).limit(limit)
+            select(Thread.id, Thread.title, Thread.updated_at, func.count(TurnRow.id))
+            .join(TurnRow)
+            .where(Thread.owner_id == user_id)
+            .group_by(Thread.id, Thread.title, Thread.updated_at)
+            .order_by(desc(Thread.updated_at))
+            .limit(limit)
         ).all()
     return [ThreadView(id=row[0], title=row[1], updated_at=row[2], turns=row[3]) for row in rows]
 
@@ -142,4 +153,3 @@ def _check(ctx: Context, thread: Thread) -> None:
     if thread.door in SHARED_DOORS:
         return
     raise NotFound("There is no such conversation of yours.")
-

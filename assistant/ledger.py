@@ -38,10 +38,20 @@ class Ledger:
         """Enter a figure with its groups; returns the entry that stands for it."""
         shown = show_value(result.value, result.unit, result.currency)
         figure = Figure(
-            ref=f"f{len(self.figures) + 1}", shown=shown, title=result.title,
-            value=None if result.value is None else str(result.value), unit=result.unit.value, meaning=result.meaning,
-            period=result.period.describe(), scope=result.scope, filters=filters, as_of=as_of, question=question,
-            rows_in_all=result.counted, sql=result.sql, notes=result.notes,
+            ref=f"f{len(self.figures) + 1}",
+            shown=shown,
+            title=result.title,
+            value=None if result.value is None else str(result.value),
+            unit=result.unit.value,
+            meaning=result.meaning,
+            period=result.period.describe(),
+            scope=result.scope,
+            filters=filters,
+            as_of=as_of,
+            question=question,
+            rows_in_all=result.counted,
+            sql=result.sql,
+            notes=result.notes,
             groups=[(list(group.labels), None if group.value is None else str(group.value)) for group in result.groups],
         )
         self.figures.append(figure)
@@ -64,9 +74,18 @@ class Ledger:
     def enter_list(self, result: ListResult, question: dict[str, Any], as_of: str, filters: str) -> Figure:
         """Enter a list: its count, its sum and every cell."""
         figure = Figure(
-            ref=f"f{len(self.figures) + 1}", shown=f"{result.total:,}", title=result.title, value=str(result.total), unit="count",
-            meaning=f"Number of {result.title} that match.", scope=result.scope, filters=filters, as_of=as_of, question=question,
-            record_ids=result.ids, rows_in_all=result.total,
+            ref=f"f{len(self.figures) + 1}",
+            shown=f"{result.total:,}",
+            title=result.title,
+            value=str(result.total),
+            unit="count",
+            meaning=f"Number of {result.title} that match.",
+            scope=result.scope,
+            filters=filters,
+            as_of=as_of,
+            question=question,
+            record_ids=result.ids,
+            rows_in_all=result.total,
         )
         self.figures.append(figure)
         self.vouched |= {Decimal(result.total), Decimal(len(result.rows))}

@@ -76,6 +76,11 @@ def chat_model(settings: Settings) -> BaseChatModel | None:
     if not key and not settings.model_base_url:
         raise Invalid("RAPPORT_MODEL_API_KEY is needed for an OpenAI model; set it, or RAPPORT_MODEL_BASE_URL for a local server.")
     return ChatOpenAI(
-        model=model, base_url=settings.model_base_url or None, api_key=SecretStr(key or "none"), timeout=settings.model_timeout_seconds,
-        max_retries=1, temperature=0, use_responses_api=False,
+        model=model,
+        base_url=settings.model_base_url or None,
+        api_key=SecretStr(key or "none"),
+        timeout=settings.model_timeout_seconds,
+        max_retries=1,
+        temperature=0,
+        use_responses_api=False,
     )

@@ -43,12 +43,28 @@ class ExplainPrevious(Args):
 
 #: Tools that are not capabilities of the core.
 ASSISTANT_TOOLS: dict[str, tuple[type[BaseModel], str]] = {
-    "search_interactions": (SearchInteractions, "Find what was said in notes, mails, calls, meetings and tickets; every sentence built on it must cite it."),
+    "search_interactions": (
+        SearchInteractions,
+        "Find what was said in notes, mails, calls, meetings and tickets; every sentence built on it must cite it.",
+    ),
     "explain_previous": (ExplainPrevious, "Say how the figures of the previous answer were computed."),
 }
 #: What a model is offered besides reads; the rest of the catalog has other doors.
-WRITES_OFFERED = ("log_activity", "add_task", "complete_task", "update_deal", "move_deal", "win_deal", "lose_deal", "update_contact", "create_contact",
-                  "create_deal", "resolve_ticket", "create_ticket", "reassign")
+WRITES_OFFERED = (
+    "log_activity",
+    "add_task",
+    "complete_task",
+    "update_deal",
+    "move_deal",
+    "win_deal",
+    "lose_deal",
+    "update_contact",
+    "create_contact",
+    "create_deal",
+    "resolve_ticket",
+    "create_ticket",
+    "reassign",
+)
 
 
 def offered_tools(*, may_write: bool) -> list[StructuredTool]:
@@ -143,13 +159,23 @@ def _filters(turn: Turn) -> str:
 def metric_for_model(result: MetricResult, ref: str) -> str:
     """A figure as a model reads it: already formatted, so that there is nothing to compute."""
     rows = [
-        {"group": list(group.labels), "value": show_value(group.value, result.unit, result.currency),
-         **({"previous": show_value(group.previous, result.unit, result.currency)} if result.previous_period else {})}
+        {
+            "group": list(group.labels),
+            "value": show_value(group.value, result.unit, result.currency),
+            **({"previous": show_value(group.previous, result.unit, result.currency)} if result.previous_period else {}),
+        }
         for group in result.groups[:MODEL_ROWS]
     ]
     body = {
-        "ref": ref, "metric": result.title, "meaning": result.meaning, "value": show_value(result.value, result.unit, result.currency),
-        "period": result.period.describe(), "scope": result.scope, "records": result.counted, "groups": rows, "groups_in_all": result.groups_in_all,
+        "ref": ref,
+        "metric": result.title,
+        "meaning": result.meaning,
+        "value": show_value(result.value, result.unit, result.currency),
+        "period": result.period.describe(),
+        "scope": result.scope,
+        "records": result.counted,
+        "groups": rows,
+        "groups_in_all": result.groups_in_all,
         "notes": result.notes,
     }
     if result.previous_period:
@@ -160,7 +186,8 @@ def metric_for_model(result: MetricResult, ref: str) -> str:
 def list_for_model(result: ListResult, ref: str) -> str:
     """A list as a model reads it, with how many there are in all."""
     rows = [
-        {"id": row["id"], **{item.name: show_cell(row.get(item.name), item, result.currency) for item in result.columns}} for row in result.rows[:MODEL_ROWS]
+        {"id": row["id"], **{item.name: show_cell(row.get(item.name), item, result.currency) for item in result.columns}}
+        for row in result.rows[:MODEL_ROWS]
     ]
     body: dict[str, Any] = {"ref": ref, "total": result.total, "shown": len(rows), "scope": result.scope, "rows": rows}
     if result.amount_minor is not None:
@@ -197,7 +224,11 @@ def _explain(name: str, error: ValidationError) -> str:
 
 def _status(name: str) -> str:
     return {
-        "ask_metric": "Computing", "list_matching": "Looking up records", "show_rows": "Fetching the rows", "search_interactions": "Reading the interactions",
-        "get_record": "Opening the record", "timeline": "Reading the timeline", "find_records": "Finding the name",
+        "ask_metric": "Computing",
+        "list_matching": "Looking up records",
+        "show_rows": "Fetching the rows",
+        "search_interactions": "Reading the interactions",
+        "get_record": "Opening the record",
+        "timeline": "Reading the timeline",
+        "find_records": "Finding the name",
     }.get(name, "Preparing the change" if name in CATALOG and CATALOG[name].effect is not Effect.read else "Working")
-

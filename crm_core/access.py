@@ -31,10 +31,7 @@ DEFAULT_GRANTS: dict[str, dict[str, tuple[str, str]]] = {
         "admin": ("all", "all"),
     }
     for noun in OWNED
-} | {
-    noun: {"readonly": ("all", "none"), "rep": ("all", "none"), "manager": ("all", "none"), "admin": ("all", "all")}
-    for noun in EVERYBODYS
-}
+} | {noun: {"readonly": ("all", "none"), "rep": ("all", "none"), "manager": ("all", "none"), "admin": ("all", "all")} for noun in EVERYBODYS}
 
 
 @dataclass(frozen=True)
@@ -178,10 +175,7 @@ def _in_scope(actor: Actor, scope: str, record: Noun) -> bool:
 def require_change(who: HasActor, record: Noun) -> None:
     """Raise ``NotAllowed`` unless the caller may change the record."""
     if not may_change(who, record):
-        raise NotAllowed(
-            f"You can see this {record.__noun__} but not change it (your role is {who.actor.role}); "
-            "ask its owner or a manager."
-        )
+        raise NotAllowed(f"You can see this {record.__noun__} but not change it (your role is {who.actor.role}); ask its owner or a manager.")
 
 
 def require_create(who: HasActor, noun: str) -> None:
@@ -200,6 +194,4 @@ def describe_scope(who: HasActor, noun: str) -> str:
     """For people, whose rows an answer covers: ``all deals``, ``your team's deals``, ``your own deals``."""
     plural = {"company": "companies", "activity": "activities"}.get(noun, f"{noun}s")
     scope = who.actor.reads.get(noun, "none")
-    return {"all": f"all {plural}", "team": f"your team's {plural}", "own": f"your own {plural}"}.get(
-        scope, f"no {plural}"
-    )
+    return {"all": f"all {plural}", "team": f"your team's {plural}", "own": f"your own {plural}"}.get(scope, f"no {plural}")

@@ -74,8 +74,12 @@ def _run(ctx: Context, capability: str, arguments: dict[str, Any]) -> tuple[Any,
             made[(row["noun"], row["record_id"])] = f"new {row['noun']} {len(made) + 1}"
     diff = [
         {
-            "noun": row["noun"], "id": 0 if row["kind"] == "created" else row["record_id"], "field": name, "old": old,
-            "new": _lasting(ctx, name, new, made), "created": row["kind"] == "created",
+            "noun": row["noun"],
+            "id": 0 if row["kind"] == "created" else row["record_id"],
+            "field": name,
+            "old": old,
+            "new": _lasting(ctx, name, new, made),
+            "created": row["kind"] == "created",
         }
         for row in rows
         for name, (old, new) in row["changes"].items()
@@ -105,9 +109,18 @@ def propose(ctx: Context, capability: str, arguments: dict[str, Any], *, message
         raise Invalid("This would change nothing; the record is like that already.")
     risk = classify(CATALOG[capability].effect, diff)
     proposal = ChangeSet(
-        title=_title(capability, diff), capability=capability, arguments={k: json_value(v) for k, v in arguments.items()},
-        diff=diff, diff_hash=diff_hash(diff), risk=risk.name, rule=risk.rule, status="proposed", requester_id=_user(ctx),
-        message=message[:4000], created_at=ctx.now, expires_at=ctx.now + timedelta(minutes=EXPIRES_MINUTES),
+        title=_title(capability, diff),
+        capability=capability,
+        arguments={k: json_value(v) for k, v in arguments.items()},
+        diff=diff,
+        diff_hash=diff_hash(diff),
+        risk=risk.name,
+        rule=risk.rule,
+        status="proposed",
+        requester_id=_user(ctx),
+        message=message[:4000],
+        created_at=ctx.now,
+        expires_at=ctx.now + timedelta(minutes=EXPIRES_MINUTES),
     )
     ctx.session.add(proposal)
     ctx.session.flush()

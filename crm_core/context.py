@@ -36,7 +36,7 @@ class Context:
     @cached_property
     def organisation(self) -> Organisation:
         """The company's conventions."""
-        organisation = self.session.scalar(select(Organisation))
+        organisation: Organisation | None = self.session.scalar(select(Organisation))
         if organisation is None:
             raise Invalid(NOT_SET_UP)
         return organisation

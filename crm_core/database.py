@@ -87,7 +87,7 @@ def _epoch_default(element: epoch_seconds, compiler: Any, **kw: Any) -> str:
     return f"CAST(floor(extract(epoch from {compiler.process(element.clauses, **kw)})) AS BIGINT)"
 
 
-def seconds_between(start: ColumnElement[Any], end: ColumnElement[Any]) -> ColumnElement[int]:
+def seconds_between(start: Any, end: Any) -> ColumnElement[int]:
     """SQL for the whole seconds from ``start`` to ``end``."""
     return epoch_seconds(end) - epoch_seconds(start)
 

@@ -77,11 +77,7 @@ def _changes_of(record: Noun, *, created: bool) -> dict[str, list[Any]]:
 
 
 def _custom_changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
-    return {
-        f"custom.{key}": [old.get(key), new.get(key)]
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    }
+    return {f"custom.{key}": [old.get(key), new.get(key)] for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)}
 
 
 def _kind(changes: dict[str, list[Any]], *, created: bool) -> str:
@@ -184,11 +180,7 @@ def _derive_deal_history(session: Session, deal: Deal, changes: dict[str, list[A
 def history(session: Session, noun: str, record_id: int, *, since_version: int = 0) -> list[Event]:
     """The record's events, oldest first, from after ``since_version``."""
     return list(
-        session.scalars(
-            select(Event)
-            .where(Event.noun == noun, Event.record_id == record_id, Event.version > since_version)
-            .order_by(Event.id)
-        )
+        session.scalars(select(Event).where(Event.noun == noun, Event.record_id == record_id, Event.version > since_version).order_by(Event.id))
     )
 
 
@@ -202,17 +194,9 @@ def as_of(session: Session, record: Noun, at: datetime) -> dict[str, Any] | None
 
     None where the record did not exist yet.
     """
-    values = {
-        column.key: json_value(getattr(record, column.key))
-        for column in inspect(record).mapper.column_attrs
-        if column.key not in ("custom",)
-    }
+    values = {column.key: json_value(getattr(record, column.key)) for column in inspect(record).mapper.column_attrs if column.key not in ("custom",)}
     values |= {f"custom.{key}": value for key, value in record.custom.items()}
-    later = session.scalars(
-        select(Event)
-        .where(Event.noun == record.__noun__, Event.record_id == record.id, Event.at > at)
-        .order_by(Event.id.desc())
-    )
+    later = session.scalars(select(Event).where(Event.noun == record.__noun__, Event.record_id == record.id, Event.at > at).order_by(Event.id.desc()))
     for item in later:
         if item.kind == "created":
             return None

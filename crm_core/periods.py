@@ -155,9 +155,7 @@ def buckets(period: Period, grain: Grain, calendar: Calendar) -> list[Period]:
     found: list[Period] = []
     for bucket in walk(period, grain, calendar):
         if len(found) >= MAX_BUCKETS:
-            raise Invalid(
-                f"{period.describe()} by {grain.value} would be more than {MAX_BUCKETS} rows; use a longer step."
-            )
+            raise Invalid(f"{period.describe()} by {grain.value} would be more than {MAX_BUCKETS} rows; use a longer step.")
         found.append(bucket)
     return found
 

@@ -6,7 +6,7 @@ Unsafe combinations are refused outside development, at start, with a sentence t
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -19,29 +19,19 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="RAPPORT_", env_file=".env", extra="ignore")
 
-    environment: Literal["development", "production"] = Field(
-        default="development", description="'production' refuses unsafe settings."
-    )
+    environment: Literal["development", "production"] = Field(default="development", description="'production' refuses unsafe settings.")
     data_dir: Path = Field(default=Path(".rapport"), description="Where the database, the index and logs live.")
-    database_url: str = Field(
-        default="", description="SQLAlchemy address; empty means SQLite in the data directory."
-    )
+    database_url: str = Field(default="", description="SQLAlchemy address; empty means SQLite in the data directory.")
     database_pool_size: int = Field(default=10, ge=1, le=200, description="Connections a process keeps open.")
-    chroma_url: str = Field(
-        default="", description="http address of a Chroma server; empty means an index in the data directory."
-    )
-    model: str = Field(
-        default="embedded", description="'embedded', or 'openai:NAME' for any OpenAI-compatible model."
-    )
+    chroma_url: str = Field(default="", description="http address of a Chroma server; empty means an index in the data directory.")
+    model: str = Field(default="embedded", description="'embedded', or 'openai:NAME' for any OpenAI-compatible model.")
     model_base_url: str = Field(default="", description="Base address of an OpenAI-compatible server.")
     model_api_key: SecretStr = Field(default=SecretStr(""), description="Key for that server.")
     model_timeout_seconds: float = Field(default=20.0, gt=0, le=300, description="Longest wait for one model call.")
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port the server listens on.")
     public_url: str = Field(default="", description="Address that users see, for links; empty means host and port.")
-    allow_now: bool = Field(
-        default=False, description="Lets a chat request set its own clock (evaluation and demo only)."
-    )
+    allow_now: bool = Field(default=False, description="Lets a chat request set its own clock (evaluation and demo only).")
     slack_bot_token: SecretStr = Field(default=SecretStr(""), description="xoxb- token of the Slack app.")
     slack_app_token: SecretStr = Field(default=SecretStr(""), description="xapp- token, for Socket Mode.")
     slack_signing_secret: SecretStr = Field(default=SecretStr(""), description="Signing secret, for HTTP mode.")
@@ -84,6 +74,8 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValueError as error:
-        details = getattr(error, "errors", lambda: [])()
-        told = [f"{'RAPPORT_' + str(item['loc'][0]).upper() + ': ' if item['loc'] else ''}{item['msg'].removeprefix('Value error, ')}" for item in details]
+        details: list[Any] = getattr(error, "errors", list)()
+        told = [
+            f"{'RAPPORT_' + str(item['loc'][0]).upper() + ': ' if item['loc'] else ''}{item['msg'].removeprefix('Value error, ')}" for item in details
+        ]
         raise Invalid(f"A setting cannot be used: {'; '.join(told) or error}") from error

@@ -60,7 +60,7 @@ def close(left: Any, right: Any) -> bool:
 
 def _value(_family: dict[str, Any], truth: list[tuple[Any, ...]], answer: Answer) -> tuple[bool, str, str]:
     expected = truth[0][0] if truth else None
-    figures = [figure for figure in answer.figures]
+    figures = list(answer.figures)
     got = figures[0].value if figures else None
     if figures and close(got, expected):
         return True, "", ""
@@ -93,8 +93,11 @@ def _groups(family: dict[str, Any], truth: list[tuple[Any, ...]], answer: Answer
         values = dict(got)
         same = all(close(values[label], value) or close(round(float(values[label])), value) for label, value in expected)
     if same and family.get("ordered"):
-        same = [label for label, _ in expected] == [label for label, _ in got] or [value for _, value in expected] == [
-            value for _, value in expected] and [round(float(value), 2) for _, value in expected] == [round(float(value), 2) for _, value in got]
+        same = (
+            [label for label, _ in expected] == [label for label, _ in got]
+            or [value for _, value in expected] == [value for _, value in expected]
+            and [round(float(value), 2) for _, value in expected] == [round(float(value), 2) for _, value in got]
+        )
     return same, str(expected[:4]), f"{got[:4]} ({answer.text[:100]})"
 
 

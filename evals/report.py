@@ -32,7 +32,10 @@ def print_table(results: dict[str, list[Result]], summaries: dict[str, dict[str,
     for name, values in summaries.items():
         times = sorted(row.milliseconds for row in results[name])
         table.add_row(
-            name, str(int(values["wordings"])), *(f"{values[verdict]:.1f} %" for verdict in VERDICTS), str(times[len(times) // 2]),
+            name,
+            str(int(values["wordings"])),
+            *(f"{values[verdict]:.1f} %" for verdict in VERDICTS),
+            str(times[len(times) // 2]),
             str(times[int(len(times) * 0.95)]),
         )
     console.print(table)
@@ -40,9 +43,11 @@ def print_table(results: dict[str, list[Result]], summaries: dict[str, dict[str,
 
 def write_page(path: Path, results: dict[str, list[Result]], summaries: dict[str, dict[str, float]]) -> None:
     """One static page: summaries, families, and each development miss with what was expected. Held-out misses are counted, not shown."""
-    parts = ["<!doctype html><meta charset=utf-8><title>Rapport evaluations</title><style>body{font:14px system-ui;margin:2rem;max-width:70rem}"
-             "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .6rem;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}"
-             ".wrong{color:#b00020}.declined,.asked{color:#8a6d00}</style><h1>Evaluations</h1>"]
+    parts = [
+        "<!doctype html><meta charset=utf-8><title>Rapport evaluations</title><style>body{font:14px system-ui;margin:2rem;max-width:70rem}"
+        "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .6rem;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}"
+        ".wrong{color:#b00020}.declined,.asked{color:#8a6d00}</style><h1>Evaluations</h1>"
+    ]
     parts.append("<table><tr><th>set<th>wordings" + "".join(f"<th>{verdict}" for verdict in VERDICTS))
     for name, values in summaries.items():
         parts.append(f"<tr><td>{name}<td>{int(values['wordings'])}" + "".join(f"<td>{values[verdict]:.1f} %" for verdict in VERDICTS))
@@ -53,6 +58,8 @@ def write_page(path: Path, results: dict[str, list[Result]], summaries: dict[str
     parts.append("</table><h2>Misses on development wordings</h2><table><tr><th>verdict<th>family<th>wording<th>expected<th>got")
     for row in [*results.get("dev", []), *results.get("dev2", [])]:
         if row.verdict != "exact":
-            parts.append(f"<tr><td class={row.verdict}>{row.verdict}<td>{escape(row.family)}<td>{escape(row.wording)}<td>{escape(row.expected[:200])}<td>{escape(row.got[:240])}")
+            parts.append(
+                f"<tr><td class={row.verdict}>{row.verdict}<td>{escape(row.family)}<td>{escape(row.wording)}<td>{escape(row.expected[:200])}<td>{escape(row.got[:240])}"
+            )
     parts.append("</table>")
     path.write_text("\n".join(parts), encoding="utf-8")

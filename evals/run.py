@@ -50,6 +50,7 @@ def load_families() -> dict[str, dict[str, Any]]:
 def askers(product: Rapport) -> dict[str, int]:
     """User ids by the role names that the cases use."""
     with unit_of_work(product.engine, system_actor(), write=False) as ctx:
+
         def first(role: str, team: str | None) -> int:
             query = select(User.id).where(User.role == role).order_by(User.id).limit(1)
             if team is not None:
@@ -58,7 +59,12 @@ def askers(product: Rapport) -> dict[str, int]:
             assert found is not None
             return found
 
-        return {"head": first("admin", None), "rep": first("rep", "North America"), "manager": first("manager", "EMEA"), "readonly": first("readonly", None)}
+        return {
+            "head": first("admin", None),
+            "rep": first("rep", "North America"),
+            "manager": first("manager", "EMEA"),
+            "readonly": first("readonly", None),
+        }
 
 
 def truth_of(database: Path, family: dict[str, Any]) -> list[tuple[Any, ...]]:
@@ -128,7 +134,9 @@ def main() -> int:
             if row.verdict != "exact":
                 print(f"\n[{row.verdict}] {row.family}: {row.wording}\n    want {row.expected[:160]}\n    got  {row.got[:200]}")
     BUILD.mkdir(parents=True, exist_ok=True)
-    (BUILD / "results.json").write_text(json.dumps({name: [asdict(row) for row in rows] for name, rows in results.items()}, indent=1), encoding="utf-8")
+    (BUILD / "results.json").write_text(
+        json.dumps({name: [asdict(row) for row in rows] for name, rows in results.items()}, indent=1), encoding="utf-8"
+    )
     write_page(BUILD / "index.html", results, summaries)
     print(f"\nPage: {BUILD / 'index.html'}")
     return _floors(summaries) if not options.only else 0

@@ -44,4 +44,3 @@ def assemble(settings: Settings, *, index_owner: bool = True) -> Rapport:
     engine = open_engine(settings.database, pool_size=settings.database_pool_size)
     migrate(engine)
     return Rapport(settings, engine, Index(engine, settings.index_dir, url=settings.chroma_url, owner=index_owner))
-

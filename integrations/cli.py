@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from assistant.answer import Answer
     from integrations.app import Rapport
 
@@ -18,7 +20,9 @@ user_app = typer.Typer(help="Users, their sign-in links and API keys.", no_args_
 app.add_typer(index_app, name="index")
 app.add_typer(user_app, name="user")
 
-As = Annotated[str, typer.Option("--as", metavar="EMAIL", help="Act as this user; RAPPORT_USER, or else the first administrator.", envvar="RAPPORT_USER")]
+As = Annotated[
+    str, typer.Option("--as", metavar="EMAIL", help="Act as this user; RAPPORT_USER, or else the first administrator.", envvar="RAPPORT_USER")
+]
 
 
 def main() -> None:
@@ -93,7 +97,7 @@ def ask(
         product.close()
 
 
-def _moment(now: str) -> object:
+def _moment(now: str) -> datetime | None:
     from datetime import UTC, datetime
 
     from crm_core.errors import Invalid
@@ -286,7 +290,9 @@ def user_link(email: Annotated[str, typer.Argument(help="Whose link.")] = "") ->
 
 
 @user_app.command("key")
-def user_key(email: Annotated[str, typer.Argument(help="Whose key.")] = "", name: Annotated[str, typer.Option(help="What it is for.")] = "cli") -> None:
+def user_key(
+    email: Annotated[str, typer.Argument(help="Whose key.")] = "", name: Annotated[str, typer.Option(help="What it is for.")] = "cli"
+) -> None:
     """Make an API key and print it; it is shown only this once."""
     from crm_core.context import unit_of_work
     from crm_core.services.users import create_api_key
@@ -294,3 +300,6 @@ def user_key(email: Annotated[str, typer.Argument(help="Whose key.")] = "", name
     product = _assemble()
     with unit_of_work(product.engine, _user(product, email), write=True, door="cli") as ctx:
         typer.echo(create_api_key(ctx, name).secret)
+
+if __name__ == "__main__":
+    main()

@@ -18,11 +18,49 @@ from assistant.language.lexicon import FILLER, Lexicon, Sense, lexicon_for
 from assistant.language.tokens import Token, clauses, expand, singular, tokenise
 from crm_core.context import Context
 
-_SCALES = {"k": 10**3, "thousand": 10**3, "grand": 10**3, "m": 10**6, "mm": 10**6, "mio": 10**6, "mn": 10**6, "million": 10**6, "bn": 10**9, "b": 10**9, "billion": 10**9}
+_SCALES = {
+    "k": 10**3,
+    "thousand": 10**3,
+    "grand": 10**3,
+    "m": 10**6,
+    "mm": 10**6,
+    "mio": 10**6,
+    "mn": 10**6,
+    "million": 10**6,
+    "bn": 10**9,
+    "b": 10**9,
+    "billion": 10**9,
+}
 _SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
-_CURRENCY_WORDS = {"dollars": "USD", "dollar": "USD", "usd": "USD", "bucks": "USD", "euros": "EUR", "euro": "EUR", "eur": "EUR",
-                   "pounds": "GBP", "gbp": "GBP", "chf": "CHF", "francs": "CHF"}
-_SMALL = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "twenty": 20, "fifty": 50, "hundred": 100}
+_CURRENCY_WORDS = {
+    "dollars": "USD",
+    "dollar": "USD",
+    "usd": "USD",
+    "bucks": "USD",
+    "euros": "EUR",
+    "euro": "EUR",
+    "eur": "EUR",
+    "pounds": "GBP",
+    "gbp": "GBP",
+    "chf": "CHF",
+    "francs": "CHF",
+}
+_SMALL = {
+    "one": 1,
+    "two": 2,
+    "three": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "twelve": 12,
+    "twenty": 20,
+    "fifty": 50,
+    "hundred": 100,
+}
 #: Words that people put inside a name or phrase: "waiting on the customer".
 _ARTICLES = frozenset({"the", "a", "an", "our", "their"})
 _QUANTITY = re.compile(r"([$€£¥])?(\d+(?:,\d{3})*(?:\.\d+)?)(%|[a-z]+)?")
@@ -85,8 +123,15 @@ def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
     names += find_names(ctx, tokens, [place for place in doubtful if place in known], exact=True)
     names += find_names(ctx, tokens, [place for place in doubtful if place not in known], exact=False, is_word=lexicon.is_english)
     edges += [
-        Edge(name.first, name.end, "name", _text(tokens, name.first, name.end), _colleagues(edges, name), name=name,
-             score=(3.0 if name.exact else 2.2) * (name.end - name.first) + 0.5)
+        Edge(
+            name.first,
+            name.end,
+            "name",
+            _text(tokens, name.first, name.end),
+            _colleagues(edges, name),
+            name=name,
+            score=(3.0 if name.exact else 2.2) * (name.end - name.first) + 0.5,
+        )
         for name in names
     ]
     return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), message, edges)
@@ -190,16 +235,14 @@ def _cover(tokens: list[Token], edges: list[Edge]) -> list[Edge]:
         by_end.setdefault(edge.end, []).append(edge)
     best: list[tuple[float, Edge | None]] = [(0.0, None)]
     for end in range(1, len(tokens) + 1):
-        best.append(max(
-            ((best[edge.first][0] + edge.score, edge) for edge in by_end[end]), key=lambda item: (item[0], _preference(item[1]))
-        ))
+        best.append(max(((best[edge.first][0] + edge.score, edge) for edge in by_end[end]), key=lambda item: (item[0], _preference(item[1]))))
     chosen: list[Edge] = []
     at = len(tokens)
     while at > 0:
-        edge = best[at][1]
-        assert edge is not None
-        chosen.append(edge)
-        at = edge.first
+        last = best[at][1]
+        assert last is not None
+        chosen.append(last)
+        at = last.first
     return chosen[::-1]
 
 
@@ -210,6 +253,8 @@ def _preference(edge: Edge) -> int:
 def described(edge: Edge) -> dict[str, Any]:
     """An edge for people who debug."""
     return {
-        "text": edge.text, "kind": edge.kind, "score": round(edge.score, 2),
+        "text": edge.text,
+        "kind": edge.kind,
+        "score": round(edge.score, 2),
         "senses": [f"{sense.kind}:{sense.noun}.{sense.field or sense.value}" for sense in edge.senses],
     }

@@ -30,32 +30,112 @@ from crm_core.periods import (
 MONTHS = {
     name: number
     for number, names in enumerate(
-        ("january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
-         "september sep sept", "october oct", "november nov", "december dec"), start=1)
+        (
+            "january jan",
+            "february feb",
+            "march mar",
+            "april apr",
+            "may",
+            "june jun",
+            "july jul",
+            "august aug",
+            "september sep sept",
+            "october oct",
+            "november nov",
+            "december dec",
+        ),
+        start=1,
+    )
     for name in names.split()
 }
+
+
 def date_words() -> set[str]:
     """Words of time."""
-    return {*MONTHS, *WEEKDAYS, *_UNITS, *_LAST, *_THIS, *_NEXT, *_TO_DATE, *_END_OF, "today", "yesterday", "tomorrow", "since", "until", "before", "after",
-            "between", "from", "through", "during", "date", "rolling", "trailing", "half", "beginning", "start", "end", "ago", "time", "ever", "far"}
+    return {
+        *MONTHS,
+        *WEEKDAYS,
+        *_UNITS,
+        *_LAST,
+        *_THIS,
+        *_NEXT,
+        *_TO_DATE,
+        *_END_OF,
+        "today",
+        "yesterday",
+        "tomorrow",
+        "since",
+        "until",
+        "before",
+        "after",
+        "between",
+        "from",
+        "through",
+        "during",
+        "date",
+        "rolling",
+        "trailing",
+        "half",
+        "beginning",
+        "start",
+        "end",
+        "ago",
+        "time",
+        "ever",
+        "far",
+    }
 
 
 WEEKDAYS = {
     name: number
     for number, names in enumerate(
-        ("monday mon", "tuesday tue tues", "wednesday wed", "thursday thu thur thurs", "friday fri", "saturday sat", "sunday sun"))
+        ("monday mon", "tuesday tue tues", "wednesday wed", "thursday thu thur thurs", "friday fri", "saturday sat", "sunday sun")
+    )
     for name in names.split()
 }
 _NUMBER_WORDS = {
-    "a": 1, "an": 1, "one": 1, "two": 2, "couple": 2, "three": 3, "few": 3, "four": 4, "five": 5, "six": 6, "seven": 7,
-    "eight": 8, "nine": 9, "ten": 10, "twelve": 12, "thirty": 30, "sixty": 60, "ninety": 90,
+    "a": 1,
+    "an": 1,
+    "one": 1,
+    "two": 2,
+    "couple": 2,
+    "three": 3,
+    "few": 3,
+    "four": 4,
+    "five": 5,
+    "six": 6,
+    "seven": 7,
+    "eight": 8,
+    "nine": 9,
+    "ten": 10,
+    "twelve": 12,
+    "thirty": 30,
+    "sixty": 60,
+    "ninety": 90,
 }
 _ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
 _UNITS = {
-    "day": Grain.day, "days": Grain.day, "week": Grain.week, "weeks": Grain.week, "wk": Grain.week, "wks": Grain.week,
-    "month": Grain.month, "months": Grain.month, "mth": Grain.month, "quarter": Grain.quarter, "quarters": Grain.quarter,
-    "qtr": Grain.quarter, "qtrs": Grain.quarter, "mo": Grain.month, "mos": Grain.month, "year": Grain.year, "years": Grain.year, "yr": Grain.year, "yrs": Grain.year,
-    "fortnight": Grain.week, "fy": Grain.year,
+    "day": Grain.day,
+    "days": Grain.day,
+    "week": Grain.week,
+    "weeks": Grain.week,
+    "wk": Grain.week,
+    "wks": Grain.week,
+    "month": Grain.month,
+    "months": Grain.month,
+    "mth": Grain.month,
+    "quarter": Grain.quarter,
+    "quarters": Grain.quarter,
+    "qtr": Grain.quarter,
+    "qtrs": Grain.quarter,
+    "mo": Grain.month,
+    "mos": Grain.month,
+    "year": Grain.year,
+    "years": Grain.year,
+    "yr": Grain.year,
+    "yrs": Grain.year,
+    "fortnight": Grain.week,
+    "fy": Grain.year,
 }
 _LAST = {"last", "previous", "prior", "past"}
 _THIS = {"this", "current"}
@@ -134,7 +214,14 @@ class _Parser:
             inner = self.point_at(self._skip(at + 1))
             if inner is not None:
                 return When(at, inner.end, inner.period, inner.ahead, "", inner.grain)
-        if word == "year" and self.word(at + 1).isdecimal() and len(self.word(at + 1)) < 4 or word == "year" and self.word(at + 1).isdecimal() and not 1900 <= int(self.word(at + 1)[:5]) < 2200:
+        if (
+            word == "year"
+            and self.word(at + 1).isdecimal()
+            and len(self.word(at + 1)) < 4
+            or word == "year"
+            and self.word(at + 1).isdecimal()
+            and not 1900 <= int(self.word(at + 1)[:5]) < 2200
+        ):
             raise Invalid(f"I keep the years 1900 to 2199; '{self.texts[at]} {self.texts[at + 1]}' is not one of them. Which year do you mean?")
         point = self._bare_day(at) or self.point_at(at)
         if point is None:
@@ -208,7 +295,11 @@ class _Parser:
             return Period(FAR_PAST, period.end if after else period.first)
 
         word = self.word(at)
-        if word == "from" and point.grain in (Grain.week, Grain.month, Grain.quarter, Grain.year) and self.word(point.end) not in ("on", "onwards", "onward", "forward"):
+        if (
+            word == "from"
+            and point.grain in (Grain.week, Grain.month, Grain.quarter, Grain.year)
+            and self.word(point.end) not in ("on", "onwards", "onward", "forward")
+        ):
             return When(first, point.end, point.period, point.ahead, "", point.grain)  # "leads from 2025"
         ahead = cut(point.ahead) if point.ahead else None
         past = cut(point.period)
@@ -220,8 +311,21 @@ class _Parser:
 
     def point_at(self, at: int) -> When | None:
         """A single day or named stretch of days at a token."""
-        for parse in (self._relative_day, self._ago, self._to_date, self._end_of, self._counted, self._unit, self._quarter,
-                      self._half, self._day_month, self._month, self._weekday, self._iso, self._year):
+        for parse in (
+            self._relative_day,
+            self._ago,
+            self._to_date,
+            self._end_of,
+            self._counted,
+            self._unit,
+            self._quarter,
+            self._half,
+            self._day_month,
+            self._month,
+            self._weekday,
+            self._iso,
+            self._year,
+        ):
             when = parse(at)
             if when is not None:
                 return when
@@ -399,8 +503,14 @@ class _Parser:
             year, after = self._year_after(after)
         else:
             year = _full_year(year_text)
-        return self._named(at, after, year, lambda y: self._whole(Grain.quarter, self.calendar.quarter_start(y, number)),
-                           self.calendar.fiscal_year(self.today), Grain.quarter)
+        return self._named(
+            at,
+            after,
+            year,
+            lambda y: self._whole(Grain.quarter, self.calendar.quarter_start(y, number)),
+            self.calendar.fiscal_year(self.today),
+            Grain.quarter,
+        )
 
     def _half(self, at: int) -> When | None:
         match = re.fullmatch(r"h([12])", self.word(at))
@@ -457,8 +567,36 @@ class _Parser:
         if self.word(at + 1) in ("i", "we", "you", "it", "be", "have", "they", "he", "she"):
             return False
         before = self.word(at - 1) if at else ""
-        around = before in {"in", "since", "until", "by", "for", "of", "from", "to", "and", "between", "through", "before", "after",
-                            "during", "till", *_LAST, *_THIS, *_NEXT, "vs", "versus", "than", "compared", "with", "about", "end", "early", "late", "mid"}
+        around = before in {
+            "in",
+            "since",
+            "until",
+            "by",
+            "for",
+            "of",
+            "from",
+            "to",
+            "and",
+            "between",
+            "through",
+            "before",
+            "after",
+            "during",
+            "till",
+            *_LAST,
+            *_THIS,
+            *_NEXT,
+            "vs",
+            "versus",
+            "than",
+            "compared",
+            "with",
+            "about",
+            "end",
+            "early",
+            "late",
+            "mid",
+        }
         return around or self.texts[at][0].isupper() or bool(re.fullmatch(r"\d{1,4}(st|nd|rd|th)?", self.word(at + 1)))
 
     def _day_number(self, at: int) -> int | None:

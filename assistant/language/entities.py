@@ -51,7 +51,9 @@ class _Aligned:
     quality: float
 
 
-def find_names(ctx: Context, tokens: list[Token], places: list[int], *, exact: bool, is_word: Callable[[str], bool] = lambda _word: False) -> list[Name]:
+def find_names(
+    ctx: Context, tokens: list[Token], places: list[int], *, exact: bool, is_word: Callable[[str], bool] = lambda _word: False
+) -> list[Name]:
     """Names at some places of the message, to the letter only or else with typos; what ``is_word`` knows is no typo of a name."""
     names: list[Name] = []
     covered: set[int] = set()
@@ -79,8 +81,7 @@ def _exact(ctx: Context, tokens: list[Token], place: int) -> Name | None:
         return None
     matches = found.matches
     if found.total > len(matches):  # a common word: ask again together with its neighbour
-        for near in (f"{word} {tokens[place + 1].norm}" if place + 1 < len(tokens) else "",
-                     f"{tokens[place - 1].norm} {word}" if place else ""):
+        for near in (f"{word} {tokens[place + 1].norm}" if place + 1 < len(tokens) else "", f"{tokens[place - 1].norm} {word}" if place else ""):
             if near:
                 more = find_records(ctx, FindRecords(text=near, nouns=list(LINKED), limit=_POOL), fuzzy=False)
                 if more.total:
@@ -93,7 +94,11 @@ def _align(tokens: list[Token], place: int, match: Match, word: str) -> _Aligned
     """The longest stretch of tokens around ``place`` that runs through the record's name in order."""
     words = fold(match.label).split()
     if "@" in word or word not in words:
-        keyed = match.score >= 90 and (tokens[place].capital or "@" in word or word.isdigit()) and ("@" in word or word.isdigit() or "." in word or len(word) <= 4)
+        keyed = (
+            match.score >= 90
+            and (tokens[place].capital or "@" in word or word.isdigit())
+            and ("@" in word or word.isdigit() or "." in word or len(word) <= 4)
+        )
         return _Aligned(match, place, place + 1, True, 1.0) if keyed else None
     at = words.index(word)
     first, left = place, at

@@ -10,8 +10,20 @@ from crm_core.metrics.filters import Filter, FilterGroup
 from crm_core.metrics.query import Days
 
 Intent = Literal[
-    "metric", "list", "record", "interactions", "explain", "rows", "more", "define", "help", "smalltalk", "write", "choose",
-    "unknown", "nothing",
+    "metric",
+    "list",
+    "record",
+    "interactions",
+    "explain",
+    "rows",
+    "more",
+    "define",
+    "help",
+    "smalltalk",
+    "write",
+    "choose",
+    "unknown",
+    "nothing",
 ]
 
 

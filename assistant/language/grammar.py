@@ -40,18 +40,40 @@ from crm_core.services.search import Match
 
 #: (noun, state) -> metric that counts it, metric that sums it.
 STATE_METRICS: dict[tuple[str, str], tuple[str, str]] = {
-    ("deal", ""): ("deals", "open_pipeline"), ("deal", "open"): ("open_deals", "open_pipeline"), ("deal", "closing"): ("open_deals", "open_pipeline"),
-    ("deal", "won"): ("won_deals", "won_value"), ("deal", "closed"): ("won_deals", "won_value"), ("deal", "lost"): ("lost_deals", "lost_value"),
-    ("deal", "created"): ("deals", "new_pipeline"), ("deal", "slipped"): ("slipped_deals", "slipped_value"),
-    ("ticket", ""): ("tickets_opened", ""), ("ticket", "open"): ("open_tickets", ""), ("ticket", "created"): ("tickets_opened", ""),
-    ("ticket", "resolved"): ("tickets_resolved", ""), ("ticket", "closed"): ("tickets_resolved", ""), ("ticket", "incomplete"): ("open_tickets", ""),
-    ("lead", ""): ("leads", ""), ("lead", "created"): ("leads", ""), ("lead", "converted"): ("converted_leads", ""),
-    ("company", ""): ("companies", ""), ("company", "created"): ("companies", ""), ("contact", ""): ("contacts", ""), ("contact", "created"): ("contacts", ""),
-    ("activity", ""): ("activities", ""), ("activity", "occurred"): ("activities", ""), ("activity", "created"): ("activities", ""),
-    ("activity", "completed"): ("activities", ""), ("lead", "unconverted"): ("leads", ""),
+    ("deal", ""): ("deals", "open_pipeline"),
+    ("deal", "open"): ("open_deals", "open_pipeline"),
+    ("deal", "closing"): ("open_deals", "open_pipeline"),
+    ("deal", "won"): ("won_deals", "won_value"),
+    ("deal", "closed"): ("won_deals", "won_value"),
+    ("deal", "lost"): ("lost_deals", "lost_value"),
+    ("deal", "created"): ("deals", "new_pipeline"),
+    ("deal", "slipped"): ("slipped_deals", "slipped_value"),
+    ("ticket", ""): ("tickets_opened", ""),
+    ("ticket", "open"): ("open_tickets", ""),
+    ("ticket", "created"): ("tickets_opened", ""),
+    ("ticket", "resolved"): ("tickets_resolved", ""),
+    ("ticket", "closed"): ("tickets_resolved", ""),
+    ("ticket", "incomplete"): ("open_tickets", ""),
+    ("lead", ""): ("leads", ""),
+    ("lead", "created"): ("leads", ""),
+    ("lead", "converted"): ("converted_leads", ""),
+    ("company", ""): ("companies", ""),
+    ("company", "created"): ("companies", ""),
+    ("contact", ""): ("contacts", ""),
+    ("contact", "created"): ("contacts", ""),
+    ("activity", ""): ("activities", ""),
+    ("activity", "occurred"): ("activities", ""),
+    ("activity", "created"): ("activities", ""),
+    ("activity", "completed"): ("activities", ""),
+    ("lead", "unconverted"): ("leads", ""),
 }
 #: Shares that "what percentage of" may mean: (noun, state of the part).
-SHARES: dict[tuple[str, str], str] = {("deal", "won"): "win_rate", ("deal", "closed"): "win_rate", ("lead", "converted"): "lead_conversion", ("lead", ""): "lead_conversion"}
+SHARES: dict[tuple[str, str], str] = {
+    ("deal", "won"): "win_rate",
+    ("deal", "closed"): "win_rate",
+    ("lead", "converted"): "lead_conversion",
+    ("lead", ""): "lead_conversion",
+}
 #: Metrics that count or sum a state, read back: metric -> (noun, state, sum?).
 _METRIC_STATES: dict[str, tuple[str, str, bool]] = {}
 for (_noun, _state), (_count, _sum) in STATE_METRICS.items():
@@ -59,8 +81,13 @@ for (_noun, _state), (_count, _sum) in STATE_METRICS.items():
     if _sum:
         _METRIC_STATES[_sum] = (_noun, _state if _state else "open", True)
 STATE_OF_METRIC = _METRIC_STATES
-_METRIC_STATES |= {"deals": ("deal", "created", False), "open_pipeline": ("deal", "open", True), "tickets_opened": ("ticket", "created", False),
-                   "won_deals": ("deal", "won", False), "won_value": ("deal", "won", True)}
+_METRIC_STATES |= {
+    "deals": ("deal", "created", False),
+    "open_pipeline": ("deal", "open", True),
+    "tickets_opened": ("ticket", "created", False),
+    "won_deals": ("deal", "won", False),
+    "won_value": ("deal", "won", True),
+}
 #: Words that alone make a message about what was said.
 STRONG_SAID = frozenset(
     "said say says saying mention mentioned mentions mentioning talk talked talking discuss discussed discussing spoke spoken complain complained complaints feedback "
@@ -69,30 +96,71 @@ STRONG_SAID = frozenset(
 #: "Stale" without a period means no activity for this many days.
 STALE_DAYS = 30
 #: Durations that "how long" or "average time" may mean, by what it is about.
-_DURATIONS: tuple[tuple[str, str], ...] = (("resolved", "resolution_time"), ("closed", "sales_cycle"), ("won", "sales_cycle"), ("closing", "sales_cycle"))
+_DURATIONS: tuple[tuple[str, str], ...] = (
+    ("resolved", "resolution_time"),
+    ("closed", "sales_cycle"),
+    ("won", "sales_cycle"),
+    ("closing", "sales_cycle"),
+)
 #: States that a list expresses as conditions: (noun, state) -> (field, op, values, how it reads).
 STATE_FILTERS: dict[tuple[str, str], list[tuple[str, str, list[Any], str]]] = {
-    ("deal", "open"): [("status", "is", ["open"], "open")], ("deal", "closing"): [("status", "is", ["open"], "open")],
-    ("deal", "won"): [("status", "is", ["won"], "won")], ("deal", "lost"): [("status", "is", ["lost"], "lost")],
-    ("deal", "closed"): [("status", "is", ["won", "lost"], "closed")], ("deal", "incomplete"): [("status", "is", ["open"], "open")],
+    ("deal", "open"): [("status", "is", ["open"], "open")],
+    ("deal", "closing"): [("status", "is", ["open"], "open")],
+    ("deal", "won"): [("status", "is", ["won"], "won")],
+    ("deal", "lost"): [("status", "is", ["lost"], "lost")],
+    ("deal", "closed"): [("status", "is", ["won", "lost"], "closed")],
+    ("deal", "incomplete"): [("status", "is", ["open"], "open")],
     ("deal", "not_won"): [("status", "is", ["open", "lost"], "not won")],
-    ("ticket", "open"): [("resolved", "empty", [], "open")], ("ticket", "resolved"): [("resolved", "not_empty", [], "resolved")],
-    ("ticket", "closed"): [("resolved", "not_empty", [], "resolved")], ("ticket", "incomplete"): [("resolved", "empty", [], "open")],
+    ("ticket", "open"): [("resolved", "empty", [], "open")],
+    ("ticket", "resolved"): [("resolved", "not_empty", [], "resolved")],
+    ("ticket", "closed"): [("resolved", "not_empty", [], "resolved")],
+    ("ticket", "incomplete"): [("resolved", "empty", [], "open")],
     ("ticket", "unanswered"): [("first_response", "empty", [], "not answered")],
-    ("lead", "open"): [("converted", "empty", [], "not converted")], ("lead", "converted"): [("converted", "not_empty", [], "converted")],
-    ("lead", "unconverted"): [("converted", "empty", [], "not converted")], ("lead", "unanswered"): [("first_response", "empty", [], "not answered")],
+    ("lead", "open"): [("converted", "empty", [], "not converted")],
+    ("lead", "converted"): [("converted", "not_empty", [], "converted")],
+    ("lead", "unconverted"): [("converted", "empty", [], "not converted")],
+    ("lead", "unanswered"): [("first_response", "empty", [], "not answered")],
     ("activity", "open"): [("kind", "is", ["task"], "tasks"), ("completed", "empty", [], "not done")],
     ("activity", "incomplete"): [("kind", "is", ["task"], "tasks"), ("completed", "empty", [], "not done")],
     ("activity", "due"): [("kind", "is", ["task"], "tasks"), ("completed", "empty", [], "not done")],
     ("activity", "completed"): [("kind", "is", ["task"], "tasks"), ("completed", "not_empty", [], "done")],
 }
-_UNASSIGNED = ("owner", "empty", [], "without an owner")
+_UNASSIGNED = "without an owner"
 _OPPOSITE = {"open": "closed", "closed": "open", "resolved": "open", "converted": "unconverted", "completed": "incomplete", "won": "not_won"}
 _RECORD_NOUNS = ("company", "contact", "deal", "lead", "ticket")
 #: Fields of a record that a question may ask for, by the field name in the lexicon.
-_ASKABLE = frozenset({"email", "phone", "title", "owner", "stage", "amount", "expected_close", "industry", "region", "city", "country", "next_step", "status",
-                      "employees", "annual_revenue", "domain", "priority", "category", "source", "company", "parent", "forecast_category", "pipeline", "age",
-                      "last_activity", "created", "closed", "loss_reason"})
+_ASKABLE = frozenset(
+    {
+        "email",
+        "phone",
+        "title",
+        "owner",
+        "stage",
+        "amount",
+        "expected_close",
+        "industry",
+        "region",
+        "city",
+        "country",
+        "next_step",
+        "status",
+        "employees",
+        "annual_revenue",
+        "domain",
+        "priority",
+        "category",
+        "source",
+        "company",
+        "parent",
+        "forecast_category",
+        "pipeline",
+        "age",
+        "last_activity",
+        "created",
+        "closed",
+        "loss_reason",
+    }
+)
 
 
 def read(ctx: Context, message: str, previous: Frame | None) -> tuple[Frame, Chart, Parts]:
@@ -111,8 +179,25 @@ class Reader:
 
     def frame(self) -> Frame:
         """Try the constructions in order."""
-        for construction in (self._talk, self._meta, self._pending_choice, self._write, self._definition, self._numbered, self._said, self._record_fields,
-                             self._ranking, self._shares, self._metric, self._counted, self._grouped_noun, self._record, self._list, self._leftover_search, self._fragment):
+        for construction in (
+            self._talk,
+            self._meta,
+            self._pending_choice,
+            self._write,
+            self._definition,
+            self._numbered,
+            self._said,
+            self._record_fields,
+            self._ranking,
+            self._shares,
+            self._metric,
+            self._counted,
+            self._grouped_noun,
+            self._record,
+            self._list,
+            self._leftover_search,
+            self._fragment,
+        ):
             frame = construction()
             if frame is not None:
                 return self._finish(frame)
@@ -121,14 +206,14 @@ class Reader:
     # --- constructions ----------------------------------------------------------------------------------
 
     def _talk(self) -> Frame | None:
-        """"Hello", "thanks"."""
+        """ "Hello", "thanks"."""
         parts = self.parts
         if parts.smalltalk and not (parts.nouns or parts.metrics or parts.names or parts.unknown):
             return Frame(intent="smalltalk", detail=parts.smalltalk)
         return None
 
     def _meta(self) -> Frame | None:
-        """"How did you get that?", "show me the rows", "next page", "what can you do?"."""
+        """ "How did you get that?", "show me the rows", "next page", "what can you do?"."""
         cues = self.parts.cues
         bare = not (self.parts.names or self.parts.people or self.parts.unknown)
         for intent in ("explain", "rows", "more"):
@@ -136,13 +221,13 @@ class Reader:
                 if intent == "rows" and self.previous and self.previous.intent == "list" and not self.previous.count_only:
                     return None if self.parts.times or self.parts.filters else Frame(intent="rows")
                 if not (self.parts.times or self.parts.filters):
-                    return Frame(intent=intent)  # type: ignore[arg-type]
+                    return Frame(intent=intent)
         if "help" in cues and bare and not self.parts.metrics and not self.parts.nouns:
             return Frame(intent="help")
         return None
 
     def _pending_choice(self) -> Frame | None:
-        """"The second one", "the Berlin one", a candidate's name: an answer to what was asked back."""
+        """ "The second one", "the Berlin one", a candidate's name: an answer to what was asked back."""
         if self.previous is None or self.previous.pending is None:
             return None
         entity = self._chosen(self.previous.pending)
@@ -166,12 +251,15 @@ class Reader:
         for word in parts.first_words:
             if word in ordinal and ordinal[word] < len(candidates) and parts.words <= 4:
                 return candidates[ordinal[word]]
-        hits = [item for item, hint in zip(candidates, pending.hints, strict=False)
-                if text and any(word in f"{item.label} {hint}".lower() for word in text.split() if len(word) > 2)]
+        hits = [
+            item
+            for item, hint in zip(candidates, pending.hints, strict=False)
+            if text and any(word in f"{item.label} {hint}".lower() for word in text.split() if len(word) > 2)
+        ]
         return hits[0] if len(hits) == 1 else None
 
     def _write(self) -> Frame | None:
-        """"Log a call with Dana": a change, which this part only recognises."""
+        """ "Log a call with Dana": a change, which this part only recognises."""
         verb = self.parts.write_verb
         if not verb:
             return None
@@ -180,7 +268,9 @@ class Reader:
             self.parts.kinds.clear()
             self.parts.nouns.clear()
             return None  # "email Dana Beckett", nothing more: the address is wanted
-        if verb in ("email", "mail", "close", "call", "note") and ({"of", "for", "address", "date", "from", "with"} & set(self.parts.first_words[1:2])):
+        if verb in ("email", "mail", "close", "call", "note") and (
+            {"of", "for", "address", "date", "from", "with"} & set(self.parts.first_words[1:2])
+        ):
             return None
         if verb in ("write", "draft", "compose") and not self.parts.names and not self.parts.nouns:
             return Frame(intent="unknown", unknown=self.parts.unknown)
@@ -191,20 +281,27 @@ class Reader:
             return None
         if asks or self.parts.metrics and verb not in ("log", "create", "update", "set", "change"):
             return None
-        if verb in ("call", "email", "mail", "note", "book", "close", "make") and self.parts.first_words[1:2] and self.parts.kinds[:1] == [verb] and self.parts.times:
+        if (
+            verb in ("call", "email", "mail", "note", "book", "close", "make")
+            and self.parts.first_words[1:2]
+            and self.parts.kinds[:1] == [verb]
+            and self.parts.times
+        ):
             return None
         return Frame(intent="write", detail=verb)
 
     def _definition(self) -> Frame | None:
-        """"What does weighted pipeline mean?"."""
+        """ "What does weighted pipeline mean?"."""
         if "define" in self.parts.cues and len(self.parts.metrics) == 1 and not (self.parts.times or self.parts.filters or self.parts.groups):
-            wants = {"mean", "definition", "define", "defined", "meant", "calculated", "computed"} & set(self.parts.first_words) or "define" in self.parts.cues
+            wants = {"mean", "definition", "define", "defined", "meant", "calculated", "computed"} & set(
+                self.parts.first_words
+            ) or "define" in self.parts.cues
             if wants and not self.parts.aggregates:
                 return Frame(intent="define", metric=self.parts.metrics[0])
         return None
 
     def _numbered(self) -> Frame | None:
-        """"Deal 123", "what is ticket #45 about"."""
+        """ "Deal 123", "what is ticket #45 about"."""
         if not self.parts.record_numbers:
             return None
         noun, number = self.parts.record_numbers[0]
@@ -213,7 +310,7 @@ class Reader:
         return Frame(intent="record", entity=Entity(noun=noun, id=number, label=f"{noun} {number}"), asked_fields=self._asked())
 
     def _said(self) -> Frame | None:
-        """"What did Dana say about pricing?", "any mention of a competitor at Acme?", "last call with Acme"."""
+        """ "What did Dana say about pricing?", "any mention of a competitor at Acme?", "last call with Acme"."""
         parts = self.parts
         spoken = "said" in parts.cues or "heard" in parts.cues
         if spoken and STRONG_SAID & parts.words_seen and not parts.aggregates and not parts.metrics:
@@ -234,7 +331,9 @@ class Reader:
         latest_contact = "heard" in parts.cues and "said" not in parts.cues and not self._topic()
         if spoken and parts.kinds and parts.order == "newest" and not self._topic_words():
             spoken = False  # "what did he write in his latest mail": that mail
-        single = parts.nouns == ["activity"] and parts.order in ("newest", "oldest") and not parts.plural_noun and not parts.groups and not parts.limit
+        single = (
+            parts.nouns == ["activity"] and parts.order in ("newest", "oldest") and not parts.plural_noun and not parts.groups and not parts.limit
+        )
         if latest_contact or single and not content and not spoken:
             frame = self._frame_list("activity")
             frame.filters += self._period_filters(shape_for(self.ctx, "activity"))
@@ -254,8 +353,12 @@ class Reader:
         parts = self.parts
         frame = Frame(intent="interactions", topic=self._topic(), kinds=list(parts.kinds), latest=parts.order == "newest")
         self._attach_names(frame, shape_for(self.ctx, "activity"), subject=True)
-        frame.filters += [self._filter(shape_for(self.ctx, "activity"), raw) for raw in parts.filters
-                          if raw.field in ("region", "industry", "direction", "outcome", "owner", "team", "country") and self._fits(shape_for(self.ctx, "activity"), raw)]
+        frame.filters += [
+            self._filter(shape_for(self.ctx, "activity"), raw)
+            for raw in parts.filters
+            if raw.field in ("region", "industry", "direction", "outcome", "owner", "team", "country")
+            and self._fits(shape_for(self.ctx, "activity"), raw)
+        ]
         frame.said += [raw.said for raw in parts.filters if raw.field in ("region", "industry", "owner", "team")]
         self._mine(frame)
         frame.period = self._days(planned=False)
@@ -273,7 +376,7 @@ class Reader:
         return " ".join(self.parts.content)
 
     def _record_fields(self) -> Frame | None:
-        """"Dana's phone number", "who owns Acme?", "what stage is the Globex deal in?"."""
+        """ "Dana's phone number", "who owns Acme?", "what stage is the Globex deal in?"."""
         parts = self.parts
         asked = self._asked()
         if parts.names and parts.names[0].noun == "contact" and parts.nouns == ["company"] and not parts.plural_noun and not parts.filters:
@@ -285,12 +388,29 @@ class Reader:
         if "count" in parts.aggregates and asked == ["employees"] and not parts.metrics:
             parts.aggregates.remove("count")
         wanted = [name for name in (*parts.fields, *parts.wh_groups) if name in ("team", "role", "email")]
-        if len(parts.people) == 1 and not parts.names and wanted and not parts.metrics and parts.nouns in ([], ["user"]) and not parts.aggregates and not any(raw.op == "empty" for raw in parts.filters):
+        if (
+            len(parts.people) == 1
+            and not parts.names
+            and wanted
+            and not parts.metrics
+            and parts.nouns in ([], ["user"])
+            and not parts.aggregates
+            and not any(raw.op == "empty" for raw in parts.filters)
+        ):
             user_id, label = parts.people[0]
             return Frame(intent="record", entity=Entity(noun="user", id=user_id, label=label), asked_fields=wanted)
         if parts.contacts_at or any(raw.op == "empty" for raw in parts.filters):
             return None
-        if not parts.names or not asked or parts.aggregates or parts.metrics or parts.order or parts.groups or "list" in parts.cues and parts.plural_noun:
+        if (
+            not parts.names
+            or not asked
+            or parts.aggregates
+            or parts.metrics
+            or parts.order
+            or parts.groups
+            or "list" in parts.cues
+            and parts.plural_noun
+        ):
             return None
         if len(parts.names) > 2 or any(raw.op != "is" or raw.field != "owner" for raw in parts.filters):
             return None
@@ -306,7 +426,11 @@ class Reader:
         return frame if frame.entity or frame.pending else None
 
     def _asked(self) -> list[str]:
-        asked = [name for name in (*self.parts.fields, *(self.parts.wh_groups if self.parts.names else [])) if name in _ASKABLE or name in self._custom_names()]
+        asked = [
+            name
+            for name in (*self.parts.fields, *(self.parts.wh_groups if self.parts.names else []))
+            if name in _ASKABLE or name in self._custom_names()
+        ]
         words = self.parts.first_words
         if "who" in self.parts.cues and not asked and {"owns", "own", "manages", "handles", "responsible"} & set(words):
             asked.append("owner")
@@ -319,7 +443,7 @@ class Reader:
         return set(custom_fields(self.ctx, NOUNS[noun])) if noun in NOUNS else set()
 
     def _ranking(self) -> Frame | None:
-        """"Top 5 reps by win rate", "which region lost the most?", "who closed the biggest deal"."""
+        """ "Top 5 reps by win rate", "which region lost the most?", "who closed the biggest deal"."""
         parts = self.parts
         groups = parts.wh_groups
         if {"mean", "median"} & set(parts.aggregates) and not parts.metrics and (averaged := self._measured()) is not None:
@@ -327,7 +451,14 @@ class Reader:
         asks_who = "who" in parts.cues and not parts.names and "said" not in parts.cues and "heard" not in parts.cues
         if not groups and asks_who and parts.order in ("highest", "lowest"):
             groups = ["owner"]
-        if not groups and parts.order in ("highest", "lowest") and parts.limit and not parts.groups and not parts.names and (parts.metrics or parts.states):
+        if (
+            not groups
+            and parts.order in ("highest", "lowest")
+            and parts.limit
+            and not parts.groups
+            and not parts.names
+            and (parts.metrics or parts.states)
+        ):
             if "owner" in parts.fields:  # "the three owners with the highest total"
                 groups = ["owner"]
             elif "company" in parts.nouns and parts.metrics[:1] != ["companies"]:
@@ -364,7 +495,7 @@ class Reader:
         return frame
 
     def _plural_group(self) -> bool:
-        """"Which reps have...": more than one is asked for."""
+        """ "Which reps have...": more than one is asked for."""
         return self.parts.plural_group
 
     def _metric_order(self, metric: str) -> Any:
@@ -397,14 +528,14 @@ class Reader:
         return "won_value"
 
     def _shares(self) -> Frame | None:
-        """"What percentage of leads from 2025 has been converted?", "what share of the deals that closed did we win?"."""
+        """ "What percentage of leads from 2025 has been converted?", "what share of the deals that closed did we win?"."""
         parts = self.parts
         if "share" not in parts.aggregates or any(name not in STATE_OF_METRIC and name != "customers" for name in parts.metrics):
             return None
         if parts.customer or "customers" in parts.metrics:
             if {"still", "kept", "stayed", "remained", "retained"} & parts.words_seen:
                 return self._with_groups(self._frame_metric("retention_rate"))
-            if {"lost", "lose", "left", "longer"} & (parts.words_seen | {item for item in parts.states}):
+            if {"lost", "lose", "left", "longer"} & (parts.words_seen | set(parts.states)):
                 return self._with_groups(self._frame_metric("churn_rate"))
         noun = self._noun() or next((_METRIC_STATES[name][0] for name in parts.metrics if name in _METRIC_STATES), "")
         told = [*parts.states, *(_METRIC_STATES[name][1] for name in parts.metrics if name in _METRIC_STATES)]
@@ -422,7 +553,7 @@ class Reader:
         return None
 
     def _grouped_noun(self) -> Frame | None:
-        """"Leads by source this year", "calls per rep last week", "companies by industry": a count without saying so."""
+        """ "Leads by source this year", "calls per rep last week", "companies by industry": a count without saying so."""
         parts = self.parts
         noun = self._noun()
         if not noun or not parts.groups or parts.names and parts.nouns == []:
@@ -437,17 +568,28 @@ class Reader:
         return self._with_groups(self._frame_metric(STATE_METRICS[(noun, state)][0], state=state))
 
     def _leftover_search(self) -> Frame | None:
-        """"Globex - data storage discussion?": a name and content words that no other construction used."""
+        """ "Globex - data storage discussion?": a name and content words that no other construction used."""
         parts = self.parts
-        if not parts.names or not parts.unknown or parts.metrics or parts.aggregates or any(noun not in ("activity", parts.names[0].noun) for noun in parts.nouns):
+        if (
+            not parts.names
+            or not parts.unknown
+            or parts.metrics
+            or parts.aggregates
+            or any(noun not in ("activity", parts.names[0].noun) for noun in parts.nouns)
+        ):
             return None
         return self._search()
 
     def _metric(self) -> Frame | None:
-        """"Win rate by rep last quarter", "pipeline in EMEA", "how did bookings change vs last year?"."""
+        """ "Win rate by rep last quarter", "pipeline in EMEA", "how did bookings change vs last year?"."""
         parts = self.parts
         listing = {"which", "list"} & set(parts.cues)
-        if listing and parts.aggregates == ["sum"] and (any(raw.field == "amount" for raw in parts.filters) or parts.order or parts.sort) and not parts.groups:
+        if (
+            listing
+            and parts.aggregates == ["sum"]
+            and (any(raw.field == "amount" for raw in parts.filters) or parts.order or parts.sort)
+            and not parts.groups
+        ):
             parts.aggregates.clear()  # "which deals are worth over 50k" asks for the deals
         measured = self._measured()
         if measured is not None:
@@ -458,7 +600,11 @@ class Reader:
         reached = {"achieved", "reached", "hit", "achieve", "reach", "percent", "percentage", "attained", "attain", "fulfilled"} & parts.words_seen
         if "target" in metrics and (reached or "share" in parts.aggregates or "quota_attainment" in metrics):
             metrics = ["quota_attainment"]
-        if "age" in parts.fields and ("mean" in parts.aggregates or "count" in parts.aggregates) and ("ticket" in parts.nouns or metrics[:1] == ["open_tickets"]):
+        if (
+            "age" in parts.fields
+            and ("mean" in parts.aggregates or "count" in parts.aggregates)
+            and ("ticket" in parts.nouns or metrics[:1] == ["open_tickets"])
+        ):
             return self._with_groups(self._frame_metric("backlog_age"))
         if not metrics and parts.aggregates and parts.metrics:
             metrics = parts.metrics
@@ -469,7 +615,12 @@ class Reader:
         metric = metrics[0]
         if metric in ("won_value", "lost_value", "average_deal_size") and len(metrics) > 1 and metrics[1] in ("product_revenue",):
             metric = metrics[1]
-        if {"sum", "total"} & set(parts.aggregates) and metric in _METRIC_STATES and not _METRIC_STATES[metric][2] and "count" not in parts.aggregates:
+        if (
+            {"sum", "total"} & set(parts.aggregates)
+            and metric in _METRIC_STATES
+            and not _METRIC_STATES[metric][2]
+            and "count" not in parts.aggregates
+        ):
             metric = STATE_METRICS[_METRIC_STATES[metric][:2]][1] or metric if "sum" in parts.aggregates or metric == "open_deals" else metric
         if metric in ("deals", "leads", "companies", "contacts", "activities"):  # "number of deals won": the state says which deals
             noun = _METRIC_STATES[metric][0]
@@ -489,7 +640,12 @@ class Reader:
             metric = STATE_METRICS[(_METRIC_STATES[metric][0], _METRIC_STATES[metric][1])][0]
         if "median" in parts.aggregates and metric == "sales_cycle":
             metric = "median_sales_cycle"
-        if metric == "won_value" and {"product", "product_family"} & {*parts.groups, *parts.wh_groups} or metric == "won_value" and any(raw.field in ("product", "product_family") for raw in parts.filters):
+        if (
+            metric == "won_value"
+            and {"product", "product_family"} & {*parts.groups, *parts.wh_groups}
+            or metric == "won_value"
+            and any(raw.field in ("product", "product_family") for raw in parts.filters)
+        ):
             metric = "product_revenue"
         if metric == "lead_conversion" and (any(raw.field == "stage" for raw in parts.filters) or "stage" in (*parts.groups, *parts.wh_groups)):
             metric = "stage_conversion"
@@ -502,7 +658,7 @@ class Reader:
         return self._with_groups(self._frame_metric(metric))
 
     def _measured(self) -> Frame | None:
-        """"Average size of won deals", "median days to win", "avg first response", "mean days in a stage": what is averaged decides."""
+        """ "Average size of won deals", "median days to win", "avg first response", "mean days in a stage": what is averaged decides."""
         parts = self.parts
         kinds = {"mean", "median", "duration"} & set(parts.aggregates)
         if not kinds or any(name not in STATE_OF_METRIC for name in parts.metrics):
@@ -511,7 +667,9 @@ class Reader:
         states = {*parts.states, *(STATE_OF_METRIC[name][1] for name in parts.metrics)}
         days = {"days", "long", "time", "hours", "weeks", "quickly", "fast"} & parts.words_seen or "duration" in kinds
         staged = "stage" in (*parts.groups, *parts.wh_groups, *parts.fields) or any(raw.field == "stage" for raw in parts.filters)
-        if ("responding" in states or "first_response" in parts.fields) and ("ticket" in nouns or "lead" in nouns or "priority" in (*parts.groups, *parts.wh_groups)):
+        if ("responding" in states or "first_response" in parts.fields) and (
+            "ticket" in nouns or "lead" in nouns or "priority" in (*parts.groups, *parts.wh_groups)
+        ):
             return self._with_groups(self._frame_metric("lead_response_time" if "lead" in nouns else "first_response_time"))
         if staged and days and "ticket" not in nouns:
             return self._with_groups(self._frame_metric("time_in_stage"))
@@ -534,17 +692,27 @@ class Reader:
         if name not in _METRIC_STATES and name != "customers" or "count" in self.parts.words_seen:
             return False
         listing = bool({"list", "which"} & set(self.parts.cues))
-        if isinstance(metric, Metric) and metric.span is not None and self.parts.times and not listing and metric.name in ("open_tickets", "customers"):
+        if (
+            isinstance(metric, Metric)
+            and metric.span is not None
+            and self.parts.times
+            and not listing
+            and metric.name in ("open_tickets", "customers")
+        ):
             return False
-        return isinstance(metric, Metric) and metric.counted != "" and not self.parts.aggregates and (
-            bool({"list", "which"} & set(self.parts.cues)) or self.parts.order != "" or self._list_like())
+        return (
+            isinstance(metric, Metric)
+            and metric.counted != ""
+            and not self.parts.aggregates
+            and (bool({"list", "which"} & set(self.parts.cues)) or self.parts.order != "" or self._list_like())
+        )
 
     def _list_like(self) -> bool:
         """Whether a bare "open deals over 20k" reads as a list: it names records with conditions, and asks for no figure."""
         return not (self.parts.groups or self.parts.compare)
 
     def _duration(self) -> Frame | None:
-        """"How long does it take us to close a deal?", "how fast do we answer tickets?"."""
+        """ "How long does it take us to close a deal?", "how fast do we answer tickets?"."""
         parts = self.parts
         words = set(parts.first_words)
         slow = "duration" in parts.aggregates or {"fast", "quickly", "quick"} & words and "how" in words
@@ -567,11 +735,19 @@ class Reader:
         return None
 
     def _counted(self) -> Frame | None:
-        """"How many deals did Priya lose last month?", "how much did we win?", "total value of deals closing in May"."""
+        """ "How many deals did Priya lose last month?", "how much did we win?", "total value of deals closing in May"."""
         parts = self.parts
         aggregate = next((item for item in parts.aggregates if item in ("count", "sum", "mean", "total")), "")
         happened = {"won", "lost", "slipped", "closed"} & set(parts.states)
-        if not aggregate and happened and not parts.nouns and not parts.names and not parts.order and (parts.times or parts.filters) and not parts.follow_up:
+        if (
+            not aggregate
+            and happened
+            and not parts.nouns
+            and not parts.names
+            and not parts.order
+            and (parts.times or parts.filters)
+            and not parts.follow_up
+        ):
             aggregate = "sum"  # "what has the north team closed this quarter?"
         if not aggregate:
             return None
@@ -633,7 +809,7 @@ class Reader:
         return True
 
     def _record(self) -> Frame | None:
-        """"What's going on with Acme?", "who is Dana Beckett?", "Acme"."""
+        """ "What's going on with Acme?", "who is Dana Beckett?", "Acme"."""
         parts = self.parts
         if not parts.names or parts.groups or parts.wh_groups or parts.order or parts.limit or parts.metrics or parts.aggregates:
             return None
@@ -642,7 +818,14 @@ class Reader:
         about = {"about", "who_is"} & set(parts.cues)
         if other and not (about and other == ["activity"]) or parts.plural_noun:
             return None
-        if parts.filters and not about or any(raw.field in ("title", "deal_role") for raw in parts.filters) or parts.unknown and not about or parts.contacts_at:
+        if (
+            parts.filters
+            and not about
+            or any(raw.field in ("title", "deal_role") for raw in parts.filters)
+            or parts.unknown
+            and not about
+            or parts.contacts_at
+        ):
             return None
         if parts.states and not about or parts.times and not about:
             return None
@@ -655,7 +838,7 @@ class Reader:
         return frame if frame.entity or frame.pending else None
 
     def _list(self) -> Frame | None:
-        """"My deals closing this month over 20k", "open urgent tickets at Acme", "contacts at Globex"."""
+        """ "My deals closing this month over 20k", "open urgent tickets at Acme", "contacts at Globex"."""
         parts = self.parts
         noun = self._noun()
         if not noun and parts.wh_groups[:1] == ["company"]:
@@ -676,12 +859,24 @@ class Reader:
         return self._frame_list(noun)
 
     def _fragment(self) -> Frame | None:
-        """"And in EMEA?", "by rep?", "what about last year?", "only open ones": leans on the question before."""
+        """ "And in EMEA?", "by rep?", "what about last year?", "only open ones": leans on the question before."""
         parts, previous = self.parts, self.previous
         if previous is None or parts.unknown_capital:
             return None
-        something = parts.groups or parts.times or parts.filters or parts.names or parts.states or parts.order or parts.compare or parts.me or parts.limit \
-            or parts.my_team or parts.wh_groups or parts.fields
+        something = (
+            parts.groups
+            or parts.times
+            or parts.filters
+            or parts.names
+            or parts.states
+            or parts.order
+            or parts.compare
+            or parts.me
+            or parts.limit
+            or parts.my_team
+            or parts.wh_groups
+            or parts.fields
+        )
         if not something:
             return None
         return merge(self, previous)
@@ -775,10 +970,14 @@ class Reader:
 
     def _which_comparison(self) -> Any:
         first, second = self.parts.times[0][0].period, self.parts.times[1][0].period
-        return "year_before" if abs((first.first - second.first).days - 365) < 10 or abs((first.first - second.first).days - 366) < 10 and first.days < 300 else "previous"
+        return (
+            "year_before"
+            if abs((first.first - second.first).days - 365) < 10 or abs((first.first - second.first).days - 366) < 10 and first.days < 300
+            else "previous"
+        )
 
     def _compare_with_lone_time(self, frame: Frame) -> None:
-        """"Bookings this quarter vs last quarter" has two times; "pipeline vs last quarter" means now against then."""
+        """ "Bookings this quarter vs last quarter" has two times; "pipeline vs last quarter" means now against then."""
         when = self.parts.times[0][0]
         grain = when.grain
         if grain is None:
@@ -791,14 +990,20 @@ class Reader:
 
     def _default_comparison_period(self, frame: Frame) -> None:
         start = self.ctx.calendar.start_of(Grain.year if frame.compare == "year_before" else Grain.quarter, self.ctx.today)
-        frame.period = Days(first=start, end=self.ctx.today + timedelta(days=1), label="year to date" if frame.compare == "year_before" else "quarter to date")
+        frame.period = Days(
+            first=start, end=self.ctx.today + timedelta(days=1), label="year to date" if frame.compare == "year_before" else "quarter to date"
+        )
 
     def _with_groups(self, frame: Frame) -> Frame:
         parts = self.parts
         groups = list(dict.fromkeys([*parts.groups, *parts.wh_groups]))
         if frame.metric == "won_value" and {"product", "product_family", "family"} & set(groups):
             return self._with_groups(self._frame_metric("product_revenue"))
-        if frame.metric == "stage_conversion" and not groups and not any(isinstance(item, Filter) and item.field == "stage" for item in frame.filters):
+        if (
+            frame.metric == "stage_conversion"
+            and not groups
+            and not any(isinstance(item, Filter) and item.field == "stage" for item in frame.filters)
+        ):
             groups = ["stage"]
         frame.group_by = self._group_fields(frame, groups)
         if "who" in parts.cues and not groups and not parts.names and "said" not in parts.cues and ("count" in parts.aggregates or parts.order):
@@ -837,7 +1042,13 @@ class Reader:
         frame = Frame(intent="list", noun=noun)
         for name in parts.metrics:
             known = _METRIC_STATES.get(name)
-            if known and known[0] == noun and known[1] and known[1] not in parts.states and (known[1] != "created" or name == "deals" and "created" in parts.phrases or name != "deals"):
+            if (
+                known
+                and known[0] == noun
+                and known[1]
+                and known[1] not in parts.states
+                and (known[1] != "created" or name == "deals" and "created" in parts.phrases or name != "deals")
+            ):
                 parts.states.append(known[1])
         self._conditions(frame, shape, metric=False)
         self._state_filters(frame, shape)
@@ -856,12 +1067,22 @@ class Reader:
         if parts.sort:
             try:
                 frame.order_by = field_of(shape, parts.sort).name
-                frame.descending = shape.fields[frame.order_by].kind in (Kind.money, Kind.number) and "ascending" not in parts.words_seen or "descending" in parts.words_seen
+                frame.descending = (
+                    shape.fields[frame.order_by].kind in (Kind.money, Kind.number)
+                    and "ascending" not in parts.words_seen
+                    or "descending" in parts.words_seen
+                )
             except Invalid:
                 self.frame_unknown.append(parts.sort)
         if parts.order and parts.order not in ("newest",) and not parts.plural_noun and parts.limit is None:
             frame.limit = 1
-        if parts.order and {"was", "is"} & parts.words_seen and not {"were", "are"} & parts.words_seen and "which" in parts.cues and parts.limit is None:
+        if (
+            parts.order
+            and {"was", "is"} & parts.words_seen
+            and not {"were", "are"} & parts.words_seen
+            and "which" in parts.cues
+            and parts.limit is None
+        ):
             frame.limit = 1  # "which of these was the largest?"
         if parts.order == "newest" and not parts.plural_noun and not parts.order_is_soft and parts.limit is None:
             frame.limit = 1
@@ -872,7 +1093,14 @@ class Reader:
         amount = "amount" if "amount" in shape.fields else ""
         created = "occurred" if shape.name == "activity" else "created"
         if parts.order in ("highest", "lowest"):
-            name = next((item for item in (*parts.fields, *([parts.sort] if parts.sort else [])) if item in shape.fields and shape.fields[item].kind in (Kind.number, Kind.money)), "")
+            name = next(
+                (
+                    item
+                    for item in (*parts.fields, *([parts.sort] if parts.sort else []))
+                    if item in shape.fields and shape.fields[item].kind in (Kind.number, Kind.money)
+                ),
+                "",
+            )
             hint = parts.order_field if parts.order_field in shape.fields else ""
             if parts.order_field == "amount" and shape.name == "company":
                 hint = "employees"
@@ -886,7 +1114,12 @@ class Reader:
                 frame.order_by = "closed"
         elif parts.order == "soonest":
             frame.order_by, frame.descending = ("due" if shape.name == "activity" else "expected_close" if amount else created), False
-        elif shape.name == "activity" and {"due", "overdue", "incomplete", "open"} & set(parts.states) or shape.name == "activity" and parts.kinds == ["task"]:
+        elif (
+            shape.name == "activity"
+            and {"due", "overdue", "incomplete", "open"} & set(parts.states)
+            or shape.name == "activity"
+            and parts.kinds == ["task"]
+        ):
             frame.order_by, frame.descending = "due", False
 
     def _state_filters(self, frame: Frame, shape: Shape) -> None:
@@ -894,7 +1127,7 @@ class Reader:
         states = [*self.parts.states, *(_OPPOSITE.get(item, "") for item in self.parts.negated_states)]
         for name in self.parts.metrics:
             known = _METRIC_STATES.get(name)
-            if known and known[0] == noun and known[1] and not (known[1] == "created"):
+            if known and known[0] == noun and known[1] and known[1] != "created":
                 states.append(known[1])
             elif name == "customers" and noun == "company":
                 self.parts.customer = True
@@ -912,16 +1145,16 @@ class Reader:
         else:
             for group in several:
                 for name, op, values, said in group:
-                    item = Filter(field=name, op=op, values=values)  # type: ignore[arg-type]
+                    item = Filter(field=name, op=op, values=values)
                     if item not in frame.filters:
                         frame.filters.append(item)
                         frame.said.append(said)
         if (noun, "due") in STATE_FILTERS and "due" in states and not several:
-            frame.filters += [Filter(field=name, op=op, values=values) for name, op, values, _ in STATE_FILTERS[(noun, "due")]]  # type: ignore[arg-type]
+            frame.filters += [Filter(field=name, op=op, values=values) for name, op, values, _ in STATE_FILTERS[(noun, "due")]]
             frame.said.append("not done")
         if "unassigned" in states:
             frame.filters.append(Filter(field="owner", op="empty"))
-            frame.said.append(_UNASSIGNED[3])
+            frame.said.append(_UNASSIGNED)
         if "overdue" in states:
             self._overdue(frame, shape)
         if "slipped" in states and noun == "deal":
@@ -934,7 +1167,11 @@ class Reader:
             frame.filters += [Filter(field="status", values=["open"]), Filter(field="expected_close", op="less_than", values=[today])]
             frame.said.append("open past their expected close day")
         elif shape.name == "activity":
-            frame.filters += [Filter(field="kind", values=["task"]), Filter(field="completed", op="empty"), Filter(field="due", op="less_than", values=[today])]
+            frame.filters += [
+                Filter(field="kind", values=["task"]),
+                Filter(field="completed", op="empty"),
+                Filter(field="due", op="less_than", values=[today]),
+            ]
             frame.said.append("overdue tasks")
             frame.filters = list({item.model_dump_json(): item for item in frame.filters}.values())
 
@@ -949,8 +1186,10 @@ class Reader:
             first = self.ctx.today - timedelta(days=min(quiet_days, 36_500) - 1)
             untouched = When(0, 0, Period(first, self.ctx.today + timedelta(days=1), f"last {quiet_days} days"))
         if untouched is not None and "last_activity" in shape.fields:
-            first = untouched.period.first.isoformat()
-            frame.filters.append(FilterGroup(any_of=[Filter(field="last_activity", op="less_than", values=[first]), Filter(field="last_activity", op="empty")]))
+            since = untouched.period.first.isoformat()
+            frame.filters.append(
+                FilterGroup(any_of=[Filter(field="last_activity", op="less_than", values=[since]), Filter(field="last_activity", op="empty")])
+            )
             frame.said.append(f"no activity since {untouched.period.describe()}")
         del metric
 
@@ -987,7 +1226,11 @@ class Reader:
             return False
         if not raw.noun or raw.noun == shape.name or item.custom:
             return True
-        other = shape_for(self.ctx, raw.noun).fields.get(raw.field) if raw.noun in ("company", "contact", "lead", "deal", "ticket", "activity", "line_item", "product") else None
+        other = (
+            shape_for(self.ctx, raw.noun).fields.get(raw.field)
+            if raw.noun in ("company", "contact", "lead", "deal", "ticket", "activity", "line_item", "product")
+            else None
+        )
         return other is not None and (other.picklist == item.picklist or shape.noun.__noun__ == raw.noun)
 
     def _filter(self, shape: Shape, raw: RawFilter) -> Filter:
@@ -1059,7 +1302,7 @@ class Reader:
         return [match for match in name.matches if match.noun in accepted]
 
     def _narrow(self, names: list[tuple[int, Name]]) -> list[tuple[int, Name]]:
-        """"Dana at Acme": a person named with a company is looked for there."""
+        """ "Dana at Acme": a person named with a company is looked for there."""
         companies = [name for _, name in names if name.noun == "company" and len(name.matches) == 1]
         if not companies:
             return names
@@ -1243,7 +1486,7 @@ def merge(reader: Reader, previous: Frame) -> Frame | None:
 
 
 def _metric_with_state(parts: Parts, metric: str) -> str:
-    """"And lost?" after won value is lost value; a metric named anew replaces the old one."""
+    """ "And lost?" after won value is lost value; a metric named anew replaces the old one."""
     if parts.metrics:
         return parts.metrics[0]
     known = _METRIC_STATES.get(metric)

@@ -117,9 +117,13 @@ def _explain(turn: Turn, figures: list[Figure]) -> str:
     for figure in figures[:4]:
         turn.ledger.enter_text(figure.model_dump_json(exclude={"sql"}))
         text = f"**{figure.shown}** is {figure.title}: {figure.meaning}" if figure.meaning else f"**{figure.shown}** is {figure.title}."
-        where = [figure.scope and f"it covers {figure.scope} (what you may see)", figure.filters and f"narrowed to {figure.filters}",
-                 figure.period and f"period: {figure.period}", figure.rows_in_all is not None and f"{plural(figure.rows_in_all, 'record')} counted",
-                 figure.as_of and f"computed as of {figure.as_of[:16].replace('T', ' ')} UTC"]
+        where = [
+            figure.scope and f"it covers {figure.scope} (what you may see)",
+            figure.filters and f"narrowed to {figure.filters}",
+            figure.period and f"period: {figure.period}",
+            figure.rows_in_all is not None and f"{plural(figure.rows_in_all, 'record')} counted",
+            figure.as_of and f"computed as of {figure.as_of[:16].replace('T', ' ')} UTC",
+        ]
         told = "; ".join(str(item) for item in where if item)
         text += f" {told[:1].upper()}{told[1:]}."
         text += "".join(f" {note}" for note in figure.notes)
@@ -149,7 +153,11 @@ def _cited(item: Passage, topic: str) -> str:
 def best_sentence(text: str, topic: str) -> str:
     """The sentence of a passage that shares most words with the topic, its heading left out."""
     body = text.split("\n", 1)[-1]
-    sentences = [part.strip() for part in body.replace("\n", " ").replace("? ", "?|").replace(". ", ".|").replace("! ", "!|").split("|") if len(part.strip()) > 8]
+    sentences = [
+        part.strip()
+        for part in body.replace("\n", " ").replace("? ", "?|").replace(". ", ".|").replace("! ", "!|").split("|")
+        if len(part.strip()) > 8
+    ]
     if not sentences:
         return body.strip()[:200]
     stems = {word[:5] for word in fold(topic).split() if len(word) > 2}
@@ -207,14 +215,19 @@ def _who(values: dict[str, Any], name: str, noun: str) -> str:
     if noun == "deal":
         amount = money_of(values["amount"], values["currency"]) if values.get("amount") else "no amount"
         state = f"open in {values['stage']}" if values["status"] == "open" else values["status"]
-        when = f", expected to close on {show_day(values['expected_close_on'])}" if values["status"] == "open" and values.get("expected_close_on") else (
-            f" on {show_day(values['closed_on'])}" if values.get("closed_on") else "")
+        when = (
+            f", expected to close on {show_day(values['expected_close_on'])}"
+            if values["status"] == "open" and values.get("expected_close_on")
+            else (f" on {show_day(values['closed_on'])}" if values.get("closed_on") else "")
+        )
         owner = f", owned by {values['owner']}" if values.get("owner") else ""
         step = f" Next step: {values['next_step']}." if values.get("next_step") and values["status"] == "open" else ""
         return f"**{name}**: {amount}, {state}{when}{owner}.{step}"
     if noun == "ticket":
-        return f"Ticket **{name}** is {values['status']}, priority {values.get('priority') or 'not set'}, opened on {show_day(values['created_at'])}" + (
-            f" for {values['company']}." if values.get("company") else ".")
+        return (
+            f"Ticket **{name}** is {values['status']}, priority {values.get('priority') or 'not set'}, opened on {show_day(values['created_at'])}"
+            + (f" for {values['company']}." if values.get("company") else ".")
+        )
     return f"**{name}**."
 
 

@@ -7,7 +7,6 @@ The walk keeps a little state, as a reader does: a comparison waits for its numb
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from typing import Any
 
 from assistant.language.chart import Chart, Edge, Quantity
@@ -22,13 +21,45 @@ from crm_core.services.search import STOP_WORDS
 
 #: Which time field a state is about, by noun.
 STATE_TIME: dict[tuple[str, str], str] = {
-    ("deal", "won"): "closed", ("deal", "lost"): "closed", ("deal", "closed"): "closed", ("deal", "closing"): "expected_close",
-    ("deal", "due"): "expected_close", ("deal", "overdue"): "expected_close", ("deal", "open"): "expected_close",
-    ("ticket", "resolved"): "resolved", ("ticket", "closed"): "resolved", ("lead", "converted"): "converted",
-    ("activity", "due"): "due", ("activity", "overdue"): "due", ("activity", "incomplete"): "due", ("activity", "completed"): "completed",
+    ("deal", "won"): "closed",
+    ("deal", "lost"): "closed",
+    ("deal", "closed"): "closed",
+    ("deal", "closing"): "expected_close",
+    ("deal", "due"): "expected_close",
+    ("deal", "overdue"): "expected_close",
+    ("deal", "open"): "expected_close",
+    ("ticket", "resolved"): "resolved",
+    ("ticket", "closed"): "resolved",
+    ("lead", "converted"): "converted",
+    ("activity", "due"): "due",
+    ("activity", "overdue"): "due",
+    ("activity", "incomplete"): "due",
+    ("activity", "completed"): "completed",
 }
 #: Words that stand before a value rather than begin a new thought.
-_VALUE_LEADS = frozenset({"in", "stage", "status", "at", "from", "via", "through", "category", "priority", "source", "reason", "to", "on", "of", "region", "is", "as", "because", "with"})
+_VALUE_LEADS = frozenset(
+    {
+        "in",
+        "stage",
+        "status",
+        "at",
+        "from",
+        "via",
+        "through",
+        "category",
+        "priority",
+        "source",
+        "reason",
+        "to",
+        "on",
+        "of",
+        "region",
+        "is",
+        "as",
+        "because",
+        "with",
+    }
+)
 _WH = frozenset({"which", "what", "who"})
 #: Phrases after which a group is meant: "which rep", "top regions".
 _GROUP_AFTER = frozenset({"which", "what", "top", "best", "worst", "bottom"})
@@ -175,17 +206,20 @@ class _Walk:
         """The words that a search by meaning should look for: all but names, times, and the words of asking."""
         used = {place for edge in self.edges if edge.kind in ("name", "when") for place in range(edge.first, edge.end)}
         words = [
-            (token.text, self.clauses[place]) for place, token in enumerate(self.tokens)
+            (token.text, self.clauses[place])
+            for place, token in enumerate(self.tokens)
             if place not in used and token.norm not in STOP_WORDS and token.norm not in _ASKING and len(token.norm) > 1
         ]
         kept = [word for word, clause in words if clause not in preface] or [word for word, _ in words]
         self.parts.content = kept
 
     def _read_slips(self) -> None:
-        """"Their close date was moved back": a slip, said by what happened to the field."""
+        """ "Their close date was moved back": a slip, said by what happened to the field."""
         parts = self.parts
         moved = {"moved", "pushed", "postponed", "shifted", "move", "push"} & parts.words_seen
-        about_date = "expected_close" in parts.fields or any(cue == "field:expected_close" for _, cue in parts.times) or {"date", "dates"} & parts.words_seen
+        about_date = (
+            "expected_close" in parts.fields or any(cue == "field:expected_close" for _, cue in parts.times) or {"date", "dates"} & parts.words_seen
+        )
         if moved and about_date and {"later", "back", "out", "date", "dates"} & parts.words_seen:
             parts.states = ["slipped"]
             parts.unknown = [word for word in parts.unknown if word.lower() not in ("moved", "move", "back", "shifted", "dates", "date")]
@@ -195,13 +229,42 @@ class _Walk:
     def _preface(self) -> set[int]:
         """Clauses before the question that tell why it is asked: "I am seeing them tomorrow, so what ...": only names count there."""
         numbers = sorted(set(self.clauses))
-        asks = {"how", "what", "which", "who", "whose", "show", "list", "give", "can", "could", "please", "need", "want", "like", "is", "are", "do", "does", "did", "when", "where", "find"}
+        asks = {
+            "how",
+            "what",
+            "which",
+            "who",
+            "whose",
+            "show",
+            "list",
+            "give",
+            "can",
+            "could",
+            "please",
+            "need",
+            "want",
+            "like",
+            "is",
+            "are",
+            "do",
+            "does",
+            "did",
+            "when",
+            "where",
+            "find",
+        }
         preface: set[int] = set()
         for number in numbers[:-1]:
             words = [token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == number]
             later = {token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause > number}
             figures = any(self.clauses[edge.first] == number and edge.sense("metric", "aggregate") for edge in self.edges)
-            if not figures and words[:1] and words[0] in _PREFACE_STARTS and not set(words) & (asks - {"is", "are", "do", "does", "did"}) and later & asks:
+            if (
+                not figures
+                and words[:1]
+                and words[0] in _PREFACE_STARTS
+                and not set(words) & (asks - {"is", "are", "do", "does", "did"})
+                and later & asks
+            ):
                 preface.add(number)
             else:
                 break
@@ -211,20 +274,29 @@ class _Walk:
         """Unknown words in a clause that says nothing of the CRM are an aside; in the clause of the question they count."""
         if len(set(self.clauses)) < 2:
             return
-        telling = {self.clauses[edge.first] for edge in self.edges if edge.kind in ("when", "name") or edge.kind == "words" and edge.sense(
-            "metric", "state", "noun", "value", "ref", "customer", "activity_kind", "aggregate", "field")}
+        telling = {
+            self.clauses[edge.first]
+            for edge in self.edges
+            if edge.kind in ("when", "name")
+            or edge.kind == "words"
+            and edge.sense("metric", "state", "noun", "value", "ref", "customer", "activity_kind", "aggregate", "field")
+        }
         heads = {self.clauses[edge.first] for edge in self.edges if edge.sense("metric", "noun", "aggregate", "customer", "activity_kind")}
         asides = {clause for clause in set(self.clauses) if clause not in telling or heads and clause not in heads and not self._asks(clause)}
         if not heads or asides >= set(self.clauses):
             return
         self.parts.unknown = [
-            word for word, clause in self.unknown_clauses if clause not in asides or word in self.parts.unknown_capital and not (word.isupper() and len(word) < 5)
+            word
+            for word, clause in self.unknown_clauses
+            if clause not in asides or word in self.parts.unknown_capital and not (word.isupper() and len(word) < 5)
         ]
         self.parts.unknown_capital = [word for word in self.parts.unknown_capital if word in self.parts.unknown]
 
     def _asks(self, clause: int) -> bool:
         words = {token.norm for token, number in zip(self.tokens, self.clauses, strict=True) if number == clause}
-        return bool(words & {"how", "what", "which", "who", "show", "list", "by", "per", "each", "only", "just", "in", "for", "with", "without", "from", "at"})
+        return bool(
+            words & {"how", "what", "which", "who", "show", "list", "by", "per", "each", "only", "just", "in", "for", "with", "without", "from", "at"}
+        )
 
     # --- neighbours -------------------------------------------------------------------------------------
 
@@ -293,7 +365,13 @@ class _Walk:
             self._compare_number(edge, quantity)
             return
         following = self._next_edge()
-        if self._after() in ("to", "until") and self._upper_bound_ahead() or self._before() in ("from", "of") and self._after() == "up" and self._upper_bound_ahead():
+        if (
+            self._after() in ("to", "until")
+            and self._upper_bound_ahead()
+            or self._before() in ("from", "of")
+            and self._after() == "up"
+            and self._upper_bound_ahead()
+        ):
             self.comparison = ("between", edge.text)
             self._compare_number(edge, quantity)
             return
@@ -357,7 +435,7 @@ class _Walk:
         if self.negated:
             op, self.negated = flipped.get(op, op), False
         shown = " and ".join(str(value) for value in values)
-        self.parts.filters.append(RawFilter(name, op, values, f"{name.replace('_', ' ')} {text} {shown}", "" if name != "age" else ""))
+        self.parts.filters.append(RawFilter(name, op, values, f"{name.replace('_', ' ')} {text} {shown}"))
 
     def minus_before(self, edge: Edge) -> bool:
         """Whether a minus sign stands right before the number."""
@@ -401,8 +479,12 @@ class _Walk:
         return "amount"
 
     def _custom_numbers(self) -> set[str]:
-        return {sense.value for edge in self.edges for sense in edge.senses if sense.kind == "field"
-                and sense.noun and sense.value not in NOUN_SHAPES[sense.noun].fields}
+        return {
+            sense.value
+            for edge in self.edges
+            for sense in edge.senses
+            if sense.kind == "field" and sense.noun and sense.value not in NOUN_SHAPES[sense.noun].fields
+        }
 
     def _is_numeric(self, sense: Sense) -> bool:
         shape = NOUN_SHAPES.get(sense.noun)
@@ -435,7 +517,14 @@ class _Walk:
         if self.negated and sense("aggregate") and self.parts.aggregates == [] and "how many" in self.parts.phrases:
             self.negated = False  # "not the value, only how many"
             return
-        if self.negated and sense("field") and not sense("value", "ref", "state", "noun") and (people or not sense("activity_kind")) or sense("field") and self._is_missing():
+        if (
+            self.negated
+            and sense("field")
+            and not sense("value", "ref", "state", "noun")
+            and (people or not sense("activity_kind"))
+            or sense("field")
+            and self._is_missing()
+        ):
             self._take_field(edge, sense("field"))  # type: ignore[arg-type]
             return
         if self.sort_next and sense("field"):
@@ -457,8 +546,11 @@ class _Walk:
         valued = edge.sense("value", "ref") is not None
         capital = self.tokens[edge.first].capital and edge.first > 0
         following = self._next_edge()
-        if valued and edge.sense("field") and (self._after() in ("of", "for") or following is not None and following.sense("field")) and any(
-            other.kind == "name" for other in self.edges
+        if (
+            valued
+            and edge.sense("field")
+            and (self._after() in ("of", "for") or following is not None and following.sense("field"))
+            and any(other.kind == "name" for other in self.edges)
         ):
             return ("field", "value")  # a fact of a named record: "website of Acme"
         leads = _VALUE_LEADS - {"of", "to", "on", "with", "as", "is", "because"} if edge.sense("state") else _VALUE_LEADS
@@ -466,13 +558,49 @@ class _Walk:
             valued = False  # "our pipelines" are the field, whatever a category is called
         led = self._before() in leads or self._before() in ("still", "only", "=") or self._after() in ("stage", "status", "category", "priority")
         if valued and (led or self.or_next or capital) and not edge.sense("metric"):
-            return ("my_team", "me", "value", "ref", "cue", "compare", "aggregate", "metric", "state", "activity_kind", "order", "customer",
-                    "subsidiary", "weak_value", "noun", "field", "grain", "forecast")
-        return ("my_team", "me", "compare", "cue", "aggregate", "metric", "state", "activity_kind", "order", "value", "ref", "customer", "subsidiary", "weak_value", "noun",
-                "field", "grain", "forecast")
+            return (
+                "my_team",
+                "me",
+                "value",
+                "ref",
+                "cue",
+                "compare",
+                "aggregate",
+                "metric",
+                "state",
+                "activity_kind",
+                "order",
+                "customer",
+                "subsidiary",
+                "weak_value",
+                "noun",
+                "field",
+                "grain",
+                "forecast",
+            )
+        return (
+            "my_team",
+            "me",
+            "compare",
+            "cue",
+            "aggregate",
+            "metric",
+            "state",
+            "activity_kind",
+            "order",
+            "value",
+            "ref",
+            "customer",
+            "subsidiary",
+            "weak_value",
+            "noun",
+            "field",
+            "grain",
+            "forecast",
+        )
 
     def _is_missing(self) -> bool:
-        """"Amount is missing", "next step not set": the field is said to be empty after its name."""
+        """ "Amount is missing", "next step not set": the field is said to be empty after its name."""
         words = [self._after(ahead) for ahead in range(3)]
         gone = [word for word in words if word not in ("is", "are", "was", "still", "field", "")]
         missing = gone[:1] in (["missing"], ["empty"], ["blank"], ["unset"]) or gone[:2] == ["not", "set"]
@@ -533,7 +661,13 @@ class _Walk:
             self.group_next = False  # "every deal we won": each is counted, none is a group
             return self._take_noun(edge, noun)
         following = self._next_edge()
-        if edge.sense("noun", "customer") and following is not None and following.kind == "words" and following.sense("field") and not following.sense("metric", "state"):
+        if (
+            edge.sense("noun", "customer")
+            and following is not None
+            and following.kind == "words"
+            and following.sense("field")
+            and not following.sense("metric", "state")
+        ):
             edge = following  # "per ticket category": the noun only says whose category
             self.at += 1
         if edge.sense("customer") and self.parts.metrics == ["won_value"] and self._cue_was_per():
@@ -610,17 +744,54 @@ class _Walk:
             return True
         if word in ("my", "mine"):
             following = self._next_edge()
-            if word == "my" and following is not None and following.kind in ("filler", "unknown") and following.text.lower() not in ("own", "current", "currently", "full", "entire", "whole", "total", "overall"):
+            if (
+                word == "my"
+                and following is not None
+                and following.kind in ("filler", "unknown")
+                and following.text.lower() not in ("own", "current", "currently", "full", "entire", "whole", "total", "overall")
+            ):
                 return True  # "for my report": not the asker's rows
             self.parts.me = True
         elif word == "i":
-            asking = before in ("can", "may", "could", "should", "would", "shall", "know") or self._after() in (
-                "want", "would", "need", "like", "wonder", "know", "see", "think", "guess", "mean", "meant", "could", "can", "should", "was", "forgot", "believe",
-                "just", "will", "ask", "remember", "understand") or self._after() == "am" and self._after(1) not in ("late", "behind", "overdue", "the") or self._after() == "have" and self._after(1) in (
-                "the", "a", "to") or self._after() == "have" and before in ("", "so", "ok", "okay")
+            asking = (
+                before in ("can", "may", "could", "should", "would", "shall", "know")
+                or self._after()
+                in (
+                    "want",
+                    "would",
+                    "need",
+                    "like",
+                    "wonder",
+                    "know",
+                    "see",
+                    "think",
+                    "guess",
+                    "mean",
+                    "meant",
+                    "could",
+                    "can",
+                    "should",
+                    "was",
+                    "forgot",
+                    "believe",
+                    "just",
+                    "will",
+                    "ask",
+                    "remember",
+                    "understand",
+                )
+                or self._after() == "am"
+                and self._after(1) not in ("late", "behind", "overdue", "the")
+                or self._after() == "have"
+                and self._after(1) in ("the", "a", "to")
+                or self._after() == "have"
+                and before in ("", "so", "ok", "okay")
+            )
             self.parts.me = self.parts.me or not asking
         else:
-            self.parts.me = self.parts.me or before in ("to", "by", "for", "with") and self._before(2) in ("assigned", "owned", "belonging", "handled")
+            self.parts.me = (
+                self.parts.me or before in ("to", "by", "for", "with") and self._before(2) in ("assigned", "owned", "belonging", "handled")
+            )
         return True
 
     def _take_compare(self, edge: Edge, sense: Sense) -> bool:
@@ -651,7 +822,15 @@ class _Walk:
         if value == "why":
             self.parts.why = True
             return True
-        if value == "said" and edge.text.lower().rstrip("s") in ("complaint", "concern", "objection", "feedback", "complained", "promised", "promise"):
+        if value == "said" and edge.text.lower().rstrip("s") in (
+            "complaint",
+            "concern",
+            "objection",
+            "feedback",
+            "complained",
+            "promised",
+            "promise",
+        ):
             self.parts.topic.append(edge.text)
         if value == "said" and edge.first == 0 and edge.text.lower() in ("write", "want"):
             return True
@@ -659,10 +838,18 @@ class _Walk:
             following = self._next_edge()
             if following is not None and following.kind == "quantity" and following.quantity is not None:
                 following = self._next_edge(2)
-            if following is not None and following.sense("noun") and (beyond := self._next_edge(
-                    self.edges.index(following) - self.at + 1)) is not None and beyond.kind == "words" and beyond.sense("field") and not beyond.sense("metric", "state"):
+            if (
+                following is not None
+                and following.sense("noun")
+                and (beyond := self._next_edge(self.edges.index(following) - self.at + 1)) is not None
+                and beyond.kind == "words"
+                and beyond.sense("field")
+                and not beyond.sense("metric", "state")
+            ):
                 following = beyond
-            name = self._group_name(following) if following is not None and following.kind == "words" and not following.sense("activity_kind") else None
+            name = (
+                self._group_name(following) if following is not None and following.kind == "words" and not following.sense("activity_kind") else None
+            )
             if name and following is not None and name not in Grain.__members__:
                 noun = following.sense("noun")
                 if noun is None or noun.value in ("user", "product", "company", "contact") or following.sense("customer"):
@@ -688,9 +875,11 @@ class _Walk:
         noun = edge.sense("noun")
         if noun is not None and edge.text.lower() in {noun.value, f"{noun.value}s", "companies", "activities", "opportunities", "accounts", "people"}:
             return self._take_noun(edge, noun)
-        if edge.sense("state") and (not edge.end - edge.first > 1 or {"list", "which"} & set(self.parts.cues) or any(
-            other.sense("noun") and other.sense("noun").value == "deal" for other in self.edges if other is not edge  # type: ignore[union-attr]
-        )):
+        if edge.sense("state") and (
+            not edge.end - edge.first > 1
+            or {"list", "which"} & set(self.parts.cues)
+            or any(any(item.kind == "noun" and item.value == "deal" for item in other.senses) for other in self.edges if other is not edge)
+        ):
             return False
         if edge.sense("field") is not None and self.compare_fields and singular(edge.text.lower()) != edge.text.lower():
             self.parts.groups.append(str(edge.sense("field").value))  # type: ignore[union-attr]
@@ -707,7 +896,11 @@ class _Walk:
 
     def _take_state(self, edge: Edge, sense: Sense) -> bool:
         value = sense.value
-        if value == "closed" and edge.text.lower() in ("close", "closes") and not {"did", "have", "has", "had"} & {token.norm for token in self.tokens[: edge.first]}:
+        if (
+            value == "closed"
+            and edge.text.lower() in ("close", "closes")
+            and not {"did", "have", "has", "had"} & {token.norm for token in self.tokens[: edge.first]}
+        ):
             value = "closing"
         if value == "occurred" and self.negated:
             if self._before() == "nothing" or self._before(2) == "nothing":
@@ -722,9 +915,13 @@ class _Walk:
         return True
 
     def _take_activity_kind(self, edge: Edge, sense: Sense) -> bool:
-        if sense.value == "email" and edge.text.lower() in ("email", "mail", "e-mail") and edge.sense("field") and (
-            self.parts.names or self._before() in ("the", "her", "his", "their") and self._after() in ("of", "for", "address")
-        ) and not self.parts.aggregates:
+        if (
+            sense.value == "email"
+            and edge.text.lower() in ("email", "mail", "e-mail")
+            and edge.sense("field")
+            and (self.parts.names or self._before() in ("the", "her", "his", "their") and self._after() in ("of", "for", "address"))
+            and not self.parts.aggregates
+        ):
             return False
         if self.negated:
             self.negated = False
@@ -746,7 +943,13 @@ class _Walk:
             following = self._next_edge(2)
         if following is not None and following.kind == "words":
             beyond = self._next_edge(self.edges.index(following) - self.at + 1)
-            if following.sense("noun") and beyond is not None and beyond.kind == "words" and beyond.sense("field") and not beyond.sense("metric", "state", "noun"):
+            if (
+                following.sense("noun")
+                and beyond is not None
+                and beyond.kind == "words"
+                and beyond.sense("field")
+                and not beyond.sense("metric", "state", "noun")
+            ):
                 following = beyond
             name = self._group_name(following)
             plain_noun = following.sense("noun")
@@ -756,8 +959,13 @@ class _Walk:
                 return True  # "the most employees": what is measured, not what is compared
             counted = metric is None or metric.value in ("customers", "companies", "contacts", "deals", "leads", "activities")
             self.ordered_group = name or ""
-            if name and name not in Grain.__members__ and counted and following.sense("field", "customer", "noun") \
-                    and (plain_noun is None or plain_noun.value in ("company", "product", "user")):
+            if (
+                name
+                and name not in Grain.__members__
+                and counted
+                and following.sense("field", "customer", "noun")
+                and (plain_noun is None or plain_noun.value in ("company", "product", "user"))
+            ):
                 self.parts.wh_groups.append(name)
                 self.parts.plural_group = singular(following.text.lower()) != following.text.lower()
         return True
@@ -771,9 +979,7 @@ class _Walk:
         elif named:
             values = named
         for item in values:
-            self.parts.filters.append(
-                RawFilter(item.field, "is", [item.value], item.label, item.noun, self.negated, self.or_next)
-            )
+            self.parts.filters.append(RawFilter(item.field, "is", [item.value], item.label, item.noun, self.negated, self.or_next))
         for item in edge.senses:
             if item.kind == "ref" and item.field != "owner" and not values:
                 self._append_ref(item)
@@ -789,12 +995,20 @@ class _Walk:
         people = [item for item in edge.senses if item.kind == "ref" and item.field == "owner"]
         others = [item for item in edge.senses if item.kind == "ref" and item.field != "owner"]
         following = self._next_edge()
-        if others and others[0].field == "team" and following is not None and ("ticket" in following.text.lower() or "case" in following.text.lower()):
+        if (
+            others
+            and others[0].field == "team"
+            and following is not None
+            and ("ticket" in following.text.lower() or "case" in following.text.lower())
+        ):
             return True  # "support tickets": what they are, not whose
         ours = others and others[0].field == "team" and not self.tokens[edge.first].capital
-        if ours and (following is not None and following.sense("state") and "ticket" in self.parts.nouns or any(
-            raw.field in ("team", "region") for raw in self.parts.filters
-        )):
+        if ours and (
+            following is not None
+            and following.sense("state")
+            and "ticket" in self.parts.nouns
+            or any(raw.field in ("team", "region") for raw in self.parts.filters)
+        ):
             return True  # "did support close", "the north sales team": a description
         if others:
             self._append_ref(others[0])
@@ -832,7 +1046,9 @@ class _Walk:
         if self.negated and following is not None and following.sense("ref", "value"):
             return True  # "not in stage Qualification": the value says what is denied
         if self._is_boolean(edge):
-            self.parts.filters.append(RawFilter(name, "is", ["no" if self.negated else "yes"], f"{'not ' if self.negated else ''}{edge.text.lower()}", sense.noun))
+            self.parts.filters.append(
+                RawFilter(name, "is", ["no" if self.negated else "yes"], f"{'not ' if self.negated else ''}{edge.text.lower()}", sense.noun)
+            )
             self.negated = False
             return True
         if self.negated:
@@ -854,8 +1070,14 @@ class _Walk:
         if self._after() in ("breakdown", "split", "distribution", "mix") and {item.label for item in edge.senses} & {"choice", "ref"}:
             self.parts.groups.append(name)
             return True
-        times = {item.value for item in edge.senses if item.kind == "field" and item.noun and NOUN_SHAPES[item.noun].fields.get(item.value) is not None
-                 and NOUN_SHAPES[item.noun].fields[item.value].is_time}
+        times = {
+            item.value
+            for item in edge.senses
+            if item.kind == "field"
+            and item.noun
+            and NOUN_SHAPES[item.noun].fields.get(item.value) is not None
+            and NOUN_SHAPES[item.noun].fields[item.value].is_time
+        }
         if times:
             self.time_field = f"field:{next(iter(sorted(times)))}"
         self.parts.fields.append(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from assistant.language.frames import Entity, Frame
@@ -14,9 +15,15 @@ Call = tuple[str, dict[str, Any]]
 
 def plan(frame: Frame, previous: Frame | None) -> list[Call]:
     """The calls that answer a frame; none where words alone do."""
-    builders = {
-        "metric": _metric, "list": _list, "record": _record, "interactions": _interactions, "define": _define,
-        "explain": lambda _frame, _previous: [("explain_previous", {})], "rows": _rows, "more": _more,
+    builders: dict[str, Callable[[Frame, Frame | None], list[Call]]] = {
+        "metric": _metric,
+        "list": _list,
+        "record": _record,
+        "interactions": _interactions,
+        "define": _define,
+        "explain": lambda _frame, _previous: [("explain_previous", {})],
+        "rows": _rows,
+        "more": _more,
     }
     builder = builders.get(frame.intent)
     return builder(frame, previous) if builder else []
@@ -56,7 +63,7 @@ def _metric(frame: Frame, _previous: Frame | None) -> list[Call]:
 def _list(frame: Frame, _previous: Frame | None) -> list[Call]:
     if frame.metric:  # a list that only a metric can tell, such as deals that slipped in a period
         question = metric_question(frame.model_copy(update={"limit": None, "order": None}))
-        question["filters"] = [item for item in question.get("filters", [])]
+        question["filters"] = list(question.get("filters", []))
         return [("show_rows", {"question": question, "limit": frame.limit or PAGE, "offset": frame.offset})]
     return [("list_matching", list_question(frame))]
 
@@ -83,7 +90,7 @@ def _related(noun: str, entity: Entity, *, open_field: tuple[str, str, list[Any]
 
 
 def _interactions(frame: Frame, _previous: Frame | None) -> list[Call]:
-    filters = [item for item in frame.filters]
+    filters = list(frame.filters)
     if frame.kinds:
         filters.append(Filter(field="kind", values=list(frame.kinds)))
     arguments: dict[str, Any] = {"query": frame.topic[:500], "limit": frame.limit or 5, "newest_first": frame.latest}

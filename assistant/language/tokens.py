@@ -67,13 +67,50 @@ def _between_times(before: list[Token], message: str, at: int) -> bool:
 
 _MONTH_STARTS = frozenset({"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"})
 _CONTRACTIONS = {
-    "what's": "what is", "whats": "what is", "who's": "who is", "whos": "who is", "where's": "where is", "how's": "how is",
-    "hows": "how is", "that's": "that is", "it's": "it is", "i'm": "i am", "i'd": "i would", "we'd": "we would", "i'll": "i will", "we've": "we have", "i've": "i have",
-    "don't": "do not", "doesn't": "does not", "didn't": "did not", "isn't": "is not", "aren't": "are not",
-    "haven't": "have not", "hasn't": "has not", "wasn't": "was not", "weren't": "were not", "can't": "can not",
-    "let's": "let us", "we're": "we are", "they're": "they are", "who've": "who have", "what're": "what are",
-    "dont": "do not", "doesnt": "does not", "didnt": "did not", "havent": "have not", "hasnt": "has not", "isnt": "is not",
-    "gimme": "give me", "w/o": "without", "w/": "with", "e-mail": "email", "e-mails": "emails", "lemme": "let me", "wanna": "want to", "n't": "not",
+    "what's": "what is",
+    "whats": "what is",
+    "who's": "who is",
+    "whos": "who is",
+    "where's": "where is",
+    "how's": "how is",
+    "hows": "how is",
+    "that's": "that is",
+    "it's": "it is",
+    "i'm": "i am",
+    "i'd": "i would",
+    "we'd": "we would",
+    "i'll": "i will",
+    "we've": "we have",
+    "i've": "i have",
+    "don't": "do not",
+    "doesn't": "does not",
+    "didn't": "did not",
+    "isn't": "is not",
+    "aren't": "are not",
+    "haven't": "have not",
+    "hasn't": "has not",
+    "wasn't": "was not",
+    "weren't": "were not",
+    "can't": "can not",
+    "let's": "let us",
+    "we're": "we are",
+    "they're": "they are",
+    "who've": "who have",
+    "what're": "what are",
+    "dont": "do not",
+    "doesnt": "does not",
+    "didnt": "did not",
+    "havent": "have not",
+    "hasnt": "has not",
+    "isnt": "is not",
+    "gimme": "give me",
+    "w/o": "without",
+    "w/": "with",
+    "e-mail": "email",
+    "e-mails": "emails",
+    "lemme": "let me",
+    "wanna": "want to",
+    "n't": "not",
 }
 _CONTRACTED = re.compile(r"(?<!\w)(" + "|".join(re.escape(word) for word in sorted(_CONTRACTIONS, key=len, reverse=True)) + r")(?!\w)", re.IGNORECASE)
 
@@ -119,7 +156,12 @@ _ON_BEHALF = re.compile(
     r"^(?:the|our|my|some)\s[\w ]{2,30}?\s(?:is asking|keeps asking|asked|asks|wants to know|wanted to know|would like to know|needs to know|wants|needs)\s(?:me\s|us\s)?(?:for\s|about\s)?",
     re.IGNORECASE,
 )
-_CLAUSE = re.compile(r"\s(?=" + _REQUEST + r")|,(?=\s)|[.?!;:\n]+(?=\s|$)|\s[-–—]+\s|\s/\s|,\s(?=so\b|but\b|what\b|which\b|how\b|who\b|show\b|give\b|list\b|can\b|could\b|i\b|and\s(?:what|which|how|who)\b)", re.IGNORECASE)
+_CLAUSE = re.compile(
+    r"\s(?="
+    + _REQUEST
+    + r")|,(?=\s)|[.?!;:\n]+(?=\s|$)|\s[-–—]+\s|\s/\s|,\s(?=so\b|but\b|what\b|which\b|how\b|who\b|show\b|give\b|list\b|can\b|could\b|i\b|and\s(?:what|which|how|who)\b)",
+    re.IGNORECASE,
+)
 
 
 def clauses(message: str, tokens: list[Token]) -> list[int]:

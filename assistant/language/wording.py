@@ -111,11 +111,19 @@ def metric_text(result: MetricResult, said: list[str]) -> tuple[str, str]:
 
 
 def _noun_form(result: MetricResult) -> str:
-    """"1 open deal", "3 deals won"."""
+    """ "1 open deal", "3 deals won"."""
     title = result.title.removeprefix("number of ")
     if result.value == 1:
-        for many, one in (("deals", "deal"), ("tickets", "ticket"), ("leads", "lead"), ("companies", "company"), ("contacts", "contact"),
-                          ("customers", "customer"), ("activities", "activity"), ("units", "unit")):
+        for many, one in (
+            ("deals", "deal"),
+            ("tickets", "ticket"),
+            ("leads", "lead"),
+            ("companies", "company"),
+            ("contacts", "contact"),
+            ("customers", "customer"),
+            ("activities", "activity"),
+            ("units", "unit"),
+        ):
             title = title.replace(many, one)
     return title
 
@@ -220,7 +228,11 @@ def _one_row(result: ListResult, condition: str) -> str:
         value = row.get(item.name)
         if value not in (None, ""):
             currency = row.get("_currency", result.currency)
-            shown = format_money(row["_amount_minor"], currency) if item.name == "amount" and row.get("_amount_minor") is not None else show_cell(value, item, result.currency)
+            shown = (
+                format_money(row["_amount_minor"], currency)
+                if item.name == "amount" and row.get("_amount_minor") is not None
+                else show_cell(value, item, result.currency)
+            )
             facts.append(f"{item.title} {shown}")
     label = show_cell(row.get(result.columns[0].name), result.columns[0], result.currency)
     of = f" (of {plural(result.total, NOUN_SHAPES[result.noun].title, result.title)})" if result.total > 1 else ""
@@ -229,10 +241,49 @@ def _one_row(result: ListResult, condition: str) -> str:
 
 def facts_of(view: dict[str, Any]) -> list[tuple[str, str]]:
     """A record's facts for a card, in a fixed order, empty ones left out."""
-    order = ("title", "company", "stage", "pipeline", "status", "amount", "expected_close_on", "closed_on", "forecast_category", "next_step", "loss_reason", "source",
-             "kind", "direction", "outcome", "occurred_at", "due_on", "completed_at", "priority", "category", "contact", "industry", "region", "city", "country", "employees",
-             "annual_revenue", "email", "phone", "domain", "owner", "created_at", "first_response_at", "resolved_at", "company_name", "converted_on", "team", "role", "code", "family",
-             "deal")
+    order = (
+        "title",
+        "company",
+        "stage",
+        "pipeline",
+        "status",
+        "amount",
+        "expected_close_on",
+        "closed_on",
+        "forecast_category",
+        "next_step",
+        "loss_reason",
+        "source",
+        "kind",
+        "direction",
+        "outcome",
+        "occurred_at",
+        "due_on",
+        "completed_at",
+        "priority",
+        "category",
+        "contact",
+        "industry",
+        "region",
+        "city",
+        "country",
+        "employees",
+        "annual_revenue",
+        "email",
+        "phone",
+        "domain",
+        "owner",
+        "created_at",
+        "first_response_at",
+        "resolved_at",
+        "company_name",
+        "converted_on",
+        "team",
+        "role",
+        "code",
+        "family",
+        "deal",
+    )
     facts = []
     for name in order:
         value = view.get(name)

@@ -227,7 +227,10 @@ class Index:
                 raise IndexUnavailable("stopped while building")
             with unit_of_work(self.engine, system_actor(), write=False) as ctx:
                 rows = ctx.session.execute(
-                    select(Chunk.id, Chunk.noun, Chunk.record_id, Chunk.text).where(Chunk.id < position["below"]).order_by(Chunk.id.desc()).limit(BUILD_BATCH)
+                    select(Chunk.id, Chunk.noun, Chunk.record_id, Chunk.text)
+                    .where(Chunk.id < position["below"])
+                    .order_by(Chunk.id.desc())
+                    .limit(BUILD_BATCH)
                 ).all()
             if rows:
                 self.worker.call("add", [(row.id, f"{row.noun}:{row.record_id}", row.text) for row in rows], seconds=BUILD_SECONDS)
@@ -265,7 +268,9 @@ class Index:
         with unit_of_work(self.engine, system_actor(), write=False) as ctx:
             rows = ctx.session.execute(select(Chunk.id, Chunk.noun, Chunk.record_id, Chunk.text).where(wanted)).all()
         self.worker.call(
-            "replace", [f"{noun}:{key}" for noun, key in records], [(row.id, f"{row.noun}:{row.record_id}", row.text) for row in rows],
+            "replace",
+            [f"{noun}:{key}" for noun, key in records],
+            [(row.id, f"{row.noun}:{row.record_id}", row.text) for row in rows],
             seconds=BUILD_SECONDS,
         )
 

@@ -80,7 +80,7 @@ def search_interactions(ctx: Context, args: SearchInteractions, index: VectorInd
     conditions = _conditions(ctx, args)
     notices: list[str] = []
     if not fold(args.query):
-        hits = {key: 1.0 for key in _newest(ctx, conditions, args.limit)}
+        hits = dict.fromkeys(_newest(ctx, conditions, args.limit), 1.0)
         return Passages(args.query, _load(ctx, hits, newest=True), len(hits), notices)
     ids = _allowed_ids(ctx, conditions)
     lexical = _lexical(ctx, args.query, conditions, ids)
@@ -143,8 +143,11 @@ def _ticket_clauses(args: SearchInteractions) -> list[ColumnElement[bool]] | Non
 
 def _newest(ctx: Context, conditions: list[ColumnElement[bool]], limit: int) -> list[int]:
     query = (
-        select(Chunk.id).join(Activity, and_(Chunk.noun == "activity", Chunk.record_id == Activity.id))
-        .where(*conditions, Chunk.position == 0).order_by(Activity.occurred_at.desc()).limit(limit)
+        select(Chunk.id)
+        .join(Activity, and_(Chunk.noun == "activity", Chunk.record_id == Activity.id))
+        .where(*conditions, Chunk.position == 0)
+        .order_by(Activity.occurred_at.desc())
+        .limit(limit)
     )
     return list(ctx.session.scalars(query))
 
@@ -195,9 +198,20 @@ def _load(ctx: Context, scores: dict[int, float], *, newest: bool) -> list[Passa
     if not scores:
         return []
     rows = ctx.session.execute(
-        select(Chunk.id, Chunk.noun, Chunk.record_id, Chunk.text, Activity.occurred_at, Activity.kind, Activity.subject, Ticket.created_at,
-               Ticket.subject, func.coalesce(Activity.contact_id, Ticket.contact_id), func.coalesce(Activity.owner_id, Ticket.owner_id),
-               func.coalesce(Activity.company_id, Ticket.company_id))
+        select(
+            Chunk.id,
+            Chunk.noun,
+            Chunk.record_id,
+            Chunk.text,
+            Activity.occurred_at,
+            Activity.kind,
+            Activity.subject,
+            Ticket.created_at,
+            Ticket.subject,
+            func.coalesce(Activity.contact_id, Ticket.contact_id),
+            func.coalesce(Activity.owner_id, Ticket.owner_id),
+            func.coalesce(Activity.company_id, Ticket.company_id),
+        )
         .outerjoin(Activity, and_(Chunk.noun == "activity", Chunk.record_id == Activity.id))
         .outerjoin(Ticket, and_(Chunk.noun == "ticket", Chunk.record_id == Ticket.id))
         .where(Chunk.id.in_(list(scores)))
@@ -208,14 +222,27 @@ def _load(ctx: Context, scores: dict[int, float], *, newest: bool) -> list[Passa
     best: dict[tuple[str, int], Passage] = {}
     for row in rows:
         passage = Passage(
-            noun=row[1], id=row[2], at=row[4] or row[7], kind=row[5] or "ticket", title=row[6] or row[8] or "", text=row[3],
-            who=people.get(row[9], ""), by=users.get(row[10], ""), company=companies.get(row[11], ""), score=scores[row[0]],
+            noun=row[1],
+            id=row[2],
+            at=_first(row[4], row[7]),
+            kind=row[5] or "ticket",
+            title=row[6] or row[8] or "",
+            text=row[3],
+            who=people.get(row[9], ""),
+            by=users.get(row[10], ""),
+            company=companies.get(row[11], ""),
+            score=scores[row[0]],
         )
         key = (row[1], row[2])
         if key not in best or best[key].score < passage.score:
             best[key] = passage
-    ordered = sorted(best.values(), key=lambda item: (item.at if newest else item.score, item.id), reverse=True)
-    return ordered
+    return sorted(best.values(), key=lambda item: (item.at if newest else item.score, item.id), reverse=True)
+
+
+def _first(*moments: Any) -> datetime:
+    """The first of some moments that is there; an outer join leaves the others empty."""
+    found: datetime = next(moment for moment in moments if moment is not None)
+    return found
 
 
 def _names(ctx: Context, model: Any, ids: set[int | None]) -> dict[int, str]:

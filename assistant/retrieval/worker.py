@@ -8,6 +8,7 @@ a known sentence stored with every build, tells an index that lost its vectors f
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,8 @@ class VectorStore:
 
     def create(self, name: str) -> None:
         """A fresh collection with its canary; one of the same name is dropped."""
-        try:
+        with suppress(Exception):  # it may not exist; creating it tells whether all is well
             self.client.delete_collection(name)
-        except Exception:  # noqa: BLE001, S110 - it may not exist; creating it tells whether all is well
-            pass
         self.collection = self.client.create_collection(
             name, embedding_function=None, metadata={"model": MODEL_SHA256}, configuration={"hnsw": {"space": "cosine"}}
         )
@@ -81,7 +80,8 @@ class VectorStore:
         for start in range(0, len(rows), ADD_BATCH):
             batch = rows[start : start + ADD_BATCH]
             self.collection.upsert(
-                ids=[str(row[0]) for row in batch], embeddings=self.embedder.embed([row[2] for row in batch]),
+                ids=[str(row[0]) for row in batch],
+                embeddings=self.embedder.embed([row[2] for row in batch]),
                 metadatas=[{"record": row[1]} for row in batch],
             )
 

@@ -24,7 +24,7 @@ def rates(ctx: Context) -> dict[str, Rate]:
     return known
 
 
-def home_amount(ctx: Context, column: ColumnElement[Any], currency: ColumnElement[Any] = Deal.currency) -> ColumnElement[Any]:
+def home_amount(ctx: Context, column: Any, currency: Any = Deal.currency) -> Any:
     """SQL for an amount in home-currency minor units, half up, as :meth:`crm_core.money.Rate.convert` does."""
     foreign = {code: rate for code, rate in rates(ctx).items() if code != ctx.home_currency}
     if not foreign:

@@ -8,7 +8,7 @@ fields, so a filter means the same in both. Custom fields join the shape at ques
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -180,12 +180,10 @@ class Shape:
 
 
 def _col(column: Any) -> Expression:
-    return lambda _ctx: column  # type: ignore[no-any-return]
+    return lambda _ctx: column
 
 
-def _ref(
-    name: str, column: Any, label: Any, join: str, target: str, synonyms: tuple[str, ...] = (), title: str = ""
-) -> Field:
+def _ref(name: str, column: Any, label: Any, join: str, target: str, synonyms: tuple[str, ...] = (), title: str = "") -> Field:
     return Field(name, title or name, Kind.ref, _col(column), _col(label), (join,), synonyms, target)
 
 
@@ -200,14 +198,10 @@ def _choice(
     title: str = "",
 ) -> Field:
     words = title or name.replace("_", " ")
-    return Field(
-        name, words, Kind.choice, _col(column), None, joins, synonyms, picklist=picklist, choices=choices
-    )
+    return Field(name, words, Kind.choice, _col(column), None, joins, synonyms, picklist=picklist, choices=choices)
 
 
-def _plain(
-    name: str, kind: Kind, column: Any, synonyms: tuple[str, ...] = (), title: str = "", joins: tuple[str, ...] = ()
-) -> Field:
+def _plain(name: str, kind: Kind, column: Any, synonyms: tuple[str, ...] = (), title: str = "", joins: tuple[str, ...] = ()) -> Field:
     return Field(name, title or name.replace("_", " "), kind, _col(column), None, joins, synonyms)
 
 
@@ -221,7 +215,21 @@ def _days_since(column: Any) -> Expression:
     return build
 
 
-OWNER_WORDS = ("rep", "owner", "salesperson", "salespeople", "sales people", "colleague", "team member", "sales rep", "seller", "account executive", "ae", "agent", "person")
+OWNER_WORDS = (
+    "rep",
+    "owner",
+    "salesperson",
+    "salespeople",
+    "sales people",
+    "colleague",
+    "team member",
+    "sales rep",
+    "seller",
+    "account executive",
+    "ae",
+    "agent",
+    "person",
+)
 _ASSIGNEE_WORDS = ("assignee", "agent", "owner", "handler", "person", "rep")
 _AUTHOR_WORDS = ("rep", "author", "owner", "assignee", "person", "user", "salesperson")
 _COMPANY_WORDS = ("company", "account", "customer", "client", "organisation", "organization")
@@ -245,10 +253,8 @@ def _owner_joins(column: Any) -> dict[str, Join]:
 def _company_fields(column: Any) -> list[Field]:
     return [
         _ref("company", column, Company.name, "company", "company", _COMPANY_WORDS),
-        _choice("industry", Company.industry, joins=("company",), synonyms=("industry", "sector", "vertical"),
-                picklist=("company", "industry")),
-        _choice("region", Company.region, joins=("company",), synonyms=("region", "territory", "area", "geo"),
-                picklist=("company", "region")),
+        _choice("industry", Company.industry, joins=("company",), synonyms=("industry", "sector", "vertical"), picklist=("company", "industry")),
+        _choice("region", Company.region, joins=("company",), synonyms=("region", "territory", "area", "geo"), picklist=("company", "region")),
         _choice("country", Company.country, joins=("company",), synonyms=("country",)),
     ]
 
@@ -285,25 +291,43 @@ _DEAL_FIELDS = [
     _ref("pipeline", Deal.pipeline_id, Pipeline.name, "pipeline", "pipeline", ("pipeline", "sales process", "funnel")),
     _ref("stage", Deal.stage_id, Stage.name, "stage", "stage", ("stage", "phase", "step", "pipeline stage")),
     _choice("status", Deal.status, choices=("open", "won", "lost"), synonyms=("status", "state")),
-    Field("amount", "amount", Kind.money, lambda ctx: home_amount(ctx, Deal.amount_minor),
-          synonyms=("amount", "value", "worth", "size", "deal size")),
+    Field(
+        "amount", "amount", Kind.money, lambda ctx: home_amount(ctx, Deal.amount_minor), synonyms=("amount", "value", "worth", "size", "deal size")
+    ),
     _choice("currency", Deal.currency, synonyms=("currency",)),
-    _plain("expected_close", Kind.day, Deal.expected_close_on,
-           ("close", "closing", "closes", "expected close", "close date", "due", "expected to close", "expected"),
-           "expected close"),
+    _plain(
+        "expected_close",
+        Kind.day,
+        Deal.expected_close_on,
+        ("close", "closing", "closes", "expected close", "close date", "due", "expected to close", "expected"),
+        "expected close",
+    ),
     _plain("closed", Kind.instant, Deal.closed_at, ("closed", "closed on", "signed", "won on", "lost on")),
     _plain("created", Kind.instant, Deal.created_at, _CREATED_WORDS),
-    _choice("forecast_category", Deal.forecast_category, picklist=("deal", "forecast_category"),
-            synonyms=("forecast category", "forecast", "forecast bucket", "category")),
+    _choice(
+        "forecast_category",
+        Deal.forecast_category,
+        picklist=("deal", "forecast_category"),
+        synonyms=("forecast category", "forecast", "forecast bucket", "category"),
+    ),
     _choice("source", Deal.source, picklist=("deal", "source"), synonyms=("source", "lead source", "channel", "origin")),
-    _choice("loss_reason", Deal.loss_reason, picklist=("deal", "loss_reason"),
-            synonyms=("loss reason", "lost reason", "reason", "reason for loss", "why lost")),
+    _choice(
+        "loss_reason",
+        Deal.loss_reason,
+        picklist=("deal", "loss_reason"),
+        synonyms=("loss reason", "lost reason", "reason", "reason for loss", "why lost"),
+    ),
     _plain("next_step", Kind.text, Deal.next_step, ("next step", "next action")),
     Field("product", "product", Kind.ref, None, None, (), ("product", "sku", "item"), "product", _deal_products),
     Field("contact", "contact", Kind.ref, None, None, (), ("contact",), "contact", _deal_contacts),
     Field("age", "age", Kind.number, _days_since(Deal.created_at), unit="days", synonyms=("age", "old")),
-    Field("last_activity", "last activity", Kind.instant, _last_activity(Deal, Activity.deal_id),
-          synonyms=("last activity", "last contact", "last touched", "activity", "touched", "contacted", "heard")),
+    Field(
+        "last_activity",
+        "last activity",
+        Kind.instant,
+        _last_activity(Deal, Activity.deal_id),
+        synonyms=("last activity", "last contact", "last touched", "activity", "touched", "contacted", "heard"),
+    ),
 ]
 _DEAL_JOINS = (
     _company_join(Deal.company_id)
@@ -315,18 +339,14 @@ _DEAL_JOINS = (
 def _contact_companies(_ctx: Context, values: Sequence[Any]) -> ColumnElement[bool]:
     return or_(
         Contact.company_id.in_(values),
-        exists().where(
-            Employment.contact_id == Contact.id, Employment.company_id.in_(values), Employment.ended_on.is_(None)
-        ),
+        exists().where(Employment.contact_id == Contact.id, Employment.company_id.in_(values), Employment.ended_on.is_(None)),
     )
 
 
 def _activity_contacts(_ctx: Context, values: Sequence[Any]) -> ColumnElement[bool]:
     return or_(
         Activity.contact_id.in_(values),
-        exists().where(
-            ActivityParticipant.activity_id == Activity.id, ActivityParticipant.contact_id.in_(values)
-        ),
+        exists().where(ActivityParticipant.activity_id == Activity.id, ActivityParticipant.contact_id.in_(values)),
     )
 
 
@@ -350,164 +370,261 @@ def customer_at(ctx: Context, instant: datetime) -> ColumnElement[bool]:
 
 def _contact_roles(ctx: Context, values: Sequence[Any]) -> ColumnElement[bool]:
     return exists().where(
-        DealContact.contact_id == Contact.id, DealContact.role.in_(values),
+        DealContact.contact_id == Contact.id,
+        DealContact.role.in_(values),
         DealContact.deal_id.in_(select(Deal.id).where(visible(ctx, Deal), Deal.archived_at.is_(None))),
     )
 
 
 _parent = aliased(Company, name="parent_company")
 _COMPANY_SHAPE = Shape(
-    "company", Company, Company,
+    "company",
+    Company,
+    Company,
     {**_owner_joins(Company.owner_id), "parent": Join(_parent, Company.parent_id == _parent.id)},
-    {item.name: item for item in [
-        _plain("id", Kind.number, Company.id, (), "number"),
-        _plain("name", Kind.text, Company.name, ("name", "called", "named")),
-        Field("company", "company", Kind.ref, _col(Company.id), _col(Company.name), (), _COMPANY_WORDS, "company"),
-        _choice("industry", Company.industry, synonyms=("industry", "sector", "vertical"),
-                picklist=("company", "industry")),
-        _choice("region", Company.region, synonyms=("region", "territory", "area", "geo"), picklist=("company", "region")),
-        _choice("country", Company.country, synonyms=("country",)),
-        _choice("city", Company.city, synonyms=("city", "town")),
-        _plain("employees", Kind.number, Company.employees,
-               ("employees", "employee", "people", "staff", "size", "headcount", "company size", "workforce", "workers")),
-        _plain("annual_revenue", Kind.money, Company.annual_revenue_minor,
-               ("annual revenue", "turnover", "revenue of the company")),
-        _plain("domain", Kind.text, Company.domain, ("domain", "website", "site", "web domain", "web address", "web site", "url", "homepage")),
-        _plain("phone", Kind.text, Company.phone, ("phone", "phone number")),
-        _ref("parent", Company.parent_id, _parent.name, "parent", "company", ("parent", "parent company")),
-        *_owner_fields(Company.owner_id, "owner", (*OWNER_WORDS, "account manager", "account owner")),
-        _plain("created", Kind.instant, Company.created_at, ("created", "added", "new", "signed up")),
-        Field("customer", "customer", Kind.boolean, _is_customer, synonyms=("is a customer",)),
-        Field("last_activity", "last activity", Kind.instant, _last_activity(Company, Activity.company_id),
-              synonyms=("last activity", "last contact", "activity", "touched", "contacted", "heard")),
-    ]},
-    "company", "companies", ("company", "account", "organisation", "organization", "firm", "business", "customer", "client"),
+    {
+        item.name: item
+        for item in [
+            _plain("id", Kind.number, Company.id, (), "number"),
+            _plain("name", Kind.text, Company.name, ("name", "called", "named")),
+            Field("company", "company", Kind.ref, _col(Company.id), _col(Company.name), (), _COMPANY_WORDS, "company"),
+            _choice("industry", Company.industry, synonyms=("industry", "sector", "vertical"), picklist=("company", "industry")),
+            _choice("region", Company.region, synonyms=("region", "territory", "area", "geo"), picklist=("company", "region")),
+            _choice("country", Company.country, synonyms=("country",)),
+            _choice("city", Company.city, synonyms=("city", "town")),
+            _plain(
+                "employees",
+                Kind.number,
+                Company.employees,
+                ("employees", "employee", "people", "staff", "size", "headcount", "company size", "workforce", "workers"),
+            ),
+            _plain("annual_revenue", Kind.money, Company.annual_revenue_minor, ("annual revenue", "turnover", "revenue of the company")),
+            _plain("domain", Kind.text, Company.domain, ("domain", "website", "site", "web domain", "web address", "web site", "url", "homepage")),
+            _plain("phone", Kind.text, Company.phone, ("phone", "phone number")),
+            _ref("parent", Company.parent_id, _parent.name, "parent", "company", ("parent", "parent company")),
+            *_owner_fields(Company.owner_id, "owner", (*OWNER_WORDS, "account manager", "account owner")),
+            _plain("created", Kind.instant, Company.created_at, ("created", "added", "new", "signed up")),
+            Field("customer", "customer", Kind.boolean, _is_customer, synonyms=("is a customer",)),
+            Field(
+                "last_activity",
+                "last activity",
+                Kind.instant,
+                _last_activity(Company, Activity.company_id),
+                synonyms=("last activity", "last contact", "activity", "touched", "contacted", "heard"),
+            ),
+        ]
+    },
+    "company",
+    "companies",
+    ("company", "account", "organisation", "organization", "firm", "business", "customer", "client"),
     columns=("name", "industry", "region", "employees", "owner"),
 )
 _CONTACT_SHAPE = Shape(
-    "contact", Contact, Contact, {**_owner_joins(Contact.owner_id), **_company_join(Contact.company_id)},
-    {item.name: item for item in [
-        _plain("id", Kind.number, Contact.id, (), "number"),
-        _plain("name", Kind.text, Contact.name, ("name", "called", "named")),
-        _plain("title", Kind.text, Contact.title, ("title", "job title", "role", "position", "job")),
-        _plain("email", Kind.text, Contact.email, ("email", "mail address", "e mail", "email address")),
-        _plain("phone", Kind.text, Contact.phone, ("phone", "phone number", "telephone number", "telephone", "mobile", "mobile number", "cell", "number")),
-        _choice("city", Contact.city, synonyms=("city",)),
-        *[item if item.name != "company" else replace(item, members=_contact_companies)
-          for item in _company_fields(Contact.company_id)],
-        *_owner_fields(Contact.owner_id, "owner", OWNER_WORDS),
-        Field("deal_role", "role in deals", Kind.choice, None, synonyms=("role in deals", "deal role", "buying role"),
-              members=_contact_roles, picklist=("deal", "contact_role")),
-        _plain("consent_email", Kind.boolean, Contact.consent_email, ("email consent", "opted in", "mail consent")),
-        _plain("consent_phone", Kind.boolean, Contact.consent_phone, ("phone consent", "call consent")),
-        _plain("created", Kind.instant, Contact.created_at, ("created", "added", "new")),
-        Field("last_activity", "last activity", Kind.instant, _last_activity(Contact, Activity.contact_id),
-              synonyms=("last activity", "last contact", "activity", "touched", "contacted", "heard")),
-    ]},
-    "contact", "contacts", ("contact", "person", "people", "stakeholder"),
+    "contact",
+    Contact,
+    Contact,
+    {**_owner_joins(Contact.owner_id), **_company_join(Contact.company_id)},
+    {
+        item.name: item
+        for item in [
+            _plain("id", Kind.number, Contact.id, (), "number"),
+            _plain("name", Kind.text, Contact.name, ("name", "called", "named")),
+            _plain("title", Kind.text, Contact.title, ("title", "job title", "role", "position", "job")),
+            _plain("email", Kind.text, Contact.email, ("email", "mail address", "e mail", "email address")),
+            _plain(
+                "phone",
+                Kind.text,
+                Contact.phone,
+                ("phone", "phone number", "telephone number", "telephone", "mobile", "mobile number", "cell", "number"),
+            ),
+            _choice("city", Contact.city, synonyms=("city",)),
+            *[item if item.name != "company" else replace(item, members=_contact_companies) for item in _company_fields(Contact.company_id)],
+            *_owner_fields(Contact.owner_id, "owner", OWNER_WORDS),
+            Field(
+                "deal_role",
+                "role in deals",
+                Kind.choice,
+                None,
+                synonyms=("role in deals", "deal role", "buying role"),
+                members=_contact_roles,
+                picklist=("deal", "contact_role"),
+            ),
+            _plain("consent_email", Kind.boolean, Contact.consent_email, ("email consent", "opted in", "mail consent")),
+            _plain("consent_phone", Kind.boolean, Contact.consent_phone, ("phone consent", "call consent")),
+            _plain("created", Kind.instant, Contact.created_at, ("created", "added", "new")),
+            Field(
+                "last_activity",
+                "last activity",
+                Kind.instant,
+                _last_activity(Contact, Activity.contact_id),
+                synonyms=("last activity", "last contact", "activity", "touched", "contacted", "heard"),
+            ),
+        ]
+    },
+    "contact",
+    "contacts",
+    ("contact", "person", "people", "stakeholder"),
     columns=("name", "title", "company", "email", "phone"),
 )
 _LEAD_SHAPE = Shape(
-    "lead", Lead, Lead, _owner_joins(Lead.owner_id),
-    {item.name: item for item in [
-        _plain("id", Kind.number, Lead.id, (), "number"),
-        _plain("name", Kind.text, Lead.name, ("name", "called", "named")),
-        _plain("company_name", Kind.text, Lead.company_name, ("company name",)),
-        _plain("email", Kind.text, Lead.email, ("email",)),
-        _plain("phone", Kind.text, Lead.phone, ("phone",)),
-        _choice("source", Lead.source, picklist=("lead", "source"), synonyms=("source", "lead source", "channel", "origin")),
-        _choice("status", Lead.status, picklist=("lead", "status"), synonyms=("status", "state")),
-        _choice("region", Lead.region, picklist=("company", "region"), synonyms=("region", "territory")),
-        *_owner_fields(Lead.owner_id, "owner", OWNER_WORDS),
-        _plain("created", Kind.instant, Lead.created_at, (*_CREATED_WORDS, "received")),
-        _plain("converted", Kind.instant, Lead.converted_at, ("converted",)),
-        _plain("first_response", Kind.instant, Lead.first_response_at,
-               ("first response", "responded", "contacted", "answered"), "first response"),
-    ]},
-    "lead", "leads", ("lead", "prospect", "inquiry", "enquiry"),
-    columns=("name", "company_name", "status", "source", "owner", "created"), order=("created", True),
+    "lead",
+    Lead,
+    Lead,
+    _owner_joins(Lead.owner_id),
+    {
+        item.name: item
+        for item in [
+            _plain("id", Kind.number, Lead.id, (), "number"),
+            _plain("name", Kind.text, Lead.name, ("name", "called", "named")),
+            _plain("company_name", Kind.text, Lead.company_name, ("company name",)),
+            _plain("email", Kind.text, Lead.email, ("email",)),
+            _plain("phone", Kind.text, Lead.phone, ("phone",)),
+            _choice("source", Lead.source, picklist=("lead", "source"), synonyms=("source", "lead source", "channel", "origin")),
+            _choice("status", Lead.status, picklist=("lead", "status"), synonyms=("status", "state")),
+            _choice("region", Lead.region, picklist=("company", "region"), synonyms=("region", "territory")),
+            *_owner_fields(Lead.owner_id, "owner", OWNER_WORDS),
+            _plain("created", Kind.instant, Lead.created_at, (*_CREATED_WORDS, "received")),
+            _plain("converted", Kind.instant, Lead.converted_at, ("converted",)),
+            _plain(
+                "first_response", Kind.instant, Lead.first_response_at, ("first response", "responded", "contacted", "answered"), "first response"
+            ),
+        ]
+    },
+    "lead",
+    "leads",
+    ("lead", "prospect", "inquiry", "enquiry"),
+    columns=("name", "company_name", "status", "source", "owner", "created"),
+    order=("created", True),
 )
 _DEAL_SHAPE = Shape(
-    "deal", Deal, Deal, _DEAL_JOINS, {item.name: item for item in _DEAL_FIELDS},
-    "deal", "deals", ("deal", "opportunity", "oppty", "opp", "sale"),
-    columns=("name", "company", "stage", "amount", "expected_close", "owner"), order=("amount", True),
+    "deal",
+    Deal,
+    Deal,
+    _DEAL_JOINS,
+    {item.name: item for item in _DEAL_FIELDS},
+    "deal",
+    "deals",
+    ("deal", "opportunity", "oppty", "opp", "sale"),
+    columns=("name", "company", "stage", "amount", "expected_close", "owner"),
+    order=("amount", True),
     time="expected_close",
 )
 _TICKET_SHAPE = Shape(
-    "ticket", Ticket, Ticket,
-    {**_owner_joins(Ticket.owner_id), **_company_join(Ticket.company_id),
-     "contact": Join(Contact, Ticket.contact_id == Contact.id)},
-    {item.name: item for item in [
-        _plain("id", Kind.number, Ticket.id, (), "number"),
-        _plain("subject", Kind.text, Ticket.subject, ("subject", "about", "name")),
-        _choice("status", Ticket.status, picklist=("ticket", "status"), synonyms=("status", "state")),
-        _choice("priority", Ticket.priority, picklist=("ticket", "priority"), synonyms=("priority", "urgency", "severity")),
-        _choice("category", Ticket.category, picklist=("ticket", "category"),
-                synonyms=("category", "type", "topic", "kind", "ticket category")),
-        *_company_fields(Ticket.company_id),
-        _ref("contact", Ticket.contact_id, Contact.name, "contact", "contact", ("contact", "requester", "reporter")),
-        *_owner_fields(Ticket.owner_id, "assignee", _ASSIGNEE_WORDS),
-        _plain("created", Kind.instant, Ticket.created_at, (*_CREATED_WORDS, "raised", "reported", "filed", "received")),
-        _plain("resolved", Kind.instant, Ticket.resolved_at, ("resolved", "solved", "closed", "fixed")),
-        _plain("first_response", Kind.instant, Ticket.first_response_at, ("first response", "answered"), "first response"),
-        Field("age", "age", Kind.number, _days_since(Ticket.created_at), unit="days", synonyms=("age", "old")),
-    ]},
-    "ticket", "tickets", ("ticket", "case", "support case", "support ticket", "issue", "service case", "support request", "customer request"),
-    columns=("subject", "company", "status", "priority", "owner", "created"), order=("created", True),
+    "ticket",
+    Ticket,
+    Ticket,
+    {**_owner_joins(Ticket.owner_id), **_company_join(Ticket.company_id), "contact": Join(Contact, Ticket.contact_id == Contact.id)},
+    {
+        item.name: item
+        for item in [
+            _plain("id", Kind.number, Ticket.id, (), "number"),
+            _plain("subject", Kind.text, Ticket.subject, ("subject", "about", "name")),
+            _choice("status", Ticket.status, picklist=("ticket", "status"), synonyms=("status", "state")),
+            _choice("priority", Ticket.priority, picklist=("ticket", "priority"), synonyms=("priority", "urgency", "severity")),
+            _choice("category", Ticket.category, picklist=("ticket", "category"), synonyms=("category", "type", "topic", "kind", "ticket category")),
+            *_company_fields(Ticket.company_id),
+            _ref("contact", Ticket.contact_id, Contact.name, "contact", "contact", ("contact", "requester", "reporter")),
+            *_owner_fields(Ticket.owner_id, "assignee", _ASSIGNEE_WORDS),
+            _plain("created", Kind.instant, Ticket.created_at, (*_CREATED_WORDS, "raised", "reported", "filed", "received")),
+            _plain("resolved", Kind.instant, Ticket.resolved_at, ("resolved", "solved", "closed", "fixed")),
+            _plain("first_response", Kind.instant, Ticket.first_response_at, ("first response", "answered"), "first response"),
+            Field("age", "age", Kind.number, _days_since(Ticket.created_at), unit="days", synonyms=("age", "old")),
+        ]
+    },
+    "ticket",
+    "tickets",
+    ("ticket", "case", "support case", "support ticket", "issue", "service case", "support request", "customer request"),
+    columns=("subject", "company", "status", "priority", "owner", "created"),
+    order=("created", True),
 )
 _ACTIVITY_SHAPE = Shape(
-    "activity", Activity, Activity,
-    {**_owner_joins(Activity.owner_id), **_company_join(Activity.company_id),
-     "contact": Join(Contact, Activity.contact_id == Contact.id), "deal": Join(Deal, Activity.deal_id == Deal.id)},
-    {item.name: item for item in [
-        _plain("id", Kind.number, Activity.id, (), "number"),
-        _choice("kind", Activity.kind, choices=("call", "email", "meeting", "note", "task"),
-                synonyms=("kind", "type", "activity type", "activity kind")),
-        _plain("subject", Kind.text, Activity.subject, ("subject", "about", "name")),
-        _choice("direction", Activity.direction, choices=("inbound", "outbound"), synonyms=("direction",)),
-        _choice("outcome", Activity.outcome, picklist=("activity", "outcome"), synonyms=("outcome", "result")),
-        *_company_fields(Activity.company_id),
-        replace(_ref("contact", Activity.contact_id, Contact.name, "contact", "contact", ("contact",)),
-                members=_activity_contacts),
-        _ref("deal", Activity.deal_id, Deal.name, "deal", "deal", ("deal", "opportunity")),
-        *_owner_fields(Activity.owner_id, "owner", _AUTHOR_WORDS),
-        _plain("occurred", Kind.instant, Activity.occurred_at,
-               ("occurred", "held", "made", "logged", "happened", "sent", "took place", "had", "did", "done")),
-        _plain("due", Kind.day, Activity.due_on, ("due", "due date", "deadline")),
-        _plain("completed", Kind.instant, Activity.completed_at, ("completed", "done", "finished")),
-        _plain("duration", Kind.number, Activity.duration_minutes, ("duration", "length", "minutes")),
-    ]},
-    "activity", "activities", ("activity", "interaction", "conversation", "discussion", "touch", "touchpoint", "engagement"),
-    columns=("occurred", "kind", "subject", "company", "contact", "owner"), order=("occurred", True), time="occurred",
+    "activity",
+    Activity,
+    Activity,
+    {
+        **_owner_joins(Activity.owner_id),
+        **_company_join(Activity.company_id),
+        "contact": Join(Contact, Activity.contact_id == Contact.id),
+        "deal": Join(Deal, Activity.deal_id == Deal.id),
+    },
+    {
+        item.name: item
+        for item in [
+            _plain("id", Kind.number, Activity.id, (), "number"),
+            _choice(
+                "kind",
+                Activity.kind,
+                choices=("call", "email", "meeting", "note", "task"),
+                synonyms=("kind", "type", "activity type", "activity kind"),
+            ),
+            _plain("subject", Kind.text, Activity.subject, ("subject", "about", "name")),
+            _choice("direction", Activity.direction, choices=("inbound", "outbound"), synonyms=("direction",)),
+            _choice("outcome", Activity.outcome, picklist=("activity", "outcome"), synonyms=("outcome", "result")),
+            *_company_fields(Activity.company_id),
+            replace(_ref("contact", Activity.contact_id, Contact.name, "contact", "contact", ("contact",)), members=_activity_contacts),
+            _ref("deal", Activity.deal_id, Deal.name, "deal", "deal", ("deal", "opportunity")),
+            *_owner_fields(Activity.owner_id, "owner", _AUTHOR_WORDS),
+            _plain(
+                "occurred",
+                Kind.instant,
+                Activity.occurred_at,
+                ("occurred", "held", "made", "logged", "happened", "sent", "took place", "had", "did", "done"),
+            ),
+            _plain("due", Kind.day, Activity.due_on, ("due", "due date", "deadline")),
+            _plain("completed", Kind.instant, Activity.completed_at, ("completed", "done", "finished")),
+            _plain("duration", Kind.number, Activity.duration_minutes, ("duration", "length", "minutes")),
+        ]
+    },
+    "activity",
+    "activities",
+    ("activity", "interaction", "conversation", "discussion", "touch", "touchpoint", "engagement"),
+    columns=("occurred", "kind", "subject", "company", "contact", "owner"),
+    order=("occurred", True),
+    time="occurred",
 )
 _PRODUCT_SHAPE = Shape(
-    "product", Product, Product, {},
-    {item.name: item for item in [
-        _plain("id", Kind.number, Product.id, (), "number"),
-        _plain("name", Kind.text, Product.name, ("name",)),
-        _plain("code", Kind.text, Product.code, ("code", "sku")),
-        _choice("family", Product.family, synonyms=("family", "product family", "product line", "series")),
-        _plain("active", Kind.boolean, Product.active, ("active",)),
-        _plain("created", Kind.instant, Product.created_at, ("created", "added")),
-    ]},
-    "product", "products", ("product", "sku", "item in the catalogue"),
+    "product",
+    Product,
+    Product,
+    {},
+    {
+        item.name: item
+        for item in [
+            _plain("id", Kind.number, Product.id, (), "number"),
+            _plain("name", Kind.text, Product.name, ("name",)),
+            _plain("code", Kind.text, Product.code, ("code", "sku")),
+            _choice("family", Product.family, synonyms=("family", "product family", "product line", "series")),
+            _plain("active", Kind.boolean, Product.active, ("active",)),
+            _plain("created", Kind.instant, Product.created_at, ("created", "added")),
+        ]
+    },
+    "product",
+    "products",
+    ("product", "sku", "item in the catalogue"),
     columns=("name", "code", "family"),
 )
 _USER_SHAPE = Shape(
-    "user", User, User, {"team": Join(Team, User.team_id == Team.id)},
-    {item.name: item for item in [
-        _plain("id", Kind.number, User.id, (), "number"),
-        _plain("name", Kind.text, User.name, ("name",)),
-        _plain("email", Kind.text, User.email, ("email",)),
-        _choice("role", User.role, choices=("readonly", "rep", "manager", "admin"), synonyms=("role",)),
-        _ref("team", User.team_id, Team.name, "team", "team", ("team",)),
-        _plain("active", Kind.boolean, User.active, ("active",)),
-        _plain("created", Kind.instant, User.created_at, ("created", "joined")),
-    ]},
-    "user", "users", ("user", "colleague", "team member", "sales rep", "rep"),
+    "user",
+    User,
+    User,
+    {"team": Join(Team, User.team_id == Team.id)},
+    {
+        item.name: item
+        for item in [
+            _plain("id", Kind.number, User.id, (), "number"),
+            _plain("name", Kind.text, User.name, ("name",)),
+            _plain("email", Kind.text, User.email, ("email",)),
+            _choice("role", User.role, choices=("readonly", "rep", "manager", "admin"), synonyms=("role",)),
+            _ref("team", User.team_id, Team.name, "team", "team", ("team",)),
+            _plain("active", Kind.boolean, User.active, ("active",)),
+            _plain("created", Kind.instant, User.created_at, ("created", "joined")),
+        ]
+    },
+    "user",
+    "users",
+    ("user", "colleague", "team member", "sales rep", "rep"),
     columns=("name", "email", "role", "team"),
 )
-
 
 
 def _visible_target(ctx: Context) -> ColumnElement[bool]:
@@ -520,44 +637,69 @@ def _visible_target(ctx: Context) -> ColumnElement[bool]:
 
 
 _entry_stage = aliased(Stage, name="entry_stage")
-_family = _choice("product_family", Product.family, joins=("product",),
-                  synonyms=("product family", "family", "product line", "series"), title="product family")
+_family = _choice(
+    "product_family", Product.family, joins=("product",), synonyms=("product family", "family", "product line", "series"), title="product family"
+)
 
 #: The noun shapes, by noun: what lists are made of.
 NOUN_SHAPES: dict[str, Shape] = {
     shape.name: shape
     for shape in (
-        _COMPANY_SHAPE, _CONTACT_SHAPE, _LEAD_SHAPE, _DEAL_SHAPE, _TICKET_SHAPE, _ACTIVITY_SHAPE, _PRODUCT_SHAPE,
+        _COMPANY_SHAPE,
+        _CONTACT_SHAPE,
+        _LEAD_SHAPE,
+        _DEAL_SHAPE,
+        _TICKET_SHAPE,
+        _ACTIVITY_SHAPE,
+        _PRODUCT_SHAPE,
         _USER_SHAPE,
     )
 }
 #: Further shapes that only metrics stand on.
 FACT_SHAPES: dict[str, Shape] = NOUN_SHAPES | {
     "line_item": replace(
-        _DEAL_SHAPE, name="line_item", root=LineItem, base_joins=("deal",),
-        joins={"deal": Join(Deal, LineItem.deal_id == Deal.id),
-               **{name: replace(join, needs=("deal", *join.needs)) for name, join in _DEAL_JOINS.items()},
-               "product": Join(Product, LineItem.product_id == Product.id)},
-        fields=_DEAL_SHAPE.fields | {
+        _DEAL_SHAPE,
+        name="line_item",
+        root=LineItem,
+        base_joins=("deal",),
+        joins={
+            "deal": Join(Deal, LineItem.deal_id == Deal.id),
+            **{name: replace(join, needs=("deal", *join.needs)) for name, join in _DEAL_JOINS.items()},
+            "product": Join(Product, LineItem.product_id == Product.id),
+        },
+        fields=_DEAL_SHAPE.fields
+        | {
             "product": _ref("product", LineItem.product_id, Product.name, "product", "product", ("product", "sku", "item")),
             "product_family": _family,
         },
     ),
     "stage_entry": replace(
-        _DEAL_SHAPE, name="stage_entry", root=StageEntry, base_joins=("deal", "entry_stage"),
-        joins={"deal": Join(Deal, StageEntry.deal_id == Deal.id),
-               "entry_stage": Join(_entry_stage, StageEntry.stage_id == _entry_stage.id),
-               **{name: replace(join, needs=("deal", *join.needs)) for name, join in _DEAL_JOINS.items()}},
-        fields=_DEAL_SHAPE.fields | {
-            "stage": _ref("stage", StageEntry.stage_id, _entry_stage.name, "entry_stage", "stage",
-                          ("stage", "phase", "step")),
+        _DEAL_SHAPE,
+        name="stage_entry",
+        root=StageEntry,
+        base_joins=("deal", "entry_stage"),
+        joins={
+            "deal": Join(Deal, StageEntry.deal_id == Deal.id),
+            "entry_stage": Join(_entry_stage, StageEntry.stage_id == _entry_stage.id),
+            **{name: replace(join, needs=("deal", *join.needs)) for name, join in _DEAL_JOINS.items()},
+        },
+        fields=_DEAL_SHAPE.fields
+        | {
+            "stage": _ref("stage", StageEntry.stage_id, _entry_stage.name, "entry_stage", "stage", ("stage", "phase", "step")),
             "entered": _plain("entered", Kind.instant, StageEntry.entered_at, ("entered",)),
         },
     ),
     "target": Shape(
-        "target", Target, User, _owner_joins(Target.user_id),
+        "target",
+        Target,
+        User,
+        _owner_joins(Target.user_id),
         {item.name: item for item in _owner_fields(Target.user_id, "owner", OWNER_WORDS)},
-        "target", "targets", ("target", "quota", "goal"), base_joins=("owner",), guard=lambda ctx: _visible_target(ctx),
+        "target",
+        "targets",
+        ("target", "quota", "goal"),
+        base_joins=("owner",),
+        guard=lambda ctx: _visible_target(ctx),
     ),
 }
 ENTRY_STAGE = _entry_stage
@@ -589,8 +731,7 @@ def custom_fields(ctx: Context, model: type[Noun]) -> dict[str, Field]:
 def _custom_field(row: CustomField) -> Field:
     column: InstrumentedAttribute[Any] = NOUNS[row.noun].custom
     value = column[row.key]
-    kind = {"text": Kind.text, "number": Kind.number, "money": Kind.money, "date": Kind.day, "choice": Kind.choice,
-            "boolean": Kind.boolean}[row.kind]
+    kind = {"text": Kind.text, "number": Kind.number, "money": Kind.money, "date": Kind.day, "choice": Kind.choice, "boolean": Kind.boolean}[row.kind]
     expression: ColumnElement[Any]
     if row.kind == "number":
         expression = value.as_float()
@@ -601,7 +742,14 @@ def _custom_field(row: CustomField) -> Field:
     else:
         expression = value.as_string()
     return Field(
-        row.key, row.label, kind, _col(expression), None, (), (row.label.lower(), *row.synonyms), custom=True,
+        row.key,
+        row.label,
+        kind,
+        _col(expression),
+        None,
+        (),
+        (row.label.lower(), *row.synonyms),
+        custom=True,
         choices=tuple(row.choices),
     )
 

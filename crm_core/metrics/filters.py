@@ -52,9 +52,7 @@ class FilterGroup(BaseModel):
 Condition = Filter | FilterGroup
 
 
-def compile_conditions(
-    ctx: Context, shape: Shape, conditions: list[Condition]
-) -> tuple[list[ColumnElement[bool]], list[str]]:
+def compile_conditions(ctx: Context, shape: Shape, conditions: list[Condition]) -> tuple[list[ColumnElement[bool]], list[str]]:
     """SQL clauses and the joins they need."""
     clauses: list[ColumnElement[bool]] = []
     joins: list[str] = []
@@ -86,7 +84,8 @@ def _clause(ctx: Context, item: Field, part: Filter) -> ColumnElement[bool]:
     if part.op in ("is", "is_not"):
         equal = or_(*(_equals(ctx, item, column, value) for value in part.values))
         return or_(not_(equal), column.is_(None)) if part.op == "is_not" else equal
-    return _comparison(ctx, item, column, part)
+    compared: ColumnElement[bool] = _comparison(ctx, item, column, part)
+    return compared
 
 
 def _emptiness(ctx: Context, item: Field, empty: bool) -> ColumnElement[bool]:
@@ -118,7 +117,7 @@ def _equals(ctx: Context, item: Field, column: ColumnElement[Any], value: Any) -
     return column == _number(ctx, item, value)
 
 
-def _comparison(ctx: Context, item: Field, column: ColumnElement[Any], part: Filter) -> ColumnElement[bool]:
+def _comparison(ctx: Context, item: Field, column: Any, part: Filter) -> Any:
     if item.is_time:
         bounds: list[Any] = [_time_value(ctx, item, parse_day(item, value)) for value in part.values]
         if part.op == "more_than":  # after a day: from the next midnight on

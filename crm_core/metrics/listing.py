@@ -88,16 +88,14 @@ def rows_behind(ctx: Context, question: MetricQuestion, *, limit: int = 25, offs
     return _page(ctx, shape, [shape.visible(ctx), shape.root.id.in_(inner)], [], page)
 
 
-def _page(
-    ctx: Context, shape: Shape, clauses: list[ColumnElement[bool]], joins: list[str], question: ListQuestion
-) -> ListResult:
+def _page(ctx: Context, shape: Shape, clauses: list[ColumnElement[bool]], joins: list[str], question: ListQuestion) -> ListResult:
     columns = [field_of(shape, name) for name in (question.columns or shape.columns)]
     order, descending = shape.order if question.order_by is None else (question.order_by, question.descending)
     sorter = field_of(shape, order) if order in shape.fields or question.order_by else next(iter(shape.fields.values()))
     if sorter.key is None:
         raise Invalid(f"{shape.plural} cannot be sorted by {sorter.title}.")
     total, amount = _totals(ctx, shape, clauses, joins)
-    selected: list[ColumnElement[Any]] = [shape.root.id]
+    selected: list[Any] = [shape.root.id]
     needed = [*joins, *sorter.joins]
     for item in columns:
         if item.key is None:
@@ -109,9 +107,7 @@ def _page(
         selected += [Deal.amount_minor, Deal.currency]
     ranked = _sort_key(ctx, shape, sorter)
     statement = shape.select_from(ctx, select(*selected), needed).where(*clauses)
-    statement = statement.order_by(
-        ranked.desc().nulls_last() if descending else ranked.asc().nulls_last(), shape.root.id
-    )
+    statement = statement.order_by(ranked.desc().nulls_last() if descending else ranked.asc().nulls_last(), shape.root.id)
     rows = []
     for row in ctx.session.execute(statement.limit(question.limit).offset(question.offset)):
         cells = {item.name: _plain(value) for item, value in zip(columns, row[1 : len(columns) + 1], strict=True)}
@@ -120,15 +116,21 @@ def _page(
             record["_amount_minor"], record["_currency"] = row[-2], row[-1]
         rows.append(record)
     return ListResult(
-        noun=shape.name, title=shape.plural, columns=columns, rows=rows, total=total, amount_minor=amount,
-        currency=ctx.home_currency, scope=describe_scope(ctx, shape.name), offset=question.offset,
-        order=f"{sorter.title}, {'highest' if descending else 'lowest'} first", ids=[row["id"] for row in rows],
+        noun=shape.name,
+        title=shape.plural,
+        columns=columns,
+        rows=rows,
+        total=total,
+        amount_minor=amount,
+        currency=ctx.home_currency,
+        scope=describe_scope(ctx, shape.name),
+        offset=question.offset,
+        order=f"{sorter.title}, {'highest' if descending else 'lowest'} first",
+        ids=[row["id"] for row in rows],
     )
 
 
-def _totals(
-    ctx: Context, shape: Shape, clauses: list[ColumnElement[bool]], joins: list[str]
-) -> tuple[int, int | None]:
+def _totals(ctx: Context, shape: Shape, clauses: list[ColumnElement[bool]], joins: list[str]) -> tuple[int, int | None]:
     wanted: list[ColumnElement[Any]] = [func.count()]
     if shape.name == "deal":
         wanted.append(func.sum(home_amount(ctx, Deal.amount_minor)))

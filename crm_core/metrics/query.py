@@ -78,7 +78,8 @@ class MetricQuestion(BaseModel):
     metric: str = Described(description="Metric name, such as 'won_value' or 'win_rate'.")
     filters: list[Condition] = Described(default_factory=list, description="Conditions that all must hold.")
     group_by: list[str] = Described(
-        default_factory=list, max_length=2,
+        default_factory=list,
+        max_length=2,
         description="Up to two fields, or day, week, month, quarter or year, such as ['owner', 'month'].",
     )
     period: Days | None = Described(default=None, description="Days on the metric's own time field; none means all time.")
@@ -139,10 +140,24 @@ def ask(ctx: Context, question: MetricQuestion) -> MetricResult:
     run = _Run(ctx, question, metric)
     value, groups, counted = run.figures(period)
     result = MetricResult(
-        metric=metric.name, title=metric.title, meaning=metric.meaning, unit=metric.unit, currency=ctx.home_currency,
-        value=value, previous=None, groups=groups, group_titles=run.group_titles, groups_in_all=len(groups),
-        period=period, previous_period=None, scope=describe_scope(ctx, run.noun), counted=counted,
-        additive=metric.additive, higher_is_better=metric.higher_is_better, notes=run.notes(), sql=run.sql,
+        metric=metric.name,
+        title=metric.title,
+        meaning=metric.meaning,
+        unit=metric.unit,
+        currency=ctx.home_currency,
+        value=value,
+        previous=None,
+        groups=groups,
+        group_titles=run.group_titles,
+        groups_in_all=len(groups),
+        period=period,
+        previous_period=None,
+        scope=describe_scope(ctx, run.noun),
+        counted=counted,
+        additive=metric.additive,
+        higher_is_better=metric.higher_is_better,
+        notes=run.notes(),
+        sql=run.sql,
     )
     if assumed:
         result.notes.append(f"No period was named, so this is {period.label}.")
@@ -191,11 +206,11 @@ def _compare(ctx: Context, question: MetricQuestion, run: _Run, result: MetricRe
     elif len(run.groupings) == 1:
         places = {step.first: place for place, step in enumerate(buckets(result.period, run.grain, ctx.calendar))}
         steps = [step.first for step in buckets(other, run.grain, ctx.calendar)]
-        before = {group.keys: group.value for group in groups}
+        values = {group.keys: group.value for group in groups}
         for group in result.groups:
             place = places.get(group.keys[0], len(steps))
             if place < len(steps):
-                group.previous = before.get((steps[place],), Decimal() if result.additive else None)
+                group.previous = values.get((steps[place],), Decimal() if result.additive else None)
     result.groups_in_all = len(result.groups)
 
 
@@ -358,9 +373,7 @@ class _Run:
         column = when.key(self.ctx)  # type: ignore[misc]
         query = select(func.min(column), func.max(column))
         clauses, joins = self._clauses(metric, period)
-        low, high = self.ctx.session.execute(
-            self.shape.select_from(self.ctx, query, joins).where(*clauses)
-        ).one()
+        low, high = self.ctx.session.execute(self.shape.select_from(self.ctx, query, joins).where(*clauses)).one()
         if low is None:
             return Period(self.ctx.today, self.ctx.today, period.label)
         days = [local_day(item, self.ctx.zone) if hasattr(item, "hour") else item for item in (low, high)]
@@ -404,9 +417,7 @@ class _Run:
         if metric.name == "weighted_pipeline":
             joins.append("stage")
         start, end = period.bounds(ctx.zone)
-        parts = metric.span_parts(ctx, start, end) if metric.span_parts else {
-            name: build(ctx) for name, build in metric.parts.items()
-        }
+        parts = metric.span_parts(ctx, start, end) if metric.span_parts else {name: build(ctx) for name, build in metric.parts.items()}
         foreign: ColumnElement[Any] = literal(0, Integer)
         if metric.unit is Unit.money and self.shape.name in ("deal", "line_item", "stage_entry") and len(rates(ctx)) > 1:
             foreign = func.sum(case((Deal.currency != ctx.home_currency, 1), else_=0))
@@ -414,8 +425,7 @@ class _Run:
             statement, names = self._median(metric, clauses, joins, keys)
         else:
             names = list(parts)
-            statement = select(*keys, *parts.values(), func.count(), foreign)
-            statement = self.shape.select_from(ctx, statement, joins).where(*clauses)
+            statement = self.shape.select_from(ctx, select(*keys, *parts.values(), func.count(), foreign), joins).where(*clauses)
             if keys:
                 statement = statement.group_by(*keys)
         return _Compiled(statement, names, len(keys))
@@ -435,9 +445,9 @@ class _Run:
         low = (table.c.size + 1) // 2
         high = (table.c.size + 2) // 2
         outer_keys = [table.c[f"k{index}"] for index in range(len(keys))]
-        statement = select(
-            *outer_keys, func.sum(table.c.value), func.count(), func.max(table.c.size), literal(0, Integer)
-        ).where(table.c.rank.between(low, high))
+        statement = select(*outer_keys, func.sum(table.c.value), func.count(), func.max(table.c.size), literal(0, Integer)).where(
+            table.c.rank.between(low, high)
+        )
         if outer_keys:
             statement = statement.group_by(*outer_keys)
         return statement, ["seconds", "count"]
@@ -498,10 +508,8 @@ class _Run:
             return lambda key: places.get(key, (0, 0))
         if item.name == "priority" and item.picklist:
             noun, choice = item.picklist
-            query = select(PicklistValue.value, PicklistValue.position).where(
-                PicklistValue.noun == noun, PicklistValue.field == choice
-            )
-            ranks = {value: position for value, position in ctx.session.execute(query)}
+            query = select(PicklistValue.value, PicklistValue.position).where(PicklistValue.noun == noun, PicklistValue.field == choice)
+            ranks = dict(ctx.session.execute(query))
             return lambda key: ranks.get(key, len(ranks))
         return None
 

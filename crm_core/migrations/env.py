@@ -7,8 +7,6 @@ from crm_core.models import Base
 engine = context.config.attributes["engine"]
 
 with engine.execution_options(write=True).begin() as connection:
-    context.configure(
-        connection=connection, target_metadata=Base.metadata, render_as_batch=connection.dialect.name == "sqlite"
-    )
+    context.configure(connection=connection, target_metadata=Base.metadata, render_as_batch=connection.dialect.name == "sqlite")
     with context.begin_transaction():
         context.run_migrations()

@@ -48,9 +48,7 @@ from crm_core.models.selling import (
 )
 
 #: Every noun by its name, the vocabulary of rights, search, import and the assistant.
-NOUNS: dict[str, type[Noun]] = {
-    model.__noun__: model for model in (Company, Contact, Lead, Deal, Ticket, Activity, Product, User)
-}
+NOUNS: dict[str, type[Noun]] = {model.__noun__: model for model in (Company, Contact, Lead, Deal, Ticket, Activity, Product, User)}
 
 __all__ = [
     "ACTIVITY_KINDS",

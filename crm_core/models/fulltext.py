@@ -11,10 +11,8 @@ from sqlalchemy import Connection, event
 from crm_core.database import Base
 
 _SQLITE = [
-    "CREATE VIRTUAL TABLE chunk_fts USING fts5(text, content='chunk', content_rowid='id', "
-    "tokenize='porter unicode61 remove_diacritics 2')",
-    "CREATE VIRTUAL TABLE search_entry_fts USING fts5(key, content='search_entry', content_rowid='id', "
-    "tokenize='trigram')",
+    "CREATE VIRTUAL TABLE chunk_fts USING fts5(text, content='chunk', content_rowid='id', tokenize='porter unicode61 remove_diacritics 2')",
+    "CREATE VIRTUAL TABLE search_entry_fts USING fts5(key, content='search_entry', content_rowid='id', tokenize='trigram')",
 ]
 for _table, _column in (("chunk", "text"), ("search_entry", "key")):
     _delete = f"INSERT INTO {_table}_fts({_table}_fts, rowid, {_column}) VALUES ('delete', old.id, old.{_column});"

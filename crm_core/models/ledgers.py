@@ -61,9 +61,7 @@ class ChangeSet(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    __table_args__ = (
-        CheckConstraint("status in ('proposed', 'applied', 'refused', 'expired', 'conflict', 'undone')", name="status"),
-    )
+    __table_args__ = (CheckConstraint("status in ('proposed', 'applied', 'refused', 'expired', 'conflict', 'undone')", name="status"),)
 
 
 class Thread(Base):

@@ -162,7 +162,7 @@ class Target(Base):
     end: Mapped[date] = mapped_column(Date)
     amount_minor: Mapped[int] = mapped_column(BigInteger)
 
-    __table_args__ = (CheckConstraint("first < \"end\"", name="order"), CheckConstraint("amount_minor >= 0", name="amount"))
+    __table_args__ = (CheckConstraint('first < "end"', name="order"), CheckConstraint("amount_minor >= 0", name="amount"))
 
 
 class FileReference(Base):

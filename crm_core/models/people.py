@@ -99,6 +99,4 @@ class Lead(Noun, Base):
 
     owner: Mapped[User | None] = relationship()
 
-    __table_args__ = (
-        CheckConstraint("converted_at is null or contact_id is not null", name="converted_has_contact"),
-    )
+    __table_args__ = (CheckConstraint("converted_at is null or contact_id is not null", name="converted_has_contact"),)

@@ -147,10 +147,30 @@ class TimelineView(BaseModel):
 def activity_view(ctx: Context, record: Activity) -> ActivityView:
     """The activity as doors show it."""
     return ActivityView(
-        **{name: getattr(record, name) for name in (
-            "id", "version", "external_id", "custom", "kind", "subject", "body", "direction", "outcome", "occurred_at",
-            "duration_minutes", "due_on", "completed_at", "owner_id", "company_id", "contact_id", "deal_id", "ticket_id",
-            "lead_id")},
+        **{
+            name: getattr(record, name)
+            for name in (
+                "id",
+                "version",
+                "external_id",
+                "custom",
+                "kind",
+                "subject",
+                "body",
+                "direction",
+                "outcome",
+                "occurred_at",
+                "duration_minutes",
+                "due_on",
+                "completed_at",
+                "owner_id",
+                "company_id",
+                "contact_id",
+                "deal_id",
+                "ticket_id",
+                "lead_id",
+            )
+        },
         archived=record.archived_at is not None,
         owner=shown_name(ctx, record.owner),
         company=shown_name(ctx, record.company),
@@ -236,9 +256,9 @@ def _link(args: Timeline) -> ColumnElement[bool]:
     if column is None:
         return Activity.id == args.id if args.noun == "activity" else Activity.id.is_(None)
     if args.noun == "contact":
-        return or_(column == args.id, exists().where(
-            ActivityParticipant.activity_id == Activity.id, ActivityParticipant.contact_id == args.id))
-    return column == args.id
+        return or_(column == args.id, exists().where(ActivityParticipant.activity_id == Activity.id, ActivityParticipant.contact_id == args.id))
+    matches: ColumnElement[bool] = column == args.id
+    return matches
 
 
 def _activity_entries(ctx: Context, args: Timeline) -> list[TimelineEntry]:
@@ -250,8 +270,13 @@ def _activity_entries(ctx: Context, args: Timeline) -> list[TimelineEntry]:
     )
     return [
         TimelineEntry(
-            at=item.occurred_at, kind=item.kind, title=item.subject, detail=item.body[:400],
-            who=shown_name(ctx, item.owner), noun="activity", id=item.id,
+            at=item.occurred_at,
+            kind=item.kind,
+            title=item.subject,
+            detail=item.body[:400],
+            who=shown_name(ctx, item.owner),
+            noun="activity",
+            id=item.id,
         )
         for item in ctx.session.scalars(query)
     ]
@@ -259,9 +284,7 @@ def _activity_entries(ctx: Context, args: Timeline) -> list[TimelineEntry]:
 
 def _count_activities(ctx: Context, args: Timeline) -> int:
     query = select(func.count()).select_from(Activity)
-    return ctx.session.scalar(
-        query.where(_link(args), visible(ctx, Activity), Activity.archived_at.is_(None))
-    ) or 0
+    return ctx.session.scalar(query.where(_link(args), visible(ctx, Activity), Activity.archived_at.is_(None))) or 0
 
 
 def _ticket_entries(ctx: Context, args: Timeline) -> list[TimelineEntry]:
@@ -270,8 +293,9 @@ def _ticket_entries(ctx: Context, args: Timeline) -> list[TimelineEntry]:
         return []
     query = select(Ticket).where(column == args.id, visible(ctx, Ticket), Ticket.archived_at.is_(None))
     return [
-        TimelineEntry(at=item.created_at, kind="ticket", title=item.subject, detail=item.status,
-                      who=shown_name(ctx, item.owner), noun="ticket", id=item.id)
+        TimelineEntry(
+            at=item.created_at, kind="ticket", title=item.subject, detail=item.status, who=shown_name(ctx, item.owner), noun="ticket", id=item.id
+        )
         for item in ctx.session.scalars(query.order_by(Ticket.created_at.desc()).limit(args.limit))
     ]
 
@@ -291,8 +315,13 @@ def _event_entries(ctx: Context, noun: str, record_id: int, args: Timeline) -> l
 
 def _event_entry(ctx: Context, item: Event) -> TimelineEntry:
     return TimelineEntry(
-        at=item.at, kind=item.kind, title=f"{item.noun} {item.kind}", detail=describe_changes(ctx, item),
-        who=user_name(ctx, item.actor_id), noun=item.noun, id=item.record_id,
+        at=item.at,
+        kind=item.kind,
+        title=f"{item.noun} {item.kind}",
+        detail=describe_changes(ctx, item),
+        who=user_name(ctx, item.actor_id),
+        noun=item.noun,
+        id=item.record_id,
     )
 
 
@@ -330,4 +359,3 @@ def user_name(ctx: Context, user_id: int | None) -> str | None:
     if user_id not in names:
         names[user_id] = ctx.session.scalar(select(User.name).where(User.id == user_id, visible(ctx, User))) or ""
     return names[user_id] or None
-

@@ -109,9 +109,7 @@ def describe_metrics(ctx: Context, args: DescribeMetrics) -> list[MetricInfo]:
     """Say what the metrics mean and what they are measured in."""
     wanted = args.names or list(METRICS)
     return [
-        MetricInfo(name=item.name, title=item.title, meaning=item.meaning, unit=item.unit.value)
-        for item in METRICS.values()
-        if item.name in wanted
+        MetricInfo(name=item.name, title=item.title, meaning=item.meaning, unit=item.unit.value) for item in METRICS.values() if item.name in wanted
     ]
 
 

@@ -82,9 +82,25 @@ class GetCompany(Args):
 def company_view(ctx: Context, record: Company) -> CompanyView:
     """The company as doors show it."""
     return CompanyView(
-        **{name: getattr(record, name) for name in (
-            "id", "version", "external_id", "custom", "name", "domain", "phone", "industry", "region", "country", "city",
-            "employees", "parent_id", "owner_id")},
+        **{
+            name: getattr(record, name)
+            for name in (
+                "id",
+                "version",
+                "external_id",
+                "custom",
+                "name",
+                "domain",
+                "phone",
+                "industry",
+                "region",
+                "country",
+                "city",
+                "employees",
+                "parent_id",
+                "owner_id",
+            )
+        },
         archived=record.archived_at is not None,
         annual_revenue=shown_amount(record.annual_revenue_minor, ctx.home_currency),
         owner=shown_name(ctx, record.owner),

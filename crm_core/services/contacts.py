@@ -86,9 +86,24 @@ class GetContact(Args):
 def contact_view(ctx: Context, record: Contact) -> ContactView:
     """The contact as doors show it."""
     return ContactView(
-        **{name: getattr(record, name) for name in (
-            "id", "version", "external_id", "custom", "name", "title", "email", "phone", "city", "company_id", "owner_id",
-            "consent_email", "consent_phone")},
+        **{
+            name: getattr(record, name)
+            for name in (
+                "id",
+                "version",
+                "external_id",
+                "custom",
+                "name",
+                "title",
+                "email",
+                "phone",
+                "city",
+                "company_id",
+                "owner_id",
+                "consent_email",
+                "consent_phone",
+            )
+        },
         archived=record.archived_at is not None,
         company=shown_name(ctx, record.company),
         owner=shown_name(ctx, record.owner),

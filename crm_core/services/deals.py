@@ -159,9 +159,26 @@ class AddLineItem(Versioned):
 def deal_view(ctx: Context, record: Deal) -> DealView:
     """The deal as doors show it."""
     return DealView(
-        **{name: getattr(record, name) for name in (
-            "id", "version", "external_id", "custom", "name", "company_id", "stage_id", "status", "currency",
-            "expected_close_on", "forecast_category", "source", "loss_reason", "next_step", "owner_id")},
+        **{
+            name: getattr(record, name)
+            for name in (
+                "id",
+                "version",
+                "external_id",
+                "custom",
+                "name",
+                "company_id",
+                "stage_id",
+                "status",
+                "currency",
+                "expected_close_on",
+                "forecast_category",
+                "source",
+                "loss_reason",
+                "next_step",
+                "owner_id",
+            )
+        },
         archived=record.archived_at is not None,
         company=shown_name(ctx, record.company),
         pipeline=record.pipeline.name,
@@ -170,12 +187,13 @@ def deal_view(ctx: Context, record: Deal) -> DealView:
         closed_on=record.closed_at.astimezone(ctx.zone).date() if record.closed_at else None,
         owner=shown_name(ctx, record.owner),
         contacts=[
-            DealContactView(contact_id=item.contact_id, contact=shown_name(ctx, item.contact), role=item.role)
-            for item in record.contact_roles
+            DealContactView(contact_id=item.contact_id, contact=shown_name(ctx, item.contact), role=item.role) for item in record.contact_roles
         ],
         line_items=[
             LineItemView(
-                product_id=item.product_id, product=shown_name(ctx, item.product) or f"product {item.product_id}", quantity=item.quantity,
+                product_id=item.product_id,
+                product=shown_name(ctx, item.product) or f"product {item.product_id}",
+                quantity=item.quantity,
                 unit_price=shown_amount(item.unit_price_minor, record.currency) or "",
                 total=shown_amount(item.total_minor, record.currency) or "",
             )
@@ -251,11 +269,7 @@ def reopen_deal(ctx: Context, args: ReopenDeal) -> DealView:
     record = load_for_change(ctx, Deal, args)
     if record.status == "open":
         raise Invalid(f"'{record.name}' is open already.")
-    stage = (
-        stage_named(ctx, record.pipeline_id, args.stage)
-        if args.stage
-        else _stage_of_kind(ctx, record.pipeline_id, "open")
-    )
+    stage = stage_named(ctx, record.pipeline_id, args.stage) if args.stage else _stage_of_kind(ctx, record.pipeline_id, "open")
     if stage.kind != "open":
         raise Invalid(f"{stage.name} is not an open stage; choose one that is.")
     return deal_view(ctx, _to_stage(ctx, record, stage, {"closed_at": None, "loss_reason": None}))
@@ -281,8 +295,7 @@ def add_line_item(ctx: Context, args: AddLineItem) -> DealView:
         unit = list_price(ctx, product, record.currency)
     assert unit is not None
     record.line_items.append(
-        LineItem(product_id=product.id, product=product, quantity=args.quantity, unit_price_minor=unit,
-                 total_minor=unit * args.quantity)
+        LineItem(product_id=product.id, product=product, quantity=args.quantity, unit_price_minor=unit, total_minor=unit * args.quantity)
     )
     note_change(ctx, record, {"line_items": [None, f"{args.quantity} x {product.name}"]})
     return deal_view(ctx, record)
@@ -303,9 +316,7 @@ def list_price(ctx: Context, product: Product, currency: str) -> int:
 
 def stage_named(ctx: Context, pipeline_id: int, name: str) -> Stage:
     """A stage of one pipeline by name; raises ``Invalid`` that lists its stages."""
-    stages = ctx.session.scalars(
-        select(Stage).where(Stage.pipeline_id == pipeline_id).order_by(Stage.position)
-    ).all()
+    stages = ctx.session.scalars(select(Stage).where(Stage.pipeline_id == pipeline_id).order_by(Stage.position)).all()
     for stage in stages:
         if fold(stage.name) == fold(name):
             return stage
@@ -328,9 +339,7 @@ def _pipeline(ctx: Context, name: str | None) -> Pipeline:
 
 
 def _stage_of_kind(ctx: Context, pipeline_id: int, kind: str) -> Stage:
-    stage = ctx.session.scalar(
-        select(Stage).where(Stage.pipeline_id == pipeline_id, Stage.kind == kind).order_by(Stage.position).limit(1)
-    )
+    stage = ctx.session.scalar(select(Stage).where(Stage.pipeline_id == pipeline_id, Stage.kind == kind).order_by(Stage.position).limit(1))
     if stage is None:
         raise Invalid(f"This pipeline has no stage for {kind} deals; an administrator must add one.")
     return stage

@@ -104,9 +104,27 @@ class Conversion(BaseModel):
 def lead_view(ctx: Context, record: Lead) -> LeadView:
     """The lead as doors show it."""
     return LeadView(
-        **{name: getattr(record, name) for name in (
-            "id", "version", "external_id", "custom", "name", "company_name", "title", "email", "phone", "source", "status",
-            "region", "owner_id", "company_id", "contact_id", "deal_id")},
+        **{
+            name: getattr(record, name)
+            for name in (
+                "id",
+                "version",
+                "external_id",
+                "custom",
+                "name",
+                "company_name",
+                "title",
+                "email",
+                "phone",
+                "source",
+                "status",
+                "region",
+                "owner_id",
+                "company_id",
+                "contact_id",
+                "deal_id",
+            )
+        },
         archived=record.archived_at is not None,
         owner=shown_name(ctx, record.owner),
         converted_on=local_day(record.converted_at, ctx.zone) if record.converted_at else None,
@@ -151,14 +169,13 @@ def convert_lead(ctx: Context, args: ConvertLead) -> Conversion:
         raise Invalid("An amount needs a deal to stand in; give the deal's name, too.")
     company_id: int | None = None
     if record.company_name:
-        company_id = ctx.session.scalar(
-            select(Company.id)
-            .where(Company.name == record.company_name, visible(ctx, Company), Company.archived_at.is_(None))
-            .limit(1)
-        ) or create_company(ctx, CreateCompany(name=record.company_name)).id
-    contact = create_contact(
-        ctx, CreateContact(name=record.name, title=record.title, email=record.email, phone=record.phone, company_id=company_id)
-    )
+        company_id = (
+            ctx.session.scalar(
+                select(Company.id).where(Company.name == record.company_name, visible(ctx, Company), Company.archived_at.is_(None)).limit(1)
+            )
+            or create_company(ctx, CreateCompany(name=record.company_name)).id
+        )
+    contact = create_contact(ctx, CreateContact(name=record.name, title=record.title, email=record.email, phone=record.phone, company_id=company_id))
     deal_id = None
     if args.deal_name:
         deal = CreateDeal(name=args.deal_name, company_id=company_id, amount=args.amount, source=None)

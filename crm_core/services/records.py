@@ -30,6 +30,7 @@ from crm_core.text import join_words
 
 N = TypeVar("N", bound=Noun)
 
+
 def _no_control(text: str) -> str:
     if any(unicodedata.category(letter) == "Cc" and letter not in "\n\r\t" for letter in text):
         raise ValueError("control characters are not allowed")
@@ -120,13 +121,14 @@ def check_version(ctx: Context, record: Noun, version: int | None) -> None:
     by = f" by {join_words([name for name in names if name])}" if who else ""
     raise Conflict(
         f"This {record.__noun__} changed since you read it: {join_words(fields)}{by}. Read it again and repeat your change.",
-        noun=record.__noun__, id=record.id, version=record.version, changed=fields,
+        noun=record.__noun__,
+        id=record.id,
+        version=record.version,
+        changed=fields,
     )
 
 
-def create(
-    ctx: Context, model: type[N], values: Mapping[str, Any], custom: Mapping[str, Any] | None = None, *, for_others: bool = False
-) -> N:
+def create(ctx: Context, model: type[N], values: Mapping[str, Any], custom: Mapping[str, Any] | None = None, *, for_others: bool = False) -> N:
     """Insert a checked record owned by the caller unless ``owner_id`` is given; returns it flushed.
 
     ``for_others`` lets the caller create for an owner whose records they may not change, such as a task for a colleague.
@@ -177,7 +179,14 @@ def note_change(ctx: Context, record: Noun, changes: dict[str, list[Any]]) -> No
     record.updated_at = max(ctx.now, record.updated_at + timedelta(microseconds=1))
     ctx.session.flush()
     row = event_row(
-        record.__noun__, record.id, record.version, "updated", changes, at=ctx.now, actor_id=ctx.actor.user_id, door=ctx.session.info["door"],
+        record.__noun__,
+        record.id,
+        record.version,
+        "updated",
+        changes,
+        at=ctx.now,
+        actor_id=ctx.actor.user_id,
+        door=ctx.session.info["door"],
         change_set_id=ctx.session.info.get("change_set_id"),
     )
     ctx.session.execute(insert(Event), [row])
@@ -324,9 +333,7 @@ def _load_ref(ctx: Context, args: ArchiveRecord, *, archived: bool) -> Noun:
 
 def keep_an_admin(ctx: Context, user: User) -> None:
     """Raise ``Invalid`` where without this user no active administrator would be left."""
-    others = select(func.count()).select_from(User).where(
-        User.role == "admin", User.active, User.archived_at.is_(None), User.id != user.id
-    )
+    others = select(func.count()).select_from(User).where(User.role == "admin", User.active, User.archived_at.is_(None), User.id != user.id)
     if user.role == "admin" and user.active and not ctx.session.scalar(others):
         raise Invalid("This is the last active administrator; make another one first.")
 

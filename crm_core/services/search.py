@@ -159,11 +159,7 @@ def _keep_keys(session: Session, record: Noun, changes: dict[str, list[Any]]) ->
 def _keep_chunks(session: Session, record: Noun, changes: dict[str, list[Any]]) -> None:
     if not _CHUNKED & changes.keys():
         return
-    session.execute(
-        delete(Chunk)
-        .where(Chunk.noun == record.__noun__, Chunk.record_id == record.id)
-        .execution_options(synchronize_session=False)
-    )
+    session.execute(delete(Chunk).where(Chunk.noun == record.__noun__, Chunk.record_id == record.id).execution_options(synchronize_session=False))
     if record.archived_at is None:
         session.execute(insert(Chunk), chunk_rows(record))
 
@@ -179,11 +175,7 @@ def chunk_rows(record: Noun) -> list[dict[str, Any]]:
 
 
 def _touch_vocabulary(session: Session) -> None:
-    session.execute(
-        update(Organisation)
-        .values(vocabulary_version=Organisation.vocabulary_version + 1)
-        .execution_options(synchronize_session=False)
-    )
+    session.execute(update(Organisation).values(vocabulary_version=Organisation.vocabulary_version + 1).execution_options(synchronize_session=False))
 
 
 def rebuild_search(ctx: Context) -> tuple[int, int]:
@@ -305,8 +297,7 @@ def _contains_words(ctx: Context, name: str) -> ColumnElement[bool]:
         inside: ColumnElement[bool] = SearchEntry.id.in_(select(table.c.rowid))
     else:
         inside = and_(*(SearchEntry.key.like(f"%{_like(word)}%", escape="\\") for word in long_words))
-    starts = [or_(SearchEntry.key.like(_like(word) + "%", escape="\\"), SearchEntry.key.like(f"% {_like(word)}%", escape="\\"))
-              for word in words]
+    starts = [or_(SearchEntry.key.like(_like(word) + "%", escape="\\"), SearchEntry.key.like(f"% {_like(word)}%", escape="\\")) for word in words]
     return and_(inside, *starts)
 
 
@@ -415,4 +406,3 @@ def find_passages(ctx: Context, words: str, *, allowed: ColumnElement[bool] | No
     if allowed is not None:
         query = query.where(allowed)
     return [TextHit(chunk_id, rank) for rank, chunk_id in enumerate(ctx.session.scalars(query.limit(limit)))]
-

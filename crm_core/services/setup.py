@@ -80,9 +80,13 @@ def write_conventions(ctx: Context, conventions: Conventions) -> None:
         raise Invalid("The week starts on a day from 0 (Monday) to 6 (Sunday).")
     ctx.session.add(
         Organisation(
-            id=1, name=conventions.name, home_currency=check_currency(conventions.home_currency),
-            timezone=conventions.timezone, fiscal_start_month=conventions.fiscal_start_month,
-            week_start=conventions.week_start, phone_region=conventions.phone_region,
+            id=1,
+            name=conventions.name,
+            home_currency=check_currency(conventions.home_currency),
+            timezone=conventions.timezone,
+            fiscal_start_month=conventions.fiscal_start_month,
+            week_start=conventions.week_start,
+            phone_region=conventions.phone_region,
         )
     )
     for noun, roles in DEFAULT_GRANTS.items():

@@ -88,9 +88,26 @@ class ResolveTicket(Versioned):
 def ticket_view(ctx: Context, record: Ticket) -> TicketView:
     """The ticket as doors show it."""
     return TicketView(
-        **{name: getattr(record, name) for name in (
-            "id", "version", "external_id", "custom", "subject", "description", "status", "priority", "category", "company_id",
-            "contact_id", "owner_id", "created_at", "first_response_at", "resolved_at")},
+        **{
+            name: getattr(record, name)
+            for name in (
+                "id",
+                "version",
+                "external_id",
+                "custom",
+                "subject",
+                "description",
+                "status",
+                "priority",
+                "category",
+                "company_id",
+                "contact_id",
+                "owner_id",
+                "created_at",
+                "first_response_at",
+                "resolved_at",
+            )
+        },
         archived=record.archived_at is not None,
         company=shown_name(ctx, record.company),
         contact=shown_name(ctx, record.contact),
@@ -118,9 +135,7 @@ def update_ticket(ctx: Context, args: UpdateTicket) -> TicketView:
     check_references(ctx, values)
     if values.get("status"):
         kind = ctx.session.scalar(
-            select(PicklistValue.kind).where(
-                PicklistValue.noun == "ticket", PicklistValue.field == "status", PicklistValue.value == values["status"]
-            )
+            select(PicklistValue.kind).where(PicklistValue.noun == "ticket", PicklistValue.field == "status", PicklistValue.value == values["status"])
         )
         if kind == "resolved" and record.resolved_at is None:
             values["resolved_at"] = ctx.now

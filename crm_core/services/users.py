@@ -101,8 +101,10 @@ class KeyView(BaseModel):
 def user_view(record: User) -> UserView:
     """The user as doors show it."""
     return UserView(
-        **{name: getattr(record, name) for name in (
-            "id", "version", "external_id", "custom", "name", "email", "role", "team_id", "timezone", "active")},
+        **{
+            name: getattr(record, name)
+            for name in ("id", "version", "external_id", "custom", "name", "email", "role", "team_id", "timezone", "active")
+        },
         archived=record.archived_at is not None,
         team=record.team.name if record.team else None,
     )
@@ -116,8 +118,7 @@ def create_user(ctx: Context, args: CreateUser) -> UserView:
         raise Conflict(f"There is a user with the address {email} already.")
     if args.timezone:
         zone_named(args.timezone)
-    values = {"name": args.name, "email": email, "role": args.role, "timezone": args.timezone, "active": True,
-              "team_id": team_id(ctx, args.team)}
+    values = {"name": args.name, "email": email, "role": args.role, "timezone": args.timezone, "active": True, "team_id": team_id(ctx, args.team)}
     record = create(ctx, User, values)
     touch_access(ctx)
     return user_view(record)
@@ -183,8 +184,7 @@ def _hash(secret: str) -> str:
 def create_api_key(ctx: Context, name: str) -> KeyView:
     """A key for the caller; the secret is in the result and nowhere else."""
     secret = f"rk_{secrets.token_urlsafe(32)}"
-    key = ApiKey(user_id=_own_id(ctx), name=name.strip()[:120] or "key", prefix=secret[:10], key_hash=_hash(secret),
-                 created_at=ctx.now)
+    key = ApiKey(user_id=_own_id(ctx), name=name.strip()[:120] or "key", prefix=secret[:10], key_hash=_hash(secret), created_at=ctx.now)
     ctx.session.add(key)
     ctx.session.flush()
     return KeyView(id=key.id, name=key.name, prefix=key.prefix, created_at=key.created_at, revoked_at=None, secret=secret)
@@ -238,7 +238,10 @@ def user_of_session(session: Session, secret: str, now: datetime) -> int | None:
         select(WebSession.user_id)
         .join(User, User.id == WebSession.user_id)
         .where(
-            WebSession.token_hash == _hash(secret), WebSession.kind == "session", WebSession.expires_at > now, User.active,
+            WebSession.token_hash == _hash(secret),
+            WebSession.kind == "session",
+            WebSession.expires_at > now,
+            User.active,
             User.archived_at.is_(None),
         )
     )
@@ -251,9 +254,7 @@ def end_session(ctx: Context, secret: str) -> None:
 
 def user_by_email(session: Session, email: str) -> int | None:
     """The active user with this address."""
-    return session.scalar(
-        select(User.id).where(func.lower(User.email) == email.strip().lower(), User.active, User.archived_at.is_(None))
-    )
+    return session.scalar(select(User.id).where(func.lower(User.email) == email.strip().lower(), User.active, User.archived_at.is_(None)))
 
 
 def _session(ctx: Context, user_id: int, kind: str, lasts: timedelta) -> str:
@@ -268,4 +269,3 @@ def _own_id(ctx: Context) -> int:
     if ctx.actor.user_id is None:
         raise Invalid("The system itself has no keys; sign in as a user.")
     return ctx.actor.user_id
-

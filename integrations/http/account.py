@@ -91,8 +91,15 @@ def me(ctx: Read) -> Me:
     """Who is signed in."""
     actor = ctx.actor
     assert actor.user_id is not None
-    return Me(id=actor.user_id, name=actor.name, email=actor.email, role=actor.role, timezone=actor.timezone, company=ctx.organisation.name,
-              currency=ctx.home_currency)
+    return Me(
+        id=actor.user_id,
+        name=actor.name,
+        email=actor.email,
+        role=actor.role,
+        timezone=actor.timezone,
+        company=ctx.organisation.name,
+        currency=ctx.home_currency,
+    )
 
 
 @router.get("/api/keys")

@@ -27,9 +27,15 @@ DELTA_CHARS = 40
 class ChatMessage(BaseModel):
     """A message; leave ``thread`` out to begin a conversation."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [
-        {"message": "How much did we win last quarter?"}, {"message": "and by rep?", "thread": "t_9sBq2LwYx0aKc3Zd"},
-    ]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"message": "How much did we win last quarter?"},
+                {"message": "and by rep?", "thread": "t_9sBq2LwYx0aKc3Zd"},
+            ]
+        },
+    )
 
     message: str = Field(description="What you want to know, in your own words.")
     thread: str | None = Field(default=None, max_length=80, description="The conversation to go on with.")

@@ -117,7 +117,9 @@ class ListParams(BaseModel):
 
 def _list_params(
     q: Annotated[str, Query(max_length=300, description="Part of a name, initials, e-mail or phone.")] = "",
-    filter: Annotated[list[str] | None, Query(max_length=20, description="field:op:value, such as amount:more_than:20000; op may be left out.")] = None,  # noqa: A002
+    filter: Annotated[
+        list[str] | None, Query(max_length=20, description="field:op:value, such as amount:more_than:20000; op may be left out.")
+    ] = None,
     sort: Annotated[str, Query(max_length=60, description="Field to sort by; '-' before it for descending.")] = "",
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
     offset: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
@@ -145,11 +147,17 @@ def page(ctx: Context, noun: str, params: ListParams) -> Page:
         if params.filter:
             raise Invalid("Use either q or filter, not both.")
         found = find_records(ctx, FindRecords(text=params.q, nouns=[noun], limit=params.limit, offset=params.offset))
-        return Page(items=[match.model_dump(exclude={"noun"}) for match in found.matches], total=found.total, limit=params.limit, offset=params.offset)
+        return Page(
+            items=[match.model_dump(exclude={"noun"}) for match in found.matches], total=found.total, limit=params.limit, offset=params.offset
+        )
     descending = params.sort.startswith("-")
     question = ListQuestion(
-        noun=noun, filters=[parse_filter(item) for item in params.filter], order_by=params.sort.lstrip("-") or None, descending=descending,
-        limit=params.limit, offset=params.offset,
+        noun=noun,
+        filters=[parse_filter(item) for item in params.filter],
+        order_by=params.sort.lstrip("-") or None,
+        descending=descending,
+        limit=params.limit,
+        offset=params.offset,
     )
     result = list_records(ctx, question)
     items = []
@@ -159,8 +167,14 @@ def page(ctx: Context, noun: str, params: ListParams) -> Page:
             item |= {"amount": shown_amount(row["_amount_minor"], row["_currency"]), "currency": row["_currency"]}
         items.append(item)
     amount = shown_amount(result.amount_minor, result.currency) if result.amount_minor is not None else None
-    return Page(items=items, total=result.total, limit=params.limit, offset=params.offset, amount=amount,
-                currency=result.currency if amount is not None else None)
+    return Page(
+        items=items,
+        total=result.total,
+        limit=params.limit,
+        offset=params.offset,
+        amount=amount,
+        currency=result.currency if amount is not None else None,
+    )
 
 
 _OPS = frozenset({"is", "is_not", "at_least", "more_than", "at_most", "less_than", "between", "contains", "empty", "not_empty"})
@@ -175,7 +189,7 @@ def parse_filter(text: str) -> Filter:
     if op not in _OPS:
         op, value = "is", rest
     values = [item.strip() for item in value.split(",")] if value else []
-    return Filter(field=field, op=op, values=list(values))  # type: ignore[arg-type]
+    return Filter(field=field, op=op, values=list(values))
 
 
 # --- Changes --------------------------------------------------------------------------------------------
@@ -206,9 +220,7 @@ def once(ctx: Context, request: Request, key: str | None, arguments: BaseModel, 
         return action()
     body = json.dumps({"path": request.url.path, "body": arguments.model_dump(mode="json", exclude_unset=True)}, sort_keys=True)
     digest = hashlib.sha256(body.encode()).hexdigest()
-    known = ctx.session.scalar(
-        select(IdempotencyKey).where(IdempotencyKey.user_id == ctx.actor.user_id, IdempotencyKey.key == key)
-    )
+    known = ctx.session.scalar(select(IdempotencyKey).where(IdempotencyKey.user_id == ctx.actor.user_id, IdempotencyKey.key == key))
     if known is not None:
         if known.request_hash != digest:
             raise Conflict("This Idempotency-Key was used with another request; use a new key for a new creation.")

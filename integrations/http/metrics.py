@@ -74,8 +74,21 @@ def figure_view(result: MetricResult) -> FigureView:
         return str(to_decimal(value, result.currency)) if result.unit.value == "money" else str(value)
 
     return FigureView(
-        metric=result.metric, title=result.title, meaning=result.meaning, unit=result.unit.value, currency=result.currency, value=shown(result.value),
-        previous=shown(result.previous), period=result.period.describe(), previous_period=result.previous_period.describe() if result.previous_period else None,
-        scope=result.scope, records=result.counted, groups_in_all=result.groups_in_all, notes=result.notes,
-        groups=[GroupView(keys=list(item.keys), labels=list(item.labels), value=shown(item.value), previous=shown(item.previous)) for item in result.groups],
+        metric=result.metric,
+        title=result.title,
+        meaning=result.meaning,
+        unit=result.unit.value,
+        currency=result.currency,
+        value=shown(result.value),
+        previous=shown(result.previous),
+        period=result.period.describe(),
+        previous_period=result.previous_period.describe() if result.previous_period else None,
+        scope=result.scope,
+        records=result.counted,
+        groups_in_all=result.groups_in_all,
+        notes=result.notes,
+        groups=[
+            GroupView(keys=list(item.keys), labels=list(item.labels), value=shown(item.value), previous=shown(item.previous))
+            for item in result.groups
+        ],
     )

@@ -45,8 +45,16 @@ FAILED = "Something went wrong on our side and nothing was changed. Try again; i
 #: Requests that may wait in a thread at once; a little more than the database's connections.
 THREADS = 40
 STATUS = {
-    "not_found": 404, "invalid": 422, "not_allowed": 403, "conflict": 409, "ambiguous": 409, "needs_approval": 409, "unauthorised": 401,
-    "precondition_needed": 428, "error": 500, "unknown_tool": 422,
+    "not_found": 404,
+    "invalid": 422,
+    "not_allowed": 403,
+    "conflict": 409,
+    "ambiguous": 409,
+    "needs_approval": 409,
+    "unauthorised": 401,
+    "precondition_needed": 428,
+    "error": 500,
+    "unknown_tool": 422,
 }
 CONTENT_SECURITY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; form-action 'self'; "
@@ -82,7 +90,10 @@ def build_app(product: Rapport) -> FastAPI:
         product.close()
 
     app = FastAPI(
-        title="Rapport", version="0.1.0", description="The CRM you talk to. Authenticate with 'Authorization: Bearer KEY'.", lifespan=lifespan,
+        title="Rapport",
+        version="0.1.0",
+        description="The CRM you talk to. Authenticate with 'Authorization: Bearer KEY'.",
+        lifespan=lifespan,
         responses={status: {"model": Problem, "content": {"application/problem+json": {}}} for status in (401, 403, 404, 409, 413, 422, 428)},
     )
     app.state.rapport = product
@@ -118,12 +129,19 @@ def _add_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        sentence = {400: "The body cannot be read as JSON; send a valid JSON object.", 404: "There is nothing at this address; see /docs for what there is.", 405: "This address does not take that method; see /docs."}
+        sentence = {
+            400: "The body cannot be read as JSON; send a valid JSON object.",
+            404: "There is nothing at this address; see /docs for what there is.",
+            405: "This address does not take that method; see /docs.",
+        }
         return problem(error.status_code, "http", sentence.get(error.status_code, str(error.detail)))
 
 
 def _sentence(errors: Any) -> str:
-    parts = [f"{'.'.join(str(step) for step in item['loc'] if step not in ('body', 'query', 'path')) or 'the request'}: {item['msg']}" for item in list(errors)[:4]]
+    parts = [
+        f"{'.'.join(str(step) for step in item['loc'] if step not in ('body', 'query', 'path')) or 'the request'}: {item['msg']}"
+        for item in list(errors)[:4]
+    ]
     return "The request cannot be used: " + "; ".join(parts) + ". See /docs for what is expected."
 
 
@@ -215,7 +233,8 @@ def _add_slack(app: FastAPI, product: Rapport) -> None:
 
     @app.post("/slack/events", include_in_schema=False)
     async def slack_events(request: Request) -> Response:
-        return await handler.handle(request)
+        response: Response = await handler.handle(request)
+        return response
 
 
 def _add_pages(app: FastAPI) -> None:

@@ -40,8 +40,11 @@ def build_slack_app(product: Rapport, *, token_verification: bool = True) -> App
     client = WebClient(token=settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url)
     client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=3))
     app = App(
-        client=client, signing_secret=settings.slack_signing_secret.get_secret_value() or None, token_verification_enabled=token_verification,
-        ignoring_self_events_enabled=True, process_before_response=False,
+        client=client,
+        signing_secret=settings.slack_signing_secret.get_secret_value() or None,
+        token_verification_enabled=token_verification,
+        ignoring_self_events_enabled=True,
+        process_before_response=False,
     )
     door = SlackDoor(product)
     app.event("message")(door.message)
@@ -89,7 +92,10 @@ class SlackDoor:
         action, message = body["actions"][0], body.get("message") or {}
         channel = (body.get("channel") or {}).get("id", "")
         event = {
-            "user": body["user"]["id"], "text": action.get("value", ""), "channel": channel, "ts": message.get("ts", ""),
+            "user": body["user"]["id"],
+            "text": action.get("value", ""),
+            "channel": channel,
+            "ts": message.get("ts", ""),
             "thread_ts": message.get("thread_ts") or message.get("ts", ""),
         }
         self._answer(event, {"event_id": f"action-{action.get('action_ts', '')}-{action.get('action_id', '')}"}, client, None)
@@ -114,7 +120,10 @@ class SlackDoor:
         text = self._clean(event.get("text", ""))
         try:
             answer = self.product.agent.answer(
-                text, user_id, thread=f"slack-{channel}-{thread}-{user_id}"[:80], door="slack",
+                text,
+                user_id,
+                thread=f"slack-{channel}-{thread}-{user_id}"[:80],
+                door="slack",
                 listener=lambda kind, data: self._status(client, channel, thread, data) if kind == "status" else None,
             )
             fallback, blocks = render(answer, self.product.settings.address)

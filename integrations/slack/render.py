@@ -28,7 +28,9 @@ def render(answer: Answer, address: str) -> tuple[str, list[dict[str, Any]]]:
         elif isinstance(block, Chart):
             blocks += _chart(block)
         elif isinstance(block, Card):
-            blocks.append(_section(f"*{escape(block.title)}* {escape(block.subtitle)}\n" + "\n".join(f"{escape(k)}: {escape(v)}" for k, v in block.facts[:20])))
+            blocks.append(
+                _section(f"*{escape(block.title)}* {escape(block.subtitle)}\n" + "\n".join(f"{escape(k)}: {escape(v)}" for k, v in block.facts[:20]))
+            )
         elif isinstance(block, Choices):
             blocks.append(_choices(block))
         elif isinstance(block, Approval):
@@ -85,9 +87,7 @@ def _table(block: Table) -> list[dict[str, Any]]:
     widths = [max(len(row[place]) for row in [heading, *rows]) for place in range(len(heading))]
 
     def line(cells: list[str]) -> str:
-        shown = [
-            cell.rjust(width) if column.numeric else cell.ljust(width) for cell, width, column in zip(cells, widths, block.columns, strict=True)
-        ]
+        shown = [cell.rjust(width) if column.numeric else cell.ljust(width) for cell, width, column in zip(cells, widths, block.columns, strict=True)]
         return "  ".join(shown).rstrip()
 
     text = "\n".join([line(heading), *(line(row) for row in rows)]).replace("```", "'''")
@@ -98,7 +98,7 @@ def _table(block: Table) -> list[dict[str, Any]]:
 
 
 def _split_table(text: str) -> list[str]:
-    return [part for part in _pieces(text, SECTION_CHARS - 200)]
+    return list(_pieces(text, SECTION_CHARS - 200))
 
 
 def _pieces(text: str, length: int) -> list[str]:
@@ -120,14 +120,18 @@ def _chart(block: Chart) -> list[dict[str, Any]]:
     if highest <= 0:
         return []
     width = min(CELL_CHARS, max(len(label) for label in block.labels[:TABLE_ROWS]))
-    lines = [f"{clip(label, width).ljust(width)} {'█' * max(0, round(value / highest * BAR))}" for label, value in zip(block.labels, values, strict=False)]
+    lines = [
+        f"{clip(label, width).ljust(width)} {'█' * max(0, round(value / highest * BAR))}" for label, value in zip(block.labels, values, strict=False)
+    ]
     return [_section(f"```{escape(chr(10).join(lines))}```")]
 
 
 def _choices(block: Choices) -> dict[str, Any]:
     buttons = [
         {
-            "type": "button", "action_id": f"choose_{place}", "value": clip(option.message, VALUE_CHARS),
+            "type": "button",
+            "action_id": f"choose_{place}",
+            "value": clip(option.message, VALUE_CHARS),
             "text": {"type": "plain_text", "text": clip(f"{option.label} ({option.hint})" if option.hint else option.label, BUTTON_CHARS)},
         }
         for place, option in enumerate(block.options[:MAX_CHOICES])

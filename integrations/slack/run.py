@@ -15,4 +15,4 @@ def run_socket_mode(product: Rapport) -> None:
     from slack_bolt.adapter.socket_mode import SocketModeHandler
 
     product.index.start()
-    SocketModeHandler(build_slack_app(product), settings.slack_app_token.get_secret_value()).start()  # type: ignore[no-untyped-call]
+    SocketModeHandler(build_slack_app(product), settings.slack_app_token.get_secret_value()).start()

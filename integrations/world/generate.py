@@ -24,9 +24,29 @@ from integrations.world.profiles import Profile, StageSpec
 HISTORY_DAYS = 3 * 365
 #: Rows are handed over in the order that foreign keys allow.
 TABLES = (
-    "team", "user_account", "pipeline", "stage", "product", "price", "picklist_value", "custom_field", "exchange_rate",
-    "target", "company", "contact", "employment", "deal", "deal_contact", "line_item", "stage_entry", "close_date_change",
-    "lead", "ticket", "activity", "activity_participant", "event",
+    "team",
+    "user_account",
+    "pipeline",
+    "stage",
+    "product",
+    "price",
+    "picklist_value",
+    "custom_field",
+    "exchange_rate",
+    "target",
+    "company",
+    "contact",
+    "employment",
+    "deal",
+    "deal_contact",
+    "line_item",
+    "stage_entry",
+    "close_date_change",
+    "lead",
+    "ticket",
+    "activity",
+    "activity_participant",
+    "event",
 )
 Sink = Callable[[str, list[dict[str, Any]]], None]
 _MONTH_WEIGHT = (0.9, 1.0, 1.2, 0.95, 1.05, 1.2, 0.75, 0.65, 1.15, 1.1, 1.2, 0.85)
@@ -45,7 +65,9 @@ class Size:
     def named(cls, name: str) -> Size:
         """``demo`` (150 companies, 900 deals, about 15,000 activities), ``small`` for tests, ``bench`` (100,000 deals)."""
         return {
-            "small": cls(24, 90, 8.0, 4), "demo": cls(150, 900, 15.0, 12), "bench": cls(17_000, 100_000, 9.7, 120),
+            "small": cls(24, 90, 8.0, 4),
+            "demo": cls(150, 900, 15.0, 12),
+            "bench": cls(17_000, 100_000, 9.7, 120),
         }[name]
 
 
@@ -128,8 +150,13 @@ class World:
     def _noun(self, table: str, created: datetime, version: int = 1, updated: datetime | None = None, **row: Any) -> dict[str, Any]:
         number = self.ids[table] + 1
         return {
-            "external_id": f"gen-{table}-{number}", "version": version, "created_at": created, "updated_at": updated or created,
-            "archived_at": None, "custom": row.pop("custom", {}), **row,
+            "external_id": f"gen-{table}-{number}",
+            "version": version,
+            "created_at": created,
+            "updated_at": updated or created,
+            "archived_at": None,
+            "custom": row.pop("custom", {}),
+            **row,
         }
 
     def _event(self, noun: str, record_id: int, version: int, kind: str, changes: dict[str, Any], at: datetime, actor: int | None) -> None:
@@ -179,8 +206,16 @@ class World:
             while name.split()[0] in taken and len(taken) < len(phrases.NAMES_FIRST) - 8 or name in taken:
                 name = self._name()
             taken.update({name, name.split()[0]})
-            row = self._noun("user_account", founded, name=name, email=f"{fold(name).replace(' ', '.')}@{domain}", role=role,
-                             team_id=team, timezone=None, active=True)
+            row = self._noun(
+                "user_account",
+                founded,
+                name=name,
+                email=f"{fold(name).replace(' ', '.')}@{domain}",
+                role=role,
+                team_id=team,
+                timezone=None,
+                active=True,
+            )
             user_id = self._add("user_account", **row)
             self._created("user", user_id, row, founded, None)
             return user_id, name
@@ -248,8 +283,16 @@ class World:
             for position, (word, kind) in enumerate(words):
                 self._add("picklist_value", noun=noun, field=field, value=word, kind=kind, position=position, synonyms=[])
         for item in profile.custom:
-            self._add("custom_field", noun=item.noun, key=item.key, label=item.label, kind=item.kind, choices=list(item.choices),
-                      synonyms=list(item.synonyms), help="")
+            self._add(
+                "custom_field",
+                noun=item.noun,
+                key=item.key,
+                label=item.label,
+                kind=item.kind,
+                choices=list(item.choices),
+                synonyms=list(item.synonyms),
+                help="",
+            )
         for code, rate in profile.rates.items():
             shift = exponent(profile.home_currency) - exponent(code)
             for quarter in range(14):
@@ -292,12 +335,20 @@ class World:
             created = self.start - timedelta(days=self.random.randint(1, 25)) if self.random.random() < 0.7 else self._some_day()
             domain = f"{fold(duplicate_of.name if duplicate_of else name).replace(' ', '')}.example"
             row = self._noun(
-                "company", created, name=name, domain=domain if self.random.random() < 0.93 else None,
+                "company",
+                created,
+                name=name,
+                domain=domain if self.random.random() < 0.93 else None,
                 phone=f"+1617555{number % 10000:04d}" if self.random.random() < 0.8 else None,
-                industry=self.random.choice(self.profile.industries) if self.random.random() < 0.96 else None, region=region,
-                country=country, city=city, employees=max(3, round(180 * size)), annual_revenue_minor=round(30_000_000 * size) * self.scale,
+                industry=self.random.choice(self.profile.industries) if self.random.random() < 0.96 else None,
+                region=region,
+                country=country,
+                city=city,
+                employees=max(3, round(180 * size)),
+                annual_revenue_minor=round(30_000_000 * size) * self.scale,
                 parent_id=self.random.choice(companies).id if companies and self.random.random() < 0.08 else None,
-                owner_id=owner.id if self.random.random() < 0.98 else None, custom=self._custom("company"),
+                owner_id=owner.id if self.random.random() < 0.98 else None,
+                custom=self._custom("company"),
             )
             company_id = self._add("company", **row)
             self._created("company", company_id, row, created, owner.id)
@@ -313,19 +364,32 @@ class World:
         created = company.created + timedelta(days=self.random.randint(0, 20))
         created = min(created, self.now - timedelta(hours=2))
         row = self._noun(
-            "contact", created, name=name, title=self.random.choice(phrases.TITLES) if roll < 0.94 else None,
+            "contact",
+            created,
+            name=name,
+            title=self.random.choice(phrases.TITLES) if roll < 0.94 else None,
             email=f"{local}@{domain}" if roll < 0.9 else None,
-            phone=f"+1857555{self.ids['contact'] % 10000:04d}" if self.random.random() < 0.7 else None, city=company.city,
-            company_id=company.id, owner_id=company.owner.id, consent_email=self.random.choice((True, True, False, None)),
-            consent_phone=self.random.choice((True, False, None)), custom=self._custom("contact"),
+            phone=f"+1857555{self.ids['contact'] % 10000:04d}" if self.random.random() < 0.7 else None,
+            city=company.city,
+            company_id=company.id,
+            owner_id=company.owner.id,
+            consent_email=self.random.choice((True, True, False, None)),
+            consent_phone=self.random.choice((True, False, None)),
+            custom=self._custom("contact"),
         )
         contact = self._add("contact", **row)
         self._created("contact", contact, row, created, company.owner.id)
         joined = (created - timedelta(days=self.random.randint(100, 1500))).date()
         if earlier and self.random.random() < 0.12:
             before = self.random.choice(earlier)
-            self._add("employment", contact_id=contact, company_id=before.id, title=self.random.choice(phrases.TITLES),
-                      started_on=joined - timedelta(days=900), ended_on=joined)
+            self._add(
+                "employment",
+                contact_id=contact,
+                company_id=before.id,
+                title=self.random.choice(phrases.TITLES),
+                started_on=joined - timedelta(days=900),
+                ended_on=joined,
+            )
         self._add("employment", contact_id=contact, company_id=company.id, title=row["title"], started_on=joined, ended_on=None)
         return contact, name
 
@@ -365,11 +429,22 @@ class World:
         product = self.products[items[0][0] - 1][1] if items else self.random.choice(self.products)[1]
         slots = {"who": people[0][1].split()[0], "boss": people[-1][1].split()[0]}
         row: dict[str, Any] = self._noun(
-            "deal", created, name=self._deal_name(company.name, product, renewal), company_id=company.id,
-            pipeline_id=self.pipeline_ids[pipeline], stage_id=path[0][1], status="open", amount_minor=None if no_amount else amount,
-            currency=currency, expected_close_on=self._target_day(created + timedelta(days=sum(s.days for _, s in self.stages[pipeline]) * 0.85)),
-            closed_at=None, forecast_category=self._forecast(path[0][2]), source=self.random.choice(self.profile.sources),
-            loss_reason=None, next_step=self.random.choice(phrases.DEAL_NEXT_STEPS).format(**slots), owner_id=owner.id,
+            "deal",
+            created,
+            name=self._deal_name(company.name, product, renewal),
+            company_id=company.id,
+            pipeline_id=self.pipeline_ids[pipeline],
+            stage_id=path[0][1],
+            status="open",
+            amount_minor=None if no_amount else amount,
+            currency=currency,
+            expected_close_on=self._target_day(created + timedelta(days=sum(s.days for _, s in self.stages[pipeline]) * 0.85)),
+            closed_at=None,
+            forecast_category=self._forecast(path[0][2]),
+            source=self.random.choice(self.profile.sources),
+            loss_reason=None,
+            next_step=self.random.choice(phrases.DEAL_NEXT_STEPS).format(**slots),
+            owner_id=owner.id,
             custom=self._custom("deal"),
         )
         if row["amount_minor"] and self.random.random() < 0.3:  # the amount was another one at first
@@ -460,8 +535,13 @@ class World:
         return day
 
     def _live(
-        self, row: dict[str, Any], final: dict[str, Any], path: list[tuple[datetime, int, StageSpec]], closed: datetime | None,
-        events: list[tuple[str, dict[str, Any], datetime]], deal_id: int,
+        self,
+        row: dict[str, Any],
+        final: dict[str, Any],
+        path: list[tuple[datetime, int, StageSpec]],
+        closed: datetime | None,
+        events: list[tuple[str, dict[str, Any], datetime]],
+        deal_id: int,
     ) -> None:
         """Turn the path into events: stage moves, slips, an amount change; leaves the end state in ``final``."""
         steps: list[tuple[datetime, dict[str, Any]]] = []
@@ -489,13 +569,18 @@ class World:
         for at, values in steps:
             changes = {name: [json_value(current[name]), json_value(value)] for name, value in values.items() if current[name] != value}
             if "expected_close_on" in changes:
-                self._add("close_date_change", deal_id=deal_id, changed_at=at, old_day=current["expected_close_on"],
-                          new_day=values["expected_close_on"], amount_minor=current["amount_minor"])
+                self._add(
+                    "close_date_change",
+                    deal_id=deal_id,
+                    changed_at=at,
+                    old_day=current["expected_close_on"],
+                    new_day=values["expected_close_on"],
+                    amount_minor=current["amount_minor"],
+                )
             current.update(values)
             if changes:
                 events.append(("updated", changes, at))
-        final.update({name: current[name] for name in (
-            "stage_id", "status", "closed_at", "forecast_category", "loss_reason", "expected_close_on")})
+        final.update({name: current[name] for name in ("stage_id", "status", "closed_at", "forecast_category", "loss_reason", "expected_close_on")})
 
     def _within(self, moment: datetime, low: datetime, high: datetime) -> datetime:
         return max(low + timedelta(minutes=7), min(moment, high - timedelta(minutes=11)))
@@ -503,11 +588,19 @@ class World:
     # --- interactions -----------------------------------------------------------------------------------
 
     def _deal_activities(
-        self, company: _Company, deal_id: int, deal: dict[str, Any], people: list[tuple[int, str]], owner: _Rep, product: str,
-        created: datetime, closed: datetime | None,
+        self,
+        company: _Company,
+        deal_id: int,
+        deal: dict[str, Any],
+        people: list[tuple[int, str]],
+        owner: _Rep,
+        product: str,
+        created: datetime,
+        closed: datetime | None,
     ) -> None:
         story = _Story(
-            self.random.choice(self.profile.competitors), product,
+            self.random.choice(self.profile.competitors),
+            product,
             f"{round((deal['amount_minor'] or 2_000_000) * self.random.uniform(0.8, 1.1) / 10 ** exponent(deal['currency'])) // 500 * 500:,} {deal['currency']}",
             self.random.sample(list(phrases.TOPICS), 6),
         )
@@ -526,13 +619,19 @@ class World:
     def _slots(self, company: _Company, who: str, boss: str, rep: str, story: _Story, at: datetime) -> dict[str, Any]:
         promised = at + timedelta(days=self.random.randint(2, 25))
         return {
-            "who": who, "boss": boss, "rep": rep.partition(" ")[0], "company": company.name, "product": story.product, "rival": story.rival,
-            "amount": story.amount, "day": f"{promised.day} {promised:%B}", "n": self.random.randint(3, 40), "city": company.city,
+            "who": who,
+            "boss": boss,
+            "rep": rep.partition(" ")[0],
+            "company": company.name,
+            "product": story.product,
+            "rival": story.rival,
+            "amount": story.amount,
+            "day": f"{promised.day} {promised:%B}",
+            "n": self.random.randint(3, 40),
+            "city": company.city,
         }
 
-    def _interaction(
-        self, company: _Company, deal_id: int | None, people: list[tuple[int, str]], owner: _Rep, story: _Story, at: datetime
-    ) -> None:
+    def _interaction(self, company: _Company, deal_id: int | None, people: list[tuple[int, str]], owner: _Rep, story: _Story, at: datetime) -> None:
         pick = self.random.random()
         if pick < 0.1:
             done = self._within(at + timedelta(days=self.random.randint(0, 10)), at, self.now)
@@ -562,12 +661,23 @@ class World:
         joint = "\n\n" if kind == "email" else " "
         body = joint.join(part for part in (opening, " ".join(sentences), closing) if part)
         row = self._noun(
-            "activity", at, kind=kind, subject=self.random.choice(phrases.SUBJECTS[topics[0]]), body=body,
+            "activity",
+            at,
+            kind=kind,
+            subject=self.random.choice(phrases.SUBJECTS[topics[0]]),
+            body=body,
             direction=("inbound" if inbound else "outbound") if kind in ("email", "call") else None,
             outcome=self.random.choice(self.profile.outcomes) if kind in ("call", "meeting") and self.random.random() < 0.8 else None,
-            occurred_at=at, duration_minutes=self.random.choice((5, 10, 15, 30, 45, 60)) if kind in ("call", "meeting") else None,
-            due_on=None, completed_at=None, owner_id=owner.id, company_id=company.id, contact_id=contact_id, deal_id=deal_id,
-            lead_id=None, ticket_id=None,
+            occurred_at=at,
+            duration_minutes=self.random.choice((5, 10, 15, 30, 45, 60)) if kind in ("call", "meeting") else None,
+            due_on=None,
+            completed_at=None,
+            owner_id=owner.id,
+            company_id=company.id,
+            contact_id=contact_id,
+            deal_id=deal_id,
+            lead_id=None,
+            ticket_id=None,
         )
         activity = self._add("activity", **row)
         self._event("activity", activity, 1, "created", {"kind": [None, kind], "subject": [None, row["subject"]]}, at, owner.id)
@@ -575,7 +685,13 @@ class World:
             self._add("activity_participant", activity_id=activity, contact_id=others[0][0], user_id=None)
 
     def _task(
-        self, company: _Company, deal_id: int | None, people: list[tuple[int, str]], owner: _Rep, story: _Story, at: datetime,
+        self,
+        company: _Company,
+        deal_id: int | None,
+        people: list[tuple[int, str]],
+        owner: _Rep,
+        story: _Story,
+        at: datetime,
         done: datetime | None,
     ) -> None:
         contact_id, name = people[0]
@@ -583,9 +699,25 @@ class World:
         slots = self._slots(company, name.split()[0], boss, owner.name, story, at)
         due = (at + timedelta(days=self.random.randint(1, 28))).date()
         row = self._noun(
-            "activity", at, version=2 if done else 1, updated=done, kind="task", subject=self.random.choice(phrases.TASKS).format(**slots),
-            body="", direction=None, outcome=None, occurred_at=done or at, duration_minutes=None, due_on=due, completed_at=done,
-            owner_id=owner.id, company_id=company.id, contact_id=contact_id, deal_id=deal_id, lead_id=None, ticket_id=None,
+            "activity",
+            at,
+            version=2 if done else 1,
+            updated=done,
+            kind="task",
+            subject=self.random.choice(phrases.TASKS).format(**slots),
+            body="",
+            direction=None,
+            outcome=None,
+            occurred_at=done or at,
+            duration_minutes=None,
+            due_on=due,
+            completed_at=done,
+            owner_id=owner.id,
+            company_id=company.id,
+            contact_id=contact_id,
+            deal_id=deal_id,
+            lead_id=None,
+            ticket_id=None,
         )
         activity = self._add("activity", **row)
         self._event("activity", activity, 1, "created", {"kind": [None, "task"], "subject": [None, row["subject"]]}, at, owner.id)
@@ -613,16 +745,29 @@ class World:
                 if day > responded:
                     converted, company = day, self.random.choice(companies)
                     contact_id = self.random.choice(company.contacts)[0]
-            status = self.random.choice(kinds["converted"]) if converted else self.random.choice(
-                kinds["open"][:1] if not responded else [*kinds["open"][1:], *kinds["closed"]])
+            status = (
+                self.random.choice(kinds["converted"])
+                if converted
+                else self.random.choice(kinds["open"][:1] if not responded else [*kinds["open"][1:], *kinds["closed"]])
+            )
             row = self._noun(
-                "lead", created, name=name, company_name=company.name if company else f"{self.random.choice(phrases.COMPANY_FIRST)} "
-                f"{self.random.choice(phrases.COMPANY_SECOND)}", title=self.random.choice(phrases.TITLES),
+                "lead",
+                created,
+                name=name,
+                company_name=company.name if company else f"{self.random.choice(phrases.COMPANY_FIRST)} {self.random.choice(phrases.COMPANY_SECOND)}",
+                title=self.random.choice(phrases.TITLES),
                 email=f"{fold(name).replace(' ', '.')}@lead.example" if self.random.random() < 0.9 else None,
                 phone=f"+1978555{self.ids['lead'] % 10000:04d}" if self.random.random() < 0.6 else None,
-                source=self.random.choice(self.profile.sources), status=status, region=rep.region,
-                owner_id=rep.id if self.random.random() < 0.96 else None, first_response_at=responded, converted_at=converted,
-                company_id=company.id if company else None, contact_id=contact_id, deal_id=None, custom=self._custom("lead"),
+                source=self.random.choice(self.profile.sources),
+                status=status,
+                region=rep.region,
+                owner_id=rep.id if self.random.random() < 0.96 else None,
+                first_response_at=responded,
+                converted_at=converted,
+                company_id=company.id if company else None,
+                contact_id=contact_id,
+                deal_id=None,
+                custom=self._custom("lead"),
             )
             lead = self._add("lead", **row)
             self._created("lead", lead, row, created, None)
@@ -658,12 +803,19 @@ class World:
         slots = self._slots(company, name.split()[0], company.contacts[-1][1].split()[0], "", story, created)
         done = resolved if resolved < self.now and self.random.random() < 0.94 else None
         row = self._noun(
-            "ticket", created, subject=self.random.choice(phrases.TICKET_SUBJECTS).format(**slots),
+            "ticket",
+            created,
+            subject=self.random.choice(phrases.TICKET_SUBJECTS).format(**slots),
             description=self.random.choice(phrases.TICKET_BODIES).format(**slots),
-            status=self.random.choice(kinds["resolved"] if done else kinds["open"]), priority=priority,
-            category=self.random.choice(self.profile.ticket_categories), company_id=company.id, contact_id=contact_id,
-            owner_id=agent if self.random.random() < 0.95 else None, first_response_at=responded if responded < self.now else None,
-            resolved_at=done, custom=self._custom("ticket"),
+            status=self.random.choice(kinds["resolved"] if done else kinds["open"]),
+            priority=priority,
+            category=self.random.choice(self.profile.ticket_categories),
+            company_id=company.id,
+            contact_id=contact_id,
+            owner_id=agent if self.random.random() < 0.95 else None,
+            first_response_at=responded if responded < self.now else None,
+            resolved_at=done,
+            custom=self._custom("ticket"),
         )
         ticket = self._add("ticket", **row)
         self._created("ticket", ticket, row, created, agent)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, func, insert, select, text
 from crm_core.access import system_actor
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Conflict
-from crm_core.models import NOUNS, Base, Chunk, Company, SearchEntry
+from crm_core.models import NOUNS, Base, Company
 from crm_core.services.search import SEARCHED, chunk_rows, keys_of
 from crm_core.services.setup import Conventions, set_up
 from integrations.world.generate import Size, World
@@ -24,7 +24,12 @@ _NOUN_OF_TABLE = {model.__tablename__: noun for noun, model in NOUNS.items()}  #
 
 
 def load_world(
-    engine: Engine, *, profile: str = "software", size: str | Size = "demo", seed: int = 7, now: datetime,
+    engine: Engine,
+    *,
+    profile: str = "software",
+    size: str | Size = "demo",
+    seed: int = 7,
+    now: datetime,
     progress: Callable[[str, int, int], None] = lambda _what, _done, _all: None,
 ) -> dict[str, int]:
     """Set up an empty database and fill it; returns rows by table. Refused (``Conflict``) where companies exist.
@@ -61,12 +66,10 @@ def _derive(ctx: Context, table: str, rows: list[dict[str, Any]]) -> None:
         return
     records = [_MODELS[table](**row) for row in rows]
     if noun in SEARCHED:
-        keys = [
-            {"noun": noun, "record_id": record.id, "kind": kind, "key": key} for record in records for kind, key in keys_of(record)
-        ]
-        ctx.session.execute(insert(SearchEntry.__table__), keys)
+        keys = [{"noun": noun, "record_id": record.id, "kind": kind, "key": key} for record in records for kind, key in keys_of(record)]
+        ctx.session.execute(insert(_MODELS["search_entry"].__table__), keys)
     if noun in ("activity", "ticket"):
-        ctx.session.execute(insert(Chunk.__table__), [row for record in records for row in chunk_rows(record)])
+        ctx.session.execute(insert(_MODELS["chunk"].__table__), [row for record in records for row in chunk_rows(record)])
 
 
 def _reset_sequences(ctx: Context) -> None:

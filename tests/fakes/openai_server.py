@@ -31,7 +31,7 @@ class Reply:
 
 @dataclass
 class Asked:
-    """One request: its body and headers."""
+    """One request: its body, and its headers by their names in small letters."""
 
     body: dict[str, Any]
     headers: dict[str, str]
@@ -149,7 +149,7 @@ class FakeOpenAI:
     def _serve(self, request: BaseHTTPRequestHandler) -> None:
         body = json.loads(request.rfile.read(int(request.headers.get("Content-Length") or 0)) or b"{}")
         with self._lock:
-            self.asked.append(Asked(body, dict(request.headers)))
+            self.asked.append(Asked(body, {name.lower(): value for name, value in request.headers.items()}))
             wrong = complaint(body) if request.path.endswith("/chat/completions") else f"path {request.path}"
             if wrong:
                 self.complaints.append(wrong)

@@ -123,6 +123,7 @@ class TestMention:
         settle(workspace, 1)
 
     def test_editing_it_does_not_answer_it_again(self, workspace: Workspace) -> None:
+        # Product bug: an edited mention comes as another event of the same message; ignore events with `edited`, or know messages by channel and ts.
         body = mention("admin", QUESTION)
         workspace.socket(body)
         workspace.slack.wait_for_messages()
@@ -207,6 +208,7 @@ class TestIdentity:
         assert message["thread_ts"] == body["event"]["ts"]
 
     def test_a_refusal_does_not_mention_anybody(self, workspace: Workspace) -> None:
+        # Product bug: a refusal is posted without escape().
         workspace.join("newcomer", "<!channel>@elsewhere.example")
         assert "<!" not in shown(workspace.say("newcomer", QUESTION))
 
@@ -232,6 +234,7 @@ class TestSignature:
         assert workspace.post({"type": "url_verification", "challenge": "abc", "token": "fictional"}, secret="another").status_code == 401
 
     def test_a_body_that_is_no_json_is_no_accident(self, workspace: Workspace) -> None:
+        # Product bug: Bolt reads the body before it checks the signature, so anybody's broken JSON is a logged 500; answer 400.
         response = workspace.client.post("/slack/events", content=b"{", headers={"Content-Type": "application/json"})
         assert response.status_code < 500
 
@@ -285,6 +288,7 @@ class TestChoice:
         settle(workspace, 2)
 
     def test_two_people_may_click_at_the_same_moment(self, workspace: Workspace) -> None:
+        # Product bug: the key of a click leaves out who clicked and where.
         asked = workspace.say("admin", f"What is {shared_name(workspace)}'s phone number?")
         body = click("admin", asked, buttons(asked)[0], thread=asked["thread_ts"])
         workspace.socket(body)
@@ -308,9 +312,8 @@ class TestMemory:
 
     def test_two_people_in_one_thread_keep_their_own(self, workspace: Workspace) -> None:
         parent = stamp()
-        for part, question in (("admin", QUESTION), ("stranger", "How many deals are open?"), ("admin", "and in Q2 2026?")):
+        for count, (part, question) in enumerate((("admin", QUESTION), ("stranger", "How many deals are open?"), ("admin", "and in Q2 2026?")), start=1):
             workspace.socket(mention(part, question, thread_ts=parent))
-            count = {"admin": 1}.get(part, 2) if question != "and in Q2 2026?" else 3
             workspace.slack.wait_for_messages(count)
         third = shown(workspace.slack.messages[2])
         assert "Won value" in third
@@ -348,6 +351,7 @@ class TestStatus:
         ids=["refused", "page", "dropped", "unavailable"],
     )
     def test_an_error_of_it_does_not_stop_the_answer(self, workspace: Workspace, failure: dict[str, Any]) -> None:
+        # Product bug: a dropped connection is no SlackApiError and breaks the turn; catch whatever setStatus raises.
         workspace.slack.fail_always("assistant.threads.setStatus", **failure)
         assert figure_of(workspace, "admin") in shown(workspace.say("admin", QUESTION))
 
@@ -505,6 +509,7 @@ class TestLimits:
         accepted(Answer(text="x", blocks=[Card(title="t" * 5000, link=Link(noun="deal", id=1), facts=[("k" * 300, "&" * 5000)] * 100)]))
 
     def test_choices_of_any_number_and_length(self) -> None:
+        # Product bug: an actions block without elements is refused; leave it out where there are no options.
         for count in (0, 1, 8, 60):
             options = [Option(label=f"{'l' * 200}{number}", hint="h" * 200, message="m" * 5000) for number in range(count)]
             accepted(Answer(text="x", blocks=[Choices(question="Which?", options=options)]))

@@ -52,7 +52,11 @@ class _RolledBack(Exception):
 
 
 def import_directory(
-    ctx: Context, directory: Path, mapping: Mapping, options: ImportOptions, progress: Callable[[str, int, int], None] = lambda _what, _done, _all: None
+    ctx: Context,
+    directory: Path,
+    mapping: Mapping,
+    options: ImportOptions,
+    progress: Callable[[str, int, int], None] = lambda _what, _done, _all: None,
 ) -> ImportReport:
     """Import a folder. All or nothing: with a refused row nothing is written, unless bad rows are to be skipped.
 
@@ -183,6 +187,7 @@ def _custom_fields(ctx: Context, noun: str, columns: list[str], rows: list[dict[
 
 def infer_kind(values: list[str]) -> tuple[str, list[str]]:
     """The kind of custom field that fits all values, and the choices where it is one."""
+
     def fits(test: Callable[[str], Any]) -> bool:
         try:
             return bool(values) and all(test(value) is not None for value in values)

@@ -37,23 +37,107 @@ _DAY_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y/%m/%d", "%d %b %Y")
 #: Our columns of each file; docs/import.md explains them and a test keeps that complete.
 COLUMNS: dict[str, tuple[str, ...]] = {
     "users": ("external_id", "name", "email", "role", "team"),
-    "companies": ("external_id", "name", "domain", "phone", "industry", "region", "country", "city", "employees", "annual_revenue", "parent", "owner",
-                  "created_on"),
+    "companies": (
+        "external_id",
+        "name",
+        "domain",
+        "phone",
+        "industry",
+        "region",
+        "country",
+        "city",
+        "employees",
+        "annual_revenue",
+        "parent",
+        "owner",
+        "created_on",
+    ),
     "contacts": ("external_id", "name", "title", "email", "phone", "city", "company", "owner", "consent_email", "consent_phone", "created_on"),
     "products": ("external_id", "name", "code", "family", "price", "currency"),
-    "leads": ("external_id", "name", "company_name", "title", "email", "phone", "source", "status", "region", "owner", "created_on", "first_response_on"),
-    "deals": ("external_id", "name", "company", "pipeline", "stage", "amount", "currency", "expected_close_on", "closed_on", "created_on", "forecast_category",
-              "source", "loss_reason", "next_step", "owner", "product", "quantity", "contact", "contact_role"),
-    "tickets": ("external_id", "subject", "description", "status", "priority", "category", "company", "contact", "owner", "created_on", "first_response_on",
-                "resolved_on"),
-    "activities": ("external_id", "kind", "subject", "body", "direction", "outcome", "occurred_on", "due_on", "completed_on", "duration_minutes", "owner",
-                   "company", "contact", "deal"),
+    "leads": (
+        "external_id",
+        "name",
+        "company_name",
+        "title",
+        "email",
+        "phone",
+        "source",
+        "status",
+        "region",
+        "owner",
+        "created_on",
+        "first_response_on",
+    ),
+    "deals": (
+        "external_id",
+        "name",
+        "company",
+        "pipeline",
+        "stage",
+        "amount",
+        "currency",
+        "expected_close_on",
+        "closed_on",
+        "created_on",
+        "forecast_category",
+        "source",
+        "loss_reason",
+        "next_step",
+        "owner",
+        "product",
+        "quantity",
+        "contact",
+        "contact_role",
+    ),
+    "tickets": (
+        "external_id",
+        "subject",
+        "description",
+        "status",
+        "priority",
+        "category",
+        "company",
+        "contact",
+        "owner",
+        "created_on",
+        "first_response_on",
+        "resolved_on",
+    ),
+    "activities": (
+        "external_id",
+        "kind",
+        "subject",
+        "body",
+        "direction",
+        "outcome",
+        "occurred_on",
+        "due_on",
+        "completed_on",
+        "duration_minutes",
+        "owner",
+        "company",
+        "contact",
+        "deal",
+    ),
 }
-NOUN_OF_FILE = {"users": "user", "companies": "company", "contacts": "contact", "products": "product", "leads": "lead", "deals": "deal",
-                "tickets": "ticket", "activities": "activity"}
+NOUN_OF_FILE = {
+    "users": "user",
+    "companies": "company",
+    "contacts": "contact",
+    "products": "product",
+    "leads": "lead",
+    "deals": "deal",
+    "tickets": "ticket",
+    "activities": "activity",
+}
 #: Choice fields whose unknown words an import adds to the picklist.
-_CHOICES = {"company": ("industry", "region"), "lead": ("source", "status"), "deal": ("source", "loss_reason", "forecast_category"),
-            "ticket": ("status", "priority", "category"), "activity": ("outcome",)}
+_CHOICES = {
+    "company": ("industry", "region"),
+    "lead": ("source", "status"),
+    "deal": ("source", "loss_reason", "forecast_category"),
+    "ticket": ("status", "priority", "category"),
+    "activity": ("outcome",),
+}
 
 
 @dataclass
@@ -85,9 +169,7 @@ class Loader:
         self.known: dict[str, dict[str, int]] = {}
         self.names: dict[str, dict[str, int]] = {}
         self.records: dict[str, dict[str, Noun]] = {}
-        self.words: set[tuple[str, str, str]] = {
-            (row.noun, row.field, row.value) for row in self.session.scalars(select(PicklistValue))
-        }
+        self.words: set[tuple[str, str, str]] = {(row.noun, row.field, row.value) for row in self.session.scalars(select(PicklistValue))}
         self.stages = self._stages()
         for noun in NOUNS:
             self._learn(noun)
@@ -135,14 +217,15 @@ class Loader:
         return self.session.get(NOUNS[noun], key) if key is not None else None
 
     def _create(self, noun: str, external_id: str, values: dict[str, Any], custom: dict[str, Any]) -> Any:
-        record: Any = NOUNS[noun](external_id=external_id, **values)
+        model: Any = NOUNS[noun]
+        record = model(external_id=external_id, **values)
         record.created_at = values.get("created_at") or self.ctx.now
         record.updated_at = self.ctx.now
         record.custom = {key: value for key, value in custom.items() if value is not None}
         self.session.add(record)
         self.session.flush()
         self.known[noun][external_id] = record.id
-        label = getattr(record, "name", None) or getattr(record, "subject", "")
+        label = str(getattr(record, "name", None) or getattr(record, "subject", ""))
         if noun != "activity":
             self.names[noun].setdefault(fold(label), record.id)
         return record
@@ -171,22 +254,41 @@ class Loader:
         if role not in ("readonly", "rep", "manager", "admin"):
             raise Invalid(f"role '{role}' is none of readonly, rep, manager, admin")
         known = bool(cells.get("email"))
-        return {"name": name, "email": check_email(email) if known else email, "role": role, "team_id": team_id(self.ctx, cells.get("team")), "active": True}
+        return {
+            "name": name,
+            "email": check_email(email) if known else email,
+            "role": role,
+            "team_id": team_id(self.ctx, cells.get("team")),
+            "active": True,
+        }
 
     def _company(self, cells: dict[str, str], counts: Counts) -> dict[str, Any]:
         return {
-            "name": self._required(cells, "name"), "domain": cells.get("domain") or None, "phone": self._phone(cells), "industry": self._word("company", "industry", cells),
-            "region": self._word("company", "region", cells), "country": cells.get("country") or None, "city": cells.get("city") or None,
-            "employees": self._whole(cells, "employees"), "annual_revenue_minor": self._money(cells, "annual_revenue", self.ctx.home_currency),
-            "owner_id": self._reference("user", cells, "owner"), "created_at": self._instant(cells, "created_on"),
+            "name": self._required(cells, "name"),
+            "domain": cells.get("domain") or None,
+            "phone": self._phone(cells),
+            "industry": self._word("company", "industry", cells),
+            "region": self._word("company", "region", cells),
+            "country": cells.get("country") or None,
+            "city": cells.get("city") or None,
+            "employees": self._whole(cells, "employees"),
+            "annual_revenue_minor": self._money(cells, "annual_revenue", self.ctx.home_currency),
+            "owner_id": self._reference("user", cells, "owner"),
+            "created_at": self._instant(cells, "created_on"),
         } | ({"parent_id": self._reference("company", cells, "parent", later=counts)} if cells.get("parent") else {})
 
     def _contact(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
         return {
-            "name": self._required(cells, "name"), "title": cells.get("title") or None, "email": check_email(cells["email"]) if cells.get("email") else None,
-            "phone": self._phone(cells), "city": cells.get("city") or None, "company_id": self._reference("company", cells, "company"),
-            "owner_id": self._reference("user", cells, "owner"), "consent_email": self._truth(cells, "consent_email"),
-            "consent_phone": self._truth(cells, "consent_phone"), "created_at": self._instant(cells, "created_on"),
+            "name": self._required(cells, "name"),
+            "title": cells.get("title") or None,
+            "email": check_email(cells["email"]) if cells.get("email") else None,
+            "phone": self._phone(cells),
+            "city": cells.get("city") or None,
+            "company_id": self._reference("company", cells, "company"),
+            "owner_id": self._reference("user", cells, "owner"),
+            "consent_email": self._truth(cells, "consent_email"),
+            "consent_phone": self._truth(cells, "consent_phone"),
+            "created_at": self._instant(cells, "created_on"),
         }
 
     def _product(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
@@ -194,10 +296,17 @@ class Loader:
 
     def _lead(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
         return {
-            "name": self._required(cells, "name"), "company_name": cells.get("company_name") or None, "title": cells.get("title") or None,
-            "email": check_email(cells["email"]) if cells.get("email") else None, "phone": self._phone(cells), "source": self._word("lead", "source", cells),
-            "status": self._word("lead", "status", cells) or "New", "region": cells.get("region") or None, "owner_id": self._reference("user", cells, "owner"),
-            "created_at": self._instant(cells, "created_on"), "first_response_at": self._instant(cells, "first_response_on"),
+            "name": self._required(cells, "name"),
+            "company_name": cells.get("company_name") or None,
+            "title": cells.get("title") or None,
+            "email": check_email(cells["email"]) if cells.get("email") else None,
+            "phone": self._phone(cells),
+            "source": self._word("lead", "source", cells),
+            "status": self._word("lead", "status", cells) or "New",
+            "region": cells.get("region") or None,
+            "owner_id": self._reference("user", cells, "owner"),
+            "created_at": self._instant(cells, "created_on"),
+            "first_response_at": self._instant(cells, "first_response_on"),
         }
 
     def _deal(self, cells: dict[str, str], counts: Counts) -> dict[str, Any]:
@@ -215,20 +324,36 @@ class Loader:
         if created is None:
             counts.note("deals without a created day; the closed day or the day of import was taken")
         return {
-            "name": self._required(cells, "name"), "company_id": self._reference("company", cells, "company"), "pipeline_id": stage.pipeline_id,
-            "stage_id": stage.id, "status": stage.kind, "amount_minor": self._money(cells, "amount", currency), "currency": currency,
-            "expected_close_on": self._day(cells, "expected_close_on"), "closed_at": closed, "forecast_category": self._word("deal", "forecast_category", cells),
-            "source": self._word("deal", "source", cells), "loss_reason": self._word("deal", "loss_reason", cells), "next_step": cells.get("next_step") or None,
-            "owner_id": self._reference("user", cells, "owner"), "created_at": created or closed,
+            "name": self._required(cells, "name"),
+            "company_id": self._reference("company", cells, "company"),
+            "pipeline_id": stage.pipeline_id,
+            "stage_id": stage.id,
+            "status": stage.kind,
+            "amount_minor": self._money(cells, "amount", currency),
+            "currency": currency,
+            "expected_close_on": self._day(cells, "expected_close_on"),
+            "closed_at": closed,
+            "forecast_category": self._word("deal", "forecast_category", cells),
+            "source": self._word("deal", "source", cells),
+            "loss_reason": self._word("deal", "loss_reason", cells),
+            "next_step": cells.get("next_step") or None,
+            "owner_id": self._reference("user", cells, "owner"),
+            "created_at": created or closed,
         }
 
     def _ticket(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
         return {
-            "subject": self._required(cells, "subject"), "description": cells.get("description", ""), "status": self._word("ticket", "status", cells) or "Open",
-            "priority": self._word("ticket", "priority", cells), "category": self._word("ticket", "category", cells),
-            "company_id": self._reference("company", cells, "company"), "contact_id": self._reference("contact", cells, "contact"),
-            "owner_id": self._reference("user", cells, "owner"), "created_at": self._instant(cells, "created_on"),
-            "first_response_at": self._instant(cells, "first_response_on"), "resolved_at": self._instant(cells, "resolved_on"),
+            "subject": self._required(cells, "subject"),
+            "description": cells.get("description", ""),
+            "status": self._word("ticket", "status", cells) or "Open",
+            "priority": self._word("ticket", "priority", cells),
+            "category": self._word("ticket", "category", cells),
+            "company_id": self._reference("company", cells, "company"),
+            "contact_id": self._reference("contact", cells, "contact"),
+            "owner_id": self._reference("user", cells, "owner"),
+            "created_at": self._instant(cells, "created_on"),
+            "first_response_at": self._instant(cells, "first_response_on"),
+            "resolved_at": self._instant(cells, "resolved_on"),
         }
 
     def _activity(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
@@ -240,11 +365,20 @@ class Loader:
             raise Invalid(f"direction '{cells['direction']}' is neither inbound nor outbound")
         occurred = self._instant(cells, "occurred_on") or self.ctx.now
         return {
-            "kind": kind, "subject": self._required(cells, "subject")[:300], "body": cells.get("body", ""), "direction": direction,
-            "outcome": self._word("activity", "outcome", cells), "occurred_at": occurred, "created_at": occurred, "due_on": self._day(cells, "due_on"),
-            "completed_at": self._instant(cells, "completed_on"), "duration_minutes": self._whole(cells, "duration_minutes"),
-            "owner_id": self._reference("user", cells, "owner"), "company_id": self._reference("company", cells, "company"),
-            "contact_id": self._reference("contact", cells, "contact"), "deal_id": self._reference("deal", cells, "deal"),
+            "kind": kind,
+            "subject": self._required(cells, "subject")[:300],
+            "body": cells.get("body", ""),
+            "direction": direction,
+            "outcome": self._word("activity", "outcome", cells),
+            "occurred_at": occurred,
+            "created_at": occurred,
+            "due_on": self._day(cells, "due_on"),
+            "completed_at": self._instant(cells, "completed_on"),
+            "duration_minutes": self._whole(cells, "duration_minutes"),
+            "owner_id": self._reference("user", cells, "owner"),
+            "company_id": self._reference("company", cells, "company"),
+            "contact_id": self._reference("contact", cells, "contact"),
+            "deal_id": self._reference("deal", cells, "deal"),
         }
 
     def _attach(self, record: Any, cells: dict[str, str], counts: Counts, *, new: bool) -> None:
@@ -260,7 +394,9 @@ class Loader:
             if product is not None:
                 quantity = self._whole(cells, "quantity") or 1
                 total = record.amount_minor or 0
-                self.session.add(LineItem(deal_id=record.id, product_id=product, quantity=quantity, unit_price_minor=total // quantity, total_minor=total))
+                self.session.add(
+                    LineItem(deal_id=record.id, product_id=product, quantity=quantity, unit_price_minor=total // quantity, total_minor=total)
+                )
             contact = self._reference("contact", cells, "contact")
             if contact is not None:
                 self.session.add(DealContact(deal_id=record.id, contact_id=contact, role=cells.get("contact_role") or "contact"))
@@ -366,4 +502,3 @@ class Loader:
             if fold(stage.name) == fold(name):
                 return stage
         raise Invalid(f"stage '{name}' is none of {', '.join(stage.name for stage in choices)}")
-
