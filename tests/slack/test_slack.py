@@ -399,6 +399,13 @@ class TestFailures:
 
 
 class TestHome:
+    def test_opening_the_messages_offers_first_questions(self, workspace: Workspace) -> None:
+        workspace.socket(envelope({"type": "app_home_opened", "user": identity("admin"), "channel": DIRECT, "tab": "messages", "event_ts": stamp()}))
+        workspace.slack.wait_for(lambda: bool(workspace.slack.of("assistant.threads.setSuggestedPrompts")), "prompts")
+        (call,) = workspace.slack.of("assistant.threads.setSuggestedPrompts")
+        assert not call.error
+        assert call.arguments["channel_id"] == DIRECT
+
     def test_opening_the_messages_is_taken_quietly(self, workspace: Workspace) -> None:
         event = {"type": "app_home_opened", "user": identity("admin"), "channel": DIRECT, "tab": "messages", "event_ts": stamp()}
         assert workspace.socket(envelope(event)).status == 200
