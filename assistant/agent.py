@@ -8,7 +8,9 @@ replaced by words made from the results.
 
 from __future__ import annotations
 
+import contextvars
 import logging
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -45,6 +47,8 @@ log = logging.getLogger(__name__)
 
 MAX_MODEL_CALLS = 6
 MAX_TOOL_CALLS = 12
+#: A turn begins no further model call after this many time limits of one call.
+TURN_TIMEOUTS = 3
 #: Steps of the loop: each model call and each round of tools is one.
 RECURSION_LIMIT = 2 * MAX_MODEL_CALLS + 6
 
@@ -77,7 +81,10 @@ class Speaker(AgentMiddleware[Any, Turn]):
         turn.model_calls += 1
         if turn.model_calls > MAX_MODEL_CALLS or len(turn.done) >= MAX_TOOL_CALLS:
             raise ModelFailed(f"did not come to an answer in {MAX_MODEL_CALLS} steps")
-        response = handler(request)
+        spent = time.monotonic() - turn.started
+        if spent > TURN_TIMEOUTS * turn.model_seconds:
+            raise ModelFailed("took too long")
+        response = _within(turn.model_seconds, lambda: handler(request))
         message = response.result[0]
         if isinstance(message, AIMessage):
             turn.tokens += int(message.usage_metadata["total_tokens"]) if message.usage_metadata else 0
@@ -99,6 +106,27 @@ class Hands(AgentMiddleware[Any, Turn]):
         return ToolMessage(
             content=text, tool_call_id=request.tool_call["id"] or "", name=request.tool_call["name"], status="error" if done.error else "success"
         )
+
+
+def _within(seconds: float, call: Callable[[], ModelResponse[Any]]) -> ModelResponse[Any]:
+    """Run a model call under a deadline of its own: a client's time limit counts between two reads, and bytes can trickle."""
+    done: queue.SimpleQueue[ModelResponse[Any] | Exception] = queue.SimpleQueue()
+    context = contextvars.copy_context()
+
+    def run() -> None:
+        try:
+            done.put(context.run(call))
+        except Exception as error:  # noqa: BLE001 - handed over to the waiting side
+            done.put(error)
+
+    threading.Thread(target=run, name="rapport-model-call", daemon=True).start()
+    try:
+        outcome = done.get(timeout=seconds)
+    except queue.Empty:
+        raise ModelFailed("took too long") from None
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 def _reason(error: Exception) -> str:
@@ -128,13 +156,15 @@ class Agent:
         model_name: str = "embedded",
         index: VectorIndex | None = None,
         max_message_chars: int = 8000,
+        model_seconds: float = 20.0,
     ) -> None:
+        self.model_seconds = model_seconds
         self.engine, self.index, self.model_name, self.max_message_chars = engine, index, model_name, max_message_chars
         self.model = model
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
         self._locks_guard = threading.Lock()
         placeholder = model or EmbeddedChatModel(turn=_NOBODY)
-        self._graph = create_agent(placeholder, tools=offered_tools(may_write=True), middleware=[Speaker(), Hands()], context_schema=Turn)
+        self._graph = create_agent(placeholder, tools=offered_tools(), middleware=[Speaker(), Hands()], context_schema=Turn)
 
     def answer(
         self,
@@ -179,6 +209,7 @@ class Agent:
             previous_figures=memory.figures,
             history=memory.history,
             model_name=self.model_name,
+            model_seconds=self.model_seconds,
             listener=listener,
         )
         turn.ledger.enter_text(text)
@@ -214,13 +245,14 @@ class Agent:
                 currency=ctx.home_currency,
                 metrics=", ".join(METRICS),
             )
-        turn.ledger.enter_text(prompt)
+            turn.ledger.enter_text(f"{ctx.today.isoformat()} {ctx.organisation.name}")
         return [("system", prompt)]
 
     def _finish(self, turn: Turn, words: str) -> Answer:
         embedded = self.model is None or turn.fell_back
         if not embedded:
-            untraced = turn.ledger.untraced(words)
+            passages = sum(len(done.result.found) for done in turn.done if isinstance(done.result, Passages))
+            untraced = turn.ledger.untraced(words, citations=passages)
             if untraced:
                 words = self._rebuild(turn, untraced)
         notices = list(dict.fromkeys(turn.notices))

@@ -14,12 +14,26 @@ from decimal import Decimal
 from typing import Any
 
 from assistant.answer import Figure
-from assistant.language.wording import show_value
+from assistant.language.wording import show_cell, show_value
 from crm_core.metrics.definitions import Unit
+from crm_core.metrics.fields import Kind
 from crm_core.metrics.listing import ListResult
 from crm_core.metrics.query import MetricResult
+from crm_core.money import to_decimal
 
-_NUMBER = re.compile(r"(?<![\w.])[-+]?\d[\d,]*(?:\.\d+)?(?:\s?(?:k|m|bn|million|thousand|billion)\b)?", re.IGNORECASE)
+#: A number as people and models write it: 5 · -1,234.50 · USD999 · $.5 · 1 000 000 · 1'000'000 · 1.000.000 · 2.5m
+_NUMBER = re.compile(
+    r"""(?:(?<![\w.])|(?<=\b[A-Z]{3}))     # not inside a word or another number, but right after a currency code
+        [-+]?(?:
+            \d{1,3}(?:[ '\u00a0\u202f\u2019]\d{3}(?!\d))+(?:[.,]\d{1,2}(?!\d))?   # groups of three, by blanks or quotes
+          | \d{1,3}(?:\.\d{3}){2,}(?:,\d+)?                                       # groups of three, by points
+          | \d(?:,?\d)*(?:\.\d+)?
+          | \.\d+
+        )
+        (?:\s?(?:k|m|bn|million|thousand|billion)\b)?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_CITATION = re.compile(r"\[(\d{1,2})\]")
 _SCALE = {"k": 10**3, "thousand": 10**3, "m": 10**6, "million": 10**6, "bn": 10**9, "billion": 10**9}
 
 
@@ -94,23 +108,26 @@ class Ledger:
         for row in result.rows:
             if row.get("_amount_minor") is not None:
                 self._vouch(Decimal(row["_amount_minor"]), Unit.money, row["_currency"])
-            self.enter_text(" ".join(str(value) for value in row.values()))
+            cells = [show_cell(row.get(item.name), item, result.currency) for item in result.columns]
+            days = [row.get(item.name) for item in result.columns if item.kind in (Kind.day, Kind.instant)]
+            self.enter_text(" ".join(str(value) for value in (row["id"], *cells, *days)))
         return figure
 
     def _vouch(self, value: Decimal | None, unit: Unit, currency: str) -> None:
         if value is not None:
             self.vouched |= set(numbers_in(show_value(value, unit, currency)))
             self.vouched |= set(numbers_in(show_value(abs(value), unit, currency)))
-            self.vouched.add(abs(value))
+            self.vouched.add(abs(to_decimal(value, currency) if unit is Unit.money else value))
 
     def _vouch_change(self, value: Decimal, previous: Decimal, unit: Unit, currency: str) -> None:
         self._vouch(abs(value - previous), unit, currency)
         if previous:
             self._vouch(abs((value - previous) * 100 / previous), Unit.percent, "")
 
-    def untraced(self, text: str) -> list[str]:
-        """The figures of ``text`` that no result vouches for, as written."""
+    def untraced(self, text: str, *, citations: int = 0) -> list[str]:
+        """The figures of ``text`` that no result vouches for, as written; marks ``[1]`` to ``[citations]`` are no figures."""
         found = []
+        text = _CITATION.sub(lambda mark: " " if 1 <= int(mark.group(1)) <= citations else mark.group(), text)
         for match in _NUMBER.finditer(text):
             value = _value_of(match.group())
             if value is not None and abs(value) not in self.vouched:
@@ -124,8 +141,13 @@ def numbers_in(text: str) -> list[Decimal]:
 
 
 def _value_of(written: str) -> Decimal | None:
-    match = re.fullmatch(r"([-+]?[\d,]*\.?\d+)\s?([a-z]+)?", written.strip().rstrip(","), re.IGNORECASE)
+    match = re.fullmatch(r"([-+]?[\d.,' \u00a0\u202f\u2019]*\d)\s?([a-z]+)?", written.strip(), re.IGNORECASE)
     if match is None:
         return None
-    number = Decimal(match.group(1).replace(",", ""))
+    digits = re.sub(r"[' \u00a0\u202f\u2019]", "", match.group(1))
+    if digits.count(".") > 1:  # points group the digits
+        digits = digits.replace(".", "").replace(",", ".")
+    elif digits != match.group(1) and re.search(r",\d{1,2}$", digits):  # blanks group them, a comma begins the cents
+        digits = digits.replace(",", ".")
+    number = Decimal(digits.replace(",", ""))
     return (number * _SCALE[match.group(2).lower()] if match.group(2) else number).normalize()

@@ -80,7 +80,7 @@ def chat_model(settings: Settings) -> BaseChatModel | None:
         base_url=settings.model_base_url or None,
         api_key=SecretStr(key or "none"),
         timeout=settings.model_timeout_seconds,
-        max_retries=1,
+        max_retries=0,
         temperature=0,
         use_responses_api=False,
     )

@@ -1,4 +1,8 @@
-"""What a message may be: text of a sane length. Anything else gets a sentence, not an attempt."""
+"""What a message may be, and how a model is shown what outsiders wrote.
+
+A message is text of a sane length; anything else gets a sentence, not an attempt. Text from outside (mails,
+notes, tickets, web forms) reaches a model between fences, and cannot write a fence of its own.
+"""
 
 from __future__ import annotations
 
@@ -18,3 +22,13 @@ def clean_message(message: str, limit: int) -> str:
     if not kept.strip():
         raise Invalid("Your message is empty. Ask, for example: how much did we win last quarter?")
     return kept.strip()
+
+
+def unfenced(text: str) -> str:
+    """Outside text without anything that could be taken for a fence."""
+    return text.replace("<<<", "‹‹‹").replace(">>>", "›››")
+
+
+def fence(text: str) -> str:
+    """Outside text marked as such."""
+    return f"<<<{unfenced(text)}>>>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -51,6 +52,9 @@ class Turn:
     model_name: str = "embedded"
     tokens: int = 0
     model_calls: int = 0
+    #: Longest wait for one call of a real model, and when the turn began on the monotonic clock.
+    model_seconds: float = 20.0
+    started: float = field(default_factory=time.monotonic)
     #: Set when the real model failed and the embedded one took over.
     fell_back: bool = False
     #: Results that came before the embedded model took over; it does not speak of them.

@@ -70,9 +70,16 @@ def to_minor(amount: Decimal | int | str, currency: str, *, limit: int = MAX_MIN
     places = exponent(currency)
     if value and (value.adjusted() + places > 16 or value.scaleb(places) > limit):
         raise Invalid(f"{amount} {currency} is larger than an amount may be.")
-    if value and value.adjusted() < -30 or value.normalize().as_tuple().exponent < -places:  # type: ignore[operator]
+    if value and value.adjusted() < -30 or _decimals(value) > places:
         raise Invalid(f"{amount} has more decimals than {currency} allows ({places}).")
     return int(value.scaleb(places))
+
+
+def _decimals(value: Decimal) -> int:
+    """Decimals that are no trailing zeros, however many digits there are."""
+    _sign, digits, power = value.as_tuple()
+    trailing = len(digits) - len("".join(map(str, digits)).rstrip("0"))
+    return max(0, -int(power) - trailing)
 
 
 def to_decimal(minor: int | Decimal, currency: str) -> Decimal:

@@ -78,4 +78,4 @@ def load_settings(**overrides: object) -> Settings:
         told = [
             f"{'RAPPORT_' + str(item['loc'][0]).upper() + ': ' if item['loc'] else ''}{item['msg'].removeprefix('Value error, ')}" for item in details
         ]
-        raise Invalid(f"A setting cannot be used: {'; '.join(told) or error}") from error
+        raise Invalid(f"A setting cannot be used: {('; '.join(told) or str(error)).rstrip('.')}.") from error

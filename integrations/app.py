@@ -26,7 +26,12 @@ class Rapport:
     def __post_init__(self) -> None:
         model = chat_model(self.settings)
         self.agent = Agent(
-            self.engine, model=model, model_name=self.settings.model, index=self.index, max_message_chars=self.settings.max_message_chars
+            self.engine,
+            model=model,
+            model_name=self.settings.model,
+            index=self.index,
+            max_message_chars=self.settings.max_message_chars,
+            model_seconds=self.settings.model_timeout_seconds,
         )
 
     def close(self) -> None:

@@ -91,7 +91,7 @@ _METRIC_STATES |= {
 #: Words that alone make a message about what was said.
 STRONG_SAID = frozenset(
     "said say says saying mention mentioned mentions mentioning talk talked talking discuss discussed discussing spoke spoken complain complained complaints feedback "
-    "objection objections concerns comment commented told".split()
+    "objection objections concerns comment commented told tell".split()
 )
 #: "Stale" without a period means no activity for this many days.
 STALE_DAYS = 30
@@ -313,8 +313,10 @@ class Reader:
         """ "What did Dana say about pricing?", "any mention of a competitor at Acme?", "last call with Acme"."""
         parts = self.parts
         spoken = "said" in parts.cues or "heard" in parts.cues
-        if spoken and STRONG_SAID & parts.words_seen and not parts.aggregates and not parts.metrics:
-            for noun in ("company", "contact"):  # "what did customers say": whoever they are
+        speakers = [name for name in parts.metrics if name in METRICS and METRICS[name].rows == "company"]
+        if spoken and STRONG_SAID & parts.words_seen and not parts.aggregates and speakers == parts.metrics:
+            parts.metrics.clear()  # "what did customers say": whoever they are
+            for noun in ("company", "contact"):
                 if noun in parts.nouns:
                     parts.nouns.remove(noun)
         about = "topic" in parts.cues and (parts.nouns == ["activity"] or bool(parts.names) and not parts.nouns)

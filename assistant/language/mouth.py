@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from assistant.answer import Figure
+from assistant.answer import Approval, Figure
 from assistant.language.frames import Frame
 from assistant.language.wording import fact, list_text, metric_text, money_of, show_day
 from assistant.retrieval.search import Passage, Passages
@@ -100,6 +100,8 @@ def _one(turn: Turn, frame: Frame, item: Done) -> str:
         return text
     if isinstance(result, Passages):
         return _passages(turn, frame, result)
+    if isinstance(result, Approval):
+        return f"Proposed, not applied: {result.title}. Look at the preview and decide."
     if isinstance(result, list) and result and isinstance(result[0], MetricInfo):
         info = result[0]
         return f"**{info.title.capitalize()}** (in {info.unit}): {info.meaning}"

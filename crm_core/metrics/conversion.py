@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select
+from sqlalchemy import case, select
 
 from crm_core.context import Context
 from crm_core.models import Deal, ExchangeRate
@@ -29,5 +29,7 @@ def home_amount(ctx: Context, column: Any, currency: Any = Deal.currency) -> Any
     foreign = {code: rate for code, rate in rates(ctx).items() if code != ctx.home_currency}
     if not foreign:
         return column
-    whens = {code: (column * rate.micro + MICRO // 2) // MICRO for code, rate in foreign.items()}
+    # Whole millions and the rest apart, so that no product leaves 64 bits however weak the home currency is.
+    whole, rest = column // MICRO, column % MICRO
+    whens = {code: whole * rate.micro + (rest * rate.micro + MICRO // 2) // MICRO for code, rate in foreign.items()}
     return case(whens, value=currency, else_=column)

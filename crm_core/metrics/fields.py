@@ -173,7 +173,7 @@ class Shape:
             join = self.joins[name]
             on = join.on
             model = inspect(join.target).mapper.class_
-            if issubclass(model, Noun) and name not in self.base_joins and ctx.actor.reads.get(model.__noun__) != "all":
+            if issubclass(model, Noun) and ctx.actor.reads.get(model.__noun__) != "all":
                 on = and_(on, visible(ctx, model, entity=join.target))
             statement = statement.outerjoin(join.target, on)
         return statement

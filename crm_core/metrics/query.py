@@ -509,7 +509,7 @@ class _Run:
         if item.name == "priority" and item.picklist:
             noun, choice = item.picklist
             query = select(PicklistValue.value, PicklistValue.position).where(PicklistValue.noun == noun, PicklistValue.field == choice)
-            ranks = dict(ctx.session.execute(query))
+            ranks = {row.value: row.position for row in ctx.session.execute(query)}
             return lambda key: ranks.get(key, len(ranks))
         return None
 

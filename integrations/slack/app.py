@@ -11,6 +11,7 @@ import logging
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http.client import HTTPException
 from typing import Any
 
 from slack_bolt import Ack, App, BoltContext
@@ -25,10 +26,13 @@ from crm_core.errors import Conflict, RapportError
 from crm_core.models import InboundEvent
 from integrations.app import Rapport
 from integrations.slack.identity import Directory, Unlinked
-from integrations.slack.render import render
+from integrations.slack.render import escape, render
 
 log = logging.getLogger(__name__)
 
+#: A status is worth no wait.
+STATUS_SECONDS = 2
+UNKNOWN_CALLER = "I could not ask Slack who you are just now, so nothing was read. Please ask again in a moment."
 FAILED = "Something went wrong on my side and nothing was changed. Please ask again."
 _MENTION = re.compile(r"<@[A-Z0-9]+>")
 _LINK = re.compile(r"<(?:mailto:|tel:)?([^|>]+)(?:\|([^>]+))?>")
@@ -39,6 +43,9 @@ def build_slack_app(product: Rapport, *, token_verification: bool = True) -> App
     settings = product.settings
     client = WebClient(token=settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url)
     client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=3))
+    hurried = WebClient(
+        token=settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url, timeout=STATUS_SECONDS, retry_handlers=[]
+    )
     app = App(
         client=client,
         signing_secret=settings.slack_signing_secret.get_secret_value() or None,
@@ -46,7 +53,7 @@ def build_slack_app(product: Rapport, *, token_verification: bool = True) -> App
         ignoring_self_events_enabled=True,
         process_before_response=False,
     )
-    door = SlackDoor(product)
+    door = SlackDoor(product, hurried)
     app.event("message")(door.message)
     app.event("app_mention")(door.mention)
     app.event("app_home_opened")(door.home)
@@ -58,8 +65,9 @@ def build_slack_app(product: Rapport, *, token_verification: bool = True) -> App
 class SlackDoor:
     """The listeners of one product."""
 
-    def __init__(self, product: Rapport) -> None:
+    def __init__(self, product: Rapport, hurried: WebClient) -> None:
         self.product = product
+        self._hurried = hurried
         self.directory = Directory(product.engine)
 
     # --- listeners --------------------------------------------------------------------------------------
@@ -72,7 +80,7 @@ class SlackDoor:
 
     def mention(self, event: dict[str, Any], body: dict[str, Any], client: WebClient, context: BoltContext) -> None:
         """A mention in a channel is answered in its thread."""
-        if event.get("bot_id") or not event.get("user"):
+        if event.get("bot_id") or not event.get("user") or event.get("edited") or event.get("subtype"):
             return
         self._answer(event, body, client, context)
 
@@ -98,7 +106,8 @@ class SlackDoor:
             "ts": message.get("ts", ""),
             "thread_ts": message.get("thread_ts") or message.get("ts", ""),
         }
-        self._answer(event, {"event_id": f"action-{action.get('action_ts', '')}-{action.get('action_id', '')}"}, client, None)
+        click = (body["user"]["id"], channel, message.get("ts", ""), action.get("action_ts", ""), action.get("action_id", ""))
+        self._answer(event, {"event_id": "-".join(("action", *click))}, client, None)
 
     def failed(self, error: Exception, body: dict[str, Any]) -> None:
         """The single handler of what no listener expected."""
@@ -115,7 +124,11 @@ class SlackDoor:
         try:
             user_id = self.directory.user_id(client, event["user"])
         except Unlinked as refusal:
-            client.chat_postMessage(channel=channel, thread_ts=thread, text=refusal.reason)
+            self._post(client, channel, thread, escape(refusal.reason), [])
+            return
+        except (SlackApiError, OSError) as error:
+            log.warning("Slack did not tell who asked: %s", error)
+            self._post(client, channel, thread, UNKNOWN_CALLER, [])
             return
         text = self._clean(event.get("text", ""))
         try:
@@ -124,23 +137,37 @@ class SlackDoor:
                 user_id,
                 thread=f"slack-{channel}-{thread}-{user_id}"[:80],
                 door="slack",
-                listener=lambda kind, data: self._status(client, channel, thread, data) if kind == "status" else None,
+                listener=lambda kind, data: self._status(channel, thread, data) if kind == "status" else None,
             )
             fallback, blocks = render(answer, self.product.settings.address)
         except RapportError as error:
-            fallback, blocks = error.message, []
+            fallback, blocks = escape(error.message), []
         except Exception:
             log.exception("A Slack turn failed.")
             fallback, blocks = FAILED, []
-        client.chat_postMessage(channel=channel, thread_ts=thread, text=fallback, blocks=blocks or None, unfurl_links=False, unfurl_media=False)
+        self._post(client, channel, thread, fallback, blocks)
         del context
 
-    def _status(self, client: WebClient, channel: str, thread: str, text: str) -> None:
-        """Tell what is being done, where the workspace shows it; a refusal is no reason not to answer."""
+    def _post(self, client: WebClient, channel: str, thread: str, text: str, blocks: list[dict[str, Any]]) -> None:
+        """Post in the thread; where Slack refuses the blocks, the words alone."""
+
+        def post(shown: list[dict[str, Any]] | None) -> None:
+            client.chat_postMessage(channel=channel, thread_ts=thread, text=text, blocks=shown, unfurl_links=False, unfurl_media=False)
+
         try:
-            client.assistant_threads_setStatus(channel_id=channel, thread_ts=thread, status=f"{text.lower()}…")
+            post(blocks or None)
         except SlackApiError as error:
-            log.info("No status shown: %s", error.response.get("error"))
+            if not blocks or error.response.get("error") not in ("invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long", "msg_too_long"):
+                raise
+            log.warning("Slack refused the blocks of an answer: %s", error.response.get("response_metadata"))
+            post(None)
+
+    def _status(self, channel: str, thread: str, text: str) -> None:
+        """Tell what is being done, where the workspace shows it; a refusal or a lost line is no reason not to answer."""
+        try:
+            self._hurried.assistant_threads_setStatus(channel_id=channel, thread_ts=thread, status=f"{text.lower()}…")
+        except (SlackApiError, OSError, HTTPException) as error:
+            log.info("No status shown: %s", error)
 
     def _clean(self, text: str) -> str:
         """The words without mentions; links and addresses as their text."""

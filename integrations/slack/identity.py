@@ -1,4 +1,8 @@
-"""Who a Slack user is here: by the e-mail address that Slack has verified, and by nothing else."""
+"""Who a Slack user is here: by the e-mail address that Slack has verified, and by nothing else.
+
+People of other workspaces can share a channel with ours, and their own administrators choose their addresses;
+so an address counts only where the user belongs to the workspace that the app is installed in.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ from crm_core.services.users import user_by_email
 
 #: An address is asked of Slack again after this long; our own side (active or not) is asked every time.
 KEEP_SECONDS = 300.0
+OUTSIDER = "I cannot answer guests or people of other workspaces, since I cannot tell what they may see."
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,7 @@ class Directory:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._emails: dict[str, tuple[float, str]] = {}
+        self._team = ""
         self._guard = threading.Lock()
 
     def user_id(self, client: WebClient, slack_user: str) -> int:
@@ -50,10 +56,18 @@ class Directory:
         if user.get("is_bot") or user.get("deleted"):
             raise Unlinked("I only answer people.")
         if user.get("is_stranger") or user.get("is_restricted") or user.get("is_ultra_restricted"):
-            raise Unlinked("I cannot answer guests or people of other workspaces, since I cannot tell what they may see.")
+            raise Unlinked(OUTSIDER)
+        if not user.get("team_id") or user["team_id"] != self._our_team(client):
+            raise Unlinked(OUTSIDER)
         email = (user.get("profile") or {}).get("email", "")
-        if not email or user.get("is_email_confirmed") is False:
+        if not email or user.get("is_email_confirmed") is not True:
             raise Unlinked("Slack has no confirmed e-mail address of yours, so I cannot tell who you are. Please confirm it in your Slack profile.")
         with self._guard:
             self._emails[slack_user] = (time.monotonic(), email)
         return str(email)
+
+    def _our_team(self, client: WebClient) -> str:
+        """The workspace that the app is installed in."""
+        if not self._team:
+            self._team = str(client.auth_test().get("team_id") or "")
+        return self._team

@@ -8,6 +8,8 @@ from assistant.answer import Answer, Approval, Card, Chart, Choices, Table
 
 MAX_BLOCKS = 50
 SECTION_CHARS = 3000
+#: Room inside a section that is set in fixed width.
+FENCED_CHARS = SECTION_CHARS - 6
 BUTTON_CHARS = 75
 HEADER_CHARS = 150
 VALUE_CHARS = 2000
@@ -32,7 +34,7 @@ def render(answer: Answer, address: str) -> tuple[str, list[dict[str, Any]]]:
                 _section(f"*{escape(block.title)}* {escape(block.subtitle)}\n" + "\n".join(f"{escape(k)}: {escape(v)}" for k, v in block.facts[:20]))
             )
         elif isinstance(block, Choices):
-            blocks.append(_choices(block))
+            blocks += _choices(block)
         elif isinstance(block, Approval):
             blocks.append(_section(f"*Proposed:* {escape(block.title)} ({escape(block.rule)}) Look at it and decide on {address}."))
     small = [f"[{item.number}] {item.when}, {item.kind} with {item.who}: {item.title}" for item in answer.citations[:5]]
@@ -61,8 +63,14 @@ def plain(text: str) -> str:
 
 
 def clip(text: str, length: int) -> str:
-    """Cut to a length, with a mark where something is missing."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+    """Cut to a length, with a mark where something is missing; an escaped sign is never torn."""
+    return text if len(text) <= length else text[: _whole(text, length - 1)] + "…"
+
+
+def _whole(text: str, cut: int) -> int:
+    """The last place up to ``cut`` that is not inside an escaped sign."""
+    start = text.rfind("&", max(0, cut - len("&amp;") + 1), cut)
+    return start if start > 0 and ";" not in text[start:cut] else cut
 
 
 def _section(text: str) -> dict[str, Any]:
@@ -74,7 +82,7 @@ def _split(text: str) -> list[str]:
     pieces: list[str] = []
     while len(text) > SECTION_CHARS:
         cut = text.rfind("\n", 0, SECTION_CHARS)
-        cut = cut if cut > 0 else SECTION_CHARS
+        cut = cut if cut > 0 else _whole(text, SECTION_CHARS)
         pieces.append(text[:cut])
         text = text[cut:].lstrip("\n")
     return [*pieces, text] if text or not pieces else pieces
@@ -91,17 +99,18 @@ def _table(block: Table) -> list[dict[str, Any]]:
         return "  ".join(shown).rstrip()
 
     text = "\n".join([line(heading), *(line(row) for row in rows)]).replace("```", "'''")
-    blocks = [_section(f"```{escape(part)}```") for part in _split_table(text)]
+    blocks = [_fenced(part) for part in _pieces(escape(text), FENCED_CHARS)]
     if block.total > len(rows):
         blocks.append(_section(f"_{len(rows)} of {block.total:,} rows. Say “more” for the next._"))
     return blocks
 
 
-def _split_table(text: str) -> list[str]:
-    return list(_pieces(text, SECTION_CHARS - 200))
+def _fenced(escaped: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": f"```{escaped}```"}}
 
 
 def _pieces(text: str, length: int) -> list[str]:
+    """Whole lines, as many as fit; a table's columns are few enough for one line always to fit."""
     lines, pieces, current = text.split("\n"), [], ""
     for line in lines:
         if current and len(current) + len(line) > length:
@@ -123,10 +132,10 @@ def _chart(block: Chart) -> list[dict[str, Any]]:
     lines = [
         f"{clip(label, width).ljust(width)} {'█' * max(0, round(value / highest * BAR))}" for label, value in zip(block.labels, values, strict=False)
     ]
-    return [_section(f"```{escape(chr(10).join(lines))}```")]
+    return [_fenced(escape("\n".join(lines)))]
 
 
-def _choices(block: Choices) -> dict[str, Any]:
+def _choices(block: Choices) -> list[dict[str, Any]]:
     buttons = [
         {
             "type": "button",
@@ -136,4 +145,4 @@ def _choices(block: Choices) -> dict[str, Any]:
         }
         for place, option in enumerate(block.options[:MAX_CHOICES])
     ]
-    return {"type": "actions", "elements": buttons}
+    return [{"type": "actions", "elements": buttons}] if buttons else []

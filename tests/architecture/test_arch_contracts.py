@@ -204,15 +204,12 @@ class TestCatalog:
         assert [item for item in missing if item.rsplit(".", 1)[1] not in reached_by_get_record] == []
 
     def test_a_model_is_offered_fewer_than_25_tools_and_reads_come_first(self) -> None:
-        names = [tool.name for tool in offered_tools(may_write=True)]
+        names = [tool.name for tool in offered_tools()]
         assert len(names) < 25
         reads = [name for name, item in CATALOG.items() if item.effect is Effect.read]
         assert names[: len(reads)] == reads
         assert set(WRITES_OFFERED) <= {name for name, item in CATALOG.items() if item.effect is Effect.write}
         assert set(names) == {*reads, *WRITES_OFFERED, *ASSISTANT_TOOLS}
-
-    def test_without_the_right_to_write_no_write_is_offered(self) -> None:
-        assert {tool.name for tool in offered_tools(may_write=False)} & set(WRITES_OFFERED) == set()
 
     def test_the_tools_of_the_assistant_describe_their_arguments(self) -> None:
         for name, (arguments, description) in ASSISTANT_TOOLS.items():

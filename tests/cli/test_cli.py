@@ -46,7 +46,7 @@ def assert_sentence(result: subprocess.CompletedProcess[str], *words: str) -> No
     assert result.stdout == ""
     lines = result.stderr.strip().splitlines()
     assert len(lines) == 1, result.stderr
-    assert lines[0].endswith(".")
+    assert lines[0].endswith((".", "?"))
     for word in words:
         assert word in lines[0], lines[0]
 

@@ -168,7 +168,7 @@ class TestNotSetUp:
     def test_a_database_without_conventions_says_what_to_run(self, engine: Engine) -> None:
         with unit_of_work(engine, system_actor(), write=True) as ctx:
             ctx.session.execute(text("DELETE FROM organisation"))
-        with unit_of_work(engine, system_actor(), write=False) as ctx, pytest.raises(Invalid, match="The database is empty"):
+        with unit_of_work(engine, system_actor(), write=False) as ctx, pytest.raises(Invalid, match="The database is not set up"):
             _ = ctx.organisation
 
     # BUG: load_actor reads the organisation with .one(), so NoResultFound escapes.

@@ -277,7 +277,7 @@ class TestMoney:
         assert listed(world, "deal", Filter(field="budget", op="more_than", values=["30000000"])).ids == [world.row("deal")]
 
     def test_a_weak_home_currency_overflows_nothing(self, engine: Engine) -> None:
-        """BUG: amount times micro passes 64 bits: an error on PostgreSQL, a silent float on SQLite."""
+        """The amount times the rate would pass 64 bits: an error on PostgreSQL, a silent float on SQLite."""
         world = World(engine)
         with world.write() as ctx:
             make = Maker(ctx)

@@ -334,7 +334,7 @@ class TestDays:
             Days(first=date(2026, 7, 1), end=date(2026, 10, 1), label="this quarter").period(APRIL).label == "this quarter"
         )
 
-    # BUG: date arithmetic past the year 9999 raises OverflowError or ValueError.
     @pytest.mark.parametrize("first", [date(1, 1, 1), date(9999, 12, 1)])
-    def test_the_ends_of_the_calendar_are_no_crash(self, first: date) -> None:
-        assert Days(first=first, end=date(9999, 12, 31)).period(APRIL).first == first
+    def test_the_ends_of_the_calendar_are_refused_with_the_years_that_work(self, first: date) -> None:
+        with pytest.raises(Invalid, match="between 1900 and 2200"):
+            Days(first=first, end=date(9999, 12, 31)).period(APRIL)
