@@ -148,13 +148,13 @@ def choices_block(pending: Pending) -> Choices:
     for place, item in enumerate(pending.candidates):
         hint = pending.hints[place] if place < len(pending.hints) else ""
         same = labels.count(item.label) > 1
-        options.append(Option(label=item.label, hint=hint or item.noun, message=f"{_ordinal(place)} one" if same else item.label))
+        options.append(Option(label=item.label, hint=hint or item.noun, message=_ordinal(place) if same else item.label))
     return Choices(question=f"Which {pending.name} do you mean?", options=options)
 
 
 def _ordinal(place: int) -> str:
-    names = ("the first", "the second", "the third", "the fourth", "the fifth")
-    return names[place] if place < len(names) else f"number {place + 1}"
+    names = ("first", "second", "third", "fourth", "fifth")
+    return f"the {names[place]} one" if place < len(names) else f"number {place + 1}"
 
 
 def citations_of(passages: Passages) -> list[Citation]:

@@ -33,7 +33,7 @@ from crm_core.services.records import Args
 #: Rows of a result that a model reads; the reader of the answer gets the table.
 MODEL_ROWS = 30
 #: Fields that hold what people outside may have written: mails, notes, tickets, web forms.
-FREE_TEXTS = frozenset({"body", "detail", "description", "subject", "text", "note", "notes", "outcome", "next_step", "loss_note"})
+FREE_TEXTS = frozenset({"body", "detail", "description", "subject", "text", "note", "notes", "title", "next_step"})
 #: Longest tool result that a model reads, in characters.
 MODEL_CHARS = 12_000
 

@@ -115,14 +115,19 @@ def _record(session: Session, _context: UOWTransaction) -> None:
             )
     if not rows:
         return
-    session.execute(insert(Event), rows)
-    if "recorded" in session.info:
-        session.info["recorded"] += rows
+    record_events(session, rows)
     for record, changes in touched:
         if isinstance(record, Deal):
             _derive_deal_history(session, record, changes)
         for deriver in _derivers.get(record.__noun__, ()):
             deriver(session, record, changes)
+
+
+def record_events(session: Session, rows: list[dict[str, Any]]) -> None:
+    """Append events, and show them to the change set that is being previewed, if any."""
+    session.execute(insert(Event), rows)
+    if "recorded" in session.info:
+        session.info["recorded"] += rows
 
 
 def event_row(

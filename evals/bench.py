@@ -40,15 +40,38 @@ from integrations.world.load import load_world
 SIZES = {"full": Size.named("bench"), "quick": Size(1_700, 10_000, 9.7, 40)}
 #: Aims: CPU ratio to the bare route, or an absolute number with its unit.
 AIMS = {
-    "get a deal": 2.0, "list deals": 2.0, "search companies": 3.0, "create a company": 3.0, "open pipeline by stage": 1.2,
+    "get a deal": 2.0,
+    "list deals": 2.0,
+    "search companies": 3.0,
+    "create a company": 3.0,
+    "open pipeline by stage": 1.2,
 }
 QUESTIONS = (
-    "How much did we win last quarter?", "won value by owner this year", "win rate by region last year", "open pipeline by stage", "how many deals did we lose in Q2?",
-    "average deal size this year", "top 5 reps by won value last quarter", "open deals over 50k closing this month", "tickets opened per month this year",
-    "open tickets by priority", "median sales cycle this year", "leads by source this quarter", "lead conversion by source last year", "weighted pipeline",
-    "quota attainment by rep this quarter", "slipped value last month", "customers", "churn rate last year", "new pipeline created last month by source",
-    "first response time by priority", "resolution time this year", "product revenue by product last year", "activities by kind last month",
-    "deals without a next step", "oldest open tickets",
+    "How much did we win last quarter?",
+    "won value by owner this year",
+    "win rate by region last year",
+    "open pipeline by stage",
+    "how many deals did we lose in Q2?",
+    "average deal size this year",
+    "top 5 reps by won value last quarter",
+    "open deals over 50k closing this month",
+    "tickets opened per month this year",
+    "open tickets by priority",
+    "median sales cycle this year",
+    "leads by source this quarter",
+    "lead conversion by source last year",
+    "weighted pipeline",
+    "quota attainment by rep this quarter",
+    "slipped value last month",
+    "customers",
+    "churn rate last year",
+    "new pipeline created last month by source",
+    "first response time by priority",
+    "resolution time this year",
+    "product revenue by product last year",
+    "activities by kind last month",
+    "deals without a next step",
+    "oldest open tickets",
 )
 
 
@@ -64,9 +87,17 @@ class Bare:
             with Session(engine) as session:
                 deal = session.get(Deal, deal_id)
                 assert deal is not None
-                return {"id": deal.id, "name": deal.name, "stage": deal.stage.name, "company": deal.company.name if deal.company else None,
-                        "amount": deal.amount_minor, "owner": deal.owner.name if deal.owner else None, "pipeline": deal.pipeline.name,
-                        "contacts": [item.role for item in deal.contact_roles], "items": [item.product.name for item in deal.line_items]}
+                return {
+                    "id": deal.id,
+                    "name": deal.name,
+                    "stage": deal.stage.name,
+                    "company": deal.company.name if deal.company else None,
+                    "amount": deal.amount_minor,
+                    "owner": deal.owner.name if deal.owner else None,
+                    "pipeline": deal.pipeline.name,
+                    "contacts": [item.role for item in deal.contact_roles],
+                    "items": [item.product.name for item in deal.line_items],
+                }
 
         @self.app.get("/deals")
         def list_deals() -> dict[str, Any]:
@@ -74,8 +105,17 @@ class Bare:
                 rows = session.scalars(select(Deal).where(Deal.status == "open").order_by(Deal.amount_minor.desc()).limit(25)).all()
                 total = session.scalar(select(func.count()).select_from(Deal).where(Deal.status == "open"))
                 worth = session.scalar(select(func.sum(Deal.amount_minor)).where(Deal.status == "open"))
-                items = [{"id": row.id, "name": row.name, "company": row.company.name if row.company else None, "stage": row.stage.name, "amount": row.amount_minor,
-                          "owner": row.owner.name if row.owner else None} for row in rows]
+                items = [
+                    {
+                        "id": row.id,
+                        "name": row.name,
+                        "company": row.company.name if row.company else None,
+                        "stage": row.stage.name,
+                        "amount": row.amount_minor,
+                        "owner": row.owner.name if row.owner else None,
+                    }
+                    for row in rows
+                ]
                 return {"items": items, "total": total, "amount": worth}
 
         @self.app.get("/search")
@@ -147,8 +187,11 @@ def pairs(product: Rapport, client: TestClient, bare: TestClient, headers: dict[
         ("get a deal", lambda: client.get(f"/api/deals/{deal}", headers=headers), lambda: bare.get(f"/deals/{deal}")),
         ("list deals", lambda: client.get("/api/deals?filter=status:open&sort=-amount", headers=headers), lambda: bare.get("/deals")),
         ("search companies", lambda: client.get(f"/api/companies?q={word}", headers=headers), lambda: bare.get(f"/search?q={word}")),
-        ("create a company", lambda: client.post("/api/companies", headers=headers, json={"name": f"Bench {next(count)}"}),
-         lambda: bare.post(f"/companies?name=Bench{next(count)}")),
+        (
+            "create a company",
+            lambda: client.post("/api/companies", headers=headers, json={"name": f"Bench {next(count)}"}),
+            lambda: bare.post(f"/companies?name=Bench{next(count)}"),
+        ),
         ("open pipeline by stage", lambda: client.post("/api/metrics/ask", headers=headers, json=ask), lambda: bare.get("/pipeline")),
     ]
     rows = []
@@ -199,9 +242,16 @@ def percentile(values: list[float], share: float) -> float:
 def startup_seconds(product: Rapport) -> float:
     """From starting the process to the first healthy answer."""
     port = 8765
-    environment = {**os.environ, "RAPPORT_DATABASE_URL": str(product.engine.url), "RAPPORT_DATA_DIR": str(product.settings.data_dir), "RAPPORT_PORT": str(port)}
+    environment = {
+        **os.environ,
+        "RAPPORT_DATABASE_URL": str(product.engine.url),
+        "RAPPORT_DATA_DIR": str(product.settings.data_dir),
+        "RAPPORT_PORT": str(port),
+    }
     started = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "integrations.cli", "serve"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "integrations.cli", "serve"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     import urllib.request
 
     try:
@@ -258,10 +308,14 @@ def main() -> int:
     figures.add_column("measured", justify="right")
     figures.add_column("aim", justify="right")
     for what, value, aim in (
-        ("answer over HTTP, p50", f"{percentile(times, 0.5):.0f} ms", ""), ("answer over HTTP, p95", f"{percentile(times, 0.95):.0f} ms", ""),
-        ("answer beyond its SQL, CPU p95", f"{percentile(thin, 0.95):.0f} ms", "150 ms"), ("search over all nouns, p95", f"{percentile(searches, 0.95):.0f} ms", ""),
-        ("rows loaded a second", f"{facts['rows'] / facts['load seconds']:,.0f}", ""), ("rows", f"{facts['rows']:,.0f}", ""),
-        ("server start", f"{startup_seconds(product):.1f} s", "4 s"), ("rapport --help", f"{help_seconds():.2f} s", "0.4 s"),
+        ("answer over HTTP, p50", f"{percentile(times, 0.5):.0f} ms", ""),
+        ("answer over HTTP, p95", f"{percentile(times, 0.95):.0f} ms", ""),
+        ("answer beyond its SQL, CPU p95", f"{percentile(thin, 0.95):.0f} ms", "150 ms"),
+        ("search over all nouns, p95", f"{percentile(searches, 0.95):.0f} ms", ""),
+        ("rows loaded a second", f"{facts['rows'] / facts['load seconds']:,.0f}", ""),
+        ("rows", f"{facts['rows']:,.0f}", ""),
+        ("server start", f"{startup_seconds(product):.1f} s", "4 s"),
+        ("rapport --help", f"{help_seconds():.2f} s", "0.4 s"),
         ("memory of this process", f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB", ""),
     ):
         figures.add_row(what, value, aim)

@@ -301,5 +301,6 @@ def user_key(
     with unit_of_work(product.engine, _user(product, email), write=True, door="cli") as ctx:
         typer.echo(create_api_key(ctx, name).secret)
 
+
 if __name__ == "__main__":
     main()

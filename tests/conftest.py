@@ -43,9 +43,7 @@ class Databases:
         if self._admin is None and self._refusal is None:
             try:
                 address = SERVER.set(drivername="postgresql", database=SERVER.database or "postgres")
-                self._admin = psycopg.connect(
-                    address.render_as_string(hide_password=False), autocommit=True, connect_timeout=3
-                )
+                self._admin = psycopg.connect(address.render_as_string(hide_password=False), autocommit=True, connect_timeout=3)
             except psycopg.OperationalError as error:
                 self._refusal = str(error).strip().splitlines()[0]
         if self._admin is None:

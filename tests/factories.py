@@ -49,9 +49,7 @@ NOW = datetime(2026, 8, 12, 9, 30, tzinfo=UTC)
 TODAY = date(2026, 8, 12)
 #: The fiscal quarter that holds it (the fiscal year starts in April).
 QUARTER = (date(2026, 7, 1), date(2026, 10, 1))
-CONVENTIONS = Conventions(
-    name="Lantern Works", home_currency="USD", timezone="Europe/Berlin", fiscal_start_month=4, phone_region="US"
-)
+CONVENTIONS = Conventions(name="Lantern Works", home_currency="USD", timezone="Europe/Berlin", fiscal_start_month=4, phone_region="US")
 
 #: (name, probability, kind) of the usual and of the unusual pipeline.
 NEW_BUSINESS = (

@@ -278,6 +278,9 @@ class _Parser:
             return None
         label = f"{start.label} to {stop.label}" if start.label and stop.label else ""
         past = Period(start.first, stop.end, label)
+        if left.ahead and past.first > self.today:  # "between November and January", asked in November: the last such winter
+            earlier = Period(add_months(past.first, -12), add_months(past.end, -12))
+            return When(first, right.end, earlier, past)
         ahead = None
         if left.ahead and right.ahead and right.ahead.end > left.ahead.first:
             ahead = Period(left.ahead.first, right.ahead.end, label)
@@ -500,7 +503,7 @@ class _Parser:
         if number is None or number > 4:
             return None
         if not year_text:
-            year, after = self._year_after(after)
+            year, after = self._year_after(after, self.calendar.fiscal_year(self.today))
         else:
             year = _full_year(year_text)
         return self._named(
@@ -521,7 +524,7 @@ class _Parser:
             number, after = _ORDINALS[self.word(at)], at + 2
         else:
             return None
-        year, after = self._year_after(after)
+        year, after = self._year_after(after, self.calendar.fiscal_year(self.today))
 
         def build(y: int) -> Period:
             first = self.calendar.quarter_start(y, 1 if number == 1 else 3)
@@ -529,8 +532,8 @@ class _Parser:
 
         return self._named(at, after, year, build, self.calendar.fiscal_year(self.today), None)
 
-    def _year_after(self, at: int) -> tuple[int | None, int]:
-        """A year right after a name: ``Q3 2025``, ``May of last year``, ``Q1 FY26``, ``Q4 this year``."""
+    def _year_after(self, at: int, this_year: int | None = None) -> tuple[int | None, int]:
+        """A year right after a name: ``Q3 2025``, ``May of last year``, ``Q1 FY26``, ``Q4 this year``; quarters count fiscal years."""
         after = self._skip(at)
         word = self.word(after)
         match = re.fullmatch(r"(?:fy)?((?:19|20|21)\d{2})|fy(\d{2})", word)
@@ -538,7 +541,7 @@ class _Parser:
             return _full_year(match.group(1) or match.group(2)), after + 1
         if word in {*_LAST, *_THIS, *_NEXT} and self.word(after + 1) in ("year", "yr"):
             step = -1 if word in _LAST else 0 if word in _THIS else 1
-            return self.today.year + step, after + 2
+            return (self.today.year if this_year is None else this_year) + step, after + 2
         return None, at
 
     def _named(self, at: int, after: int, year: int | None, build: object, this_year: int, grain: Grain | None) -> When:

@@ -11,10 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from assistant.language.lexicon import FILLER
-from assistant.language.tokens import Token
+from assistant.language.tokens import Token, tokenise
 from crm_core.context import Context
 from crm_core.services.search import FindRecords, Match, find_records
-from crm_core.text import fold
 
 LINKED = ("company", "contact", "lead", "deal")
 #: Legal forms that people leave out when they name a company.
@@ -92,7 +91,7 @@ def _exact(ctx: Context, tokens: list[Token], place: int) -> Name | None:
 
 def _align(tokens: list[Token], place: int, match: Match, word: str) -> _Aligned | None:
     """The longest stretch of tokens around ``place`` that runs through the record's name in order."""
-    words = fold(match.label).split()
+    words = [token.norm for token in tokenise(match.label)]
     if "@" in word or word not in words:
         keyed = (
             match.score >= 90

@@ -89,6 +89,16 @@ _METRIC_STATES |= {
     "won_value": ("deal", "won", True),
 }
 #: Words that alone make a message about what was said.
+_ORDINAL_WORDS = (
+    ("first", "1st"),
+    ("second", "2nd"),
+    ("third", "3rd"),
+    ("fourth", "4th"),
+    ("fifth", "5th"),
+    ("sixth", "6th"),
+    ("seventh", "7th"),
+    ("eighth", "8th"),
+)
 STRONG_SAID = frozenset(
     "said say says saying mention mentioned mentions mentioning talk talked talking discuss discussed discussing spoke spoken complain complained complaints feedback "
     "objection objections concerns comment commented told tell".split()
@@ -233,6 +243,7 @@ class Reader:
         entity = self._chosen(self.previous.pending)
         if entity is None:
             return None
+        self.frame_unknown = []
         resumed = self.previous.model_copy(deep=True, update={"pending": None})
         return with_entity(self.ctx, resumed, entity)
 
@@ -245,12 +256,17 @@ class Reader:
             if len(fitting) == 1:
                 return fitting[0]
         text = " ".join(parts.topic + [item.said for item in parts.filters] + parts.unknown).lower()
-        if parts.limit is not None and 1 <= parts.limit <= len(candidates) and parts.words <= 4:
-            return candidates[parts.limit - 1]
-        ordinal = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "last": len(candidates) - 1, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3}
-        for word in parts.first_words:
-            if word in ordinal and ordinal[word] < len(candidates) and parts.words <= 4:
-                return candidates[ordinal[word]]
+        if parts.words <= 4:
+            ordinal = {"last": len(candidates) - 1} | {word: place for place, pair in enumerate(_ORDINAL_WORDS) for word in pair}
+            for word in parts.first_words:
+                if ordinal.get(word, len(candidates)) < len(candidates):
+                    return candidates[ordinal[word]]
+            if parts.limit is not None and 1 <= parts.limit <= len(candidates):
+                return candidates[parts.limit - 1]
+        places = {match.label.lower() for name in parts.names for match in name.matches}
+        there = [item for item, hint in zip(candidates, pending.hints, strict=False) if any(place in hint.lower() for place in places)]
+        if len(there) == 1:
+            return there[0]
         hits = [
             item
             for item, hint in zip(candidates, pending.hints, strict=False)
@@ -716,8 +732,7 @@ class Reader:
     def _duration(self) -> Frame | None:
         """ "How long does it take us to close a deal?", "how fast do we answer tickets?"."""
         parts = self.parts
-        words = set(parts.first_words)
-        slow = "duration" in parts.aggregates or {"fast", "quickly", "quick"} & words and "how" in words
+        slow = "duration" in parts.aggregates or any(f"how {word}" in parts.phrases for word in ("fast", "quickly", "quick"))
         staged = "stage" in (*parts.groups, *parts.wh_groups) and "mean" in parts.aggregates and not parts.metrics
         if staged and ("deal" in parts.nouns or not parts.nouns):
             return self._with_groups(self._frame_metric("time_in_stage"))
@@ -878,6 +893,7 @@ class Reader:
             or parts.my_team
             or parts.wh_groups
             or parts.fields
+            or self._asked()
         )
         if not something:
             return None

@@ -28,6 +28,7 @@ from crm_core.models import (
 from crm_core.money import check_currency, to_decimal, to_minor
 from crm_core.text import join_words
 
+MAX_NUMBER = 10**15
 N = TypeVar("N", bound=Noun)
 
 
@@ -245,14 +246,19 @@ def checked_custom(ctx: Context, noun: str, custom: Mapping[str, Any]) -> dict[s
     return checked
 
 
+def number_value(value: Any) -> int | float:
+    """A number as custom fields keep it; raises ``ValueError`` or ``ArithmeticError`` for anything else."""
+    number = Decimal(str(value).replace(",", ""))
+    if not number.is_finite() or abs(number) > MAX_NUMBER:
+        raise ValueError
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
 def stored_custom(ctx: Context, row: CustomField, value: Any) -> Any:
     """One custom value in stored form: money as minor units, dates as ISO days."""
     try:
         if row.kind == "number":
-            number = Decimal(str(value).replace(",", ""))
-            if not number.is_finite() or abs(number) > 10**15:
-                raise ValueError
-            return int(number) if number == number.to_integral_value() else float(number)
+            return number_value(value)
         if row.kind == "money":
             return to_minor(value, ctx.home_currency)
         if row.kind == "date":

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from crm_core.access import DEFAULT_GRANTS, require_admin
 from crm_core.context import Context
 from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound
+from crm_core.events import event_row, record_events
 from crm_core.models import ApiKey, Grant, Team, User, WebSession
 from crm_core.periods import zone_named
 from crm_core.services.records import (
@@ -168,8 +169,12 @@ def set_grant(ctx: Context, args: SetGrant) -> SetGrant:
     if grant is None:
         grant = Grant(role=args.role, noun=args.noun, read_scope=args.read, write_scope=args.write)
         ctx.session.add(grant)
+    old = (grant.read_scope, grant.write_scope)
     grant.read_scope, grant.write_scope = args.read, args.write
     ctx.session.flush()
+    changes = {"read_scope": [old[0], args.read], "write_scope": [old[1], args.write]}
+    row = event_row("grant", grant.id, 1, "updated", changes, at=ctx.now, actor_id=ctx.actor.user_id, door=ctx.session.info["door"])
+    record_events(ctx.session, [row])
     touch_access(ctx)
     return args
 

@@ -43,9 +43,7 @@ def build_slack_app(product: Rapport, *, token_verification: bool = True) -> App
     settings = product.settings
     client = WebClient(token=settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url)
     client.retry_handlers.append(RateLimitErrorRetryHandler(max_retry_count=3))
-    hurried = WebClient(
-        token=settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url, timeout=STATUS_SECONDS, retry_handlers=[]
-    )
+    hurried = WebClient(token=settings.slack_bot_token.get_secret_value(), base_url=settings.slack_api_url, timeout=STATUS_SECONDS, retry_handlers=[])
     app = App(
         client=client,
         signing_secret=settings.slack_signing_secret.get_secret_value() or None,

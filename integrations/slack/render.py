@@ -110,14 +110,24 @@ def _fenced(escaped: str) -> dict[str, Any]:
 
 
 def _pieces(text: str, length: int) -> list[str]:
-    """Whole lines, as many as fit; a table's columns are few enough for one line always to fit."""
-    lines, pieces, current = text.split("\n"), [], ""
-    for line in lines:
-        if current and len(current) + len(line) > length:
+    """Whole lines, as many as fit; a line that is too long by itself is wrapped."""
+    pieces: list[str] = []
+    current = ""
+    for line in (part for whole in text.split("\n") for part in _wrapped(whole, length)):
+        if current and len(current) + 1 + len(line) > length:
             pieces.append(current)
             current = ""
         current = f"{current}\n{line}" if current else line
     return [*pieces, current]
+
+
+def _wrapped(line: str, length: int) -> list[str]:
+    parts = []
+    while len(line) > length:
+        cut = _whole(line, length)
+        parts.append(line[:cut])
+        line = line[cut:]
+    return [*parts, line]
 
 
 def _chart(block: Chart) -> list[dict[str, Any]]:

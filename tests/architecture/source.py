@@ -87,10 +87,16 @@ def clocks(source: str) -> list[str]:
             root = called.value
             while isinstance(root, ast.Attribute):
                 root = root.value
-            if isinstance(root, ast.Name) and root.id in timers and not (called.attr == "fromtimestamp" or called.attr == "time" and root.id != "time"):
+            if (
+                isinstance(root, ast.Name)
+                and root.id in timers
+                and not (called.attr == "fromtimestamp" or called.attr == "time" and root.id != "time")
+            ):
                 faults.append(f"line {node.lineno}: {ast.unparse(called)}")
-        elif isinstance(called, ast.Name) and called.id == "time" and any(
-            isinstance(item, ast.ImportFrom) and item.module == "time" for item in ast.walk(tree)
+        elif (
+            isinstance(called, ast.Name)
+            and called.id == "time"
+            and any(isinstance(item, ast.ImportFrom) and item.module == "time" for item in ast.walk(tree))
         ):
             faults.append(f"line {node.lineno}: time()")
     return faults
@@ -141,7 +147,9 @@ def undocumented(source: str) -> list[str]:
 
 
 _ADDRESS = re.compile(r"(?:https?|wss?|ftp)://([^\s/\"'`<>{}()|\\]+)", re.IGNORECASE)
-_ALLOWED_HOSTS = re.compile(r"(?:.*\.)?(?:127\.0\.0\.1|localhost|\[::1\]|slack\.com|w3\.org|example|example\.(?:com|org|net)|test|HOST)(?::\d+)?\.?", re.IGNORECASE)
+_ALLOWED_HOSTS = re.compile(
+    r"(?:.*\.)?(?:127\.0\.0\.1|localhost|\[::1\]|slack\.com|w3\.org|example|example\.(?:com|org|net)|test|HOST)(?::\d+)?\.?", re.IGNORECASE
+)
 
 
 def foreign_addresses(source: str) -> list[str]:
@@ -149,7 +157,9 @@ def foreign_addresses(source: str) -> list[str]:
     return [match.group() for match in _ADDRESS.finditer(source) if not _ALLOWED_HOSTS.fullmatch(match.group(1).rstrip(".,;:"))]
 
 
-_MARKUP = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\s*\(|new\s+Function\b|srcdoc|DOMParser|createContextualFragment|setHTML|\bjavascript:")
+_MARKUP = re.compile(
+    r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\s*\(|new\s+Function\b|srcdoc|DOMParser|createContextualFragment|setHTML|\bjavascript:"
+)
 
 
 def markup_from_text(source: str) -> list[str]:

@@ -17,7 +17,19 @@ from crm_core.services.catalog import CATALOG, Effect
 from crm_core.settings import Settings
 from tests.architecture.source import ROOT, broken, foreign_addresses, imported, imports_any, modules, undocumented
 
-VENDORS = ("fastapi", "starlette", "uvicorn", "slack_bolt", "slack_sdk", "langchain", "langchain_core", "langchain_openai", "langgraph", "openai", "chromadb")
+VENDORS = (
+    "fastapi",
+    "starlette",
+    "uvicorn",
+    "slack_bolt",
+    "slack_sdk",
+    "langchain",
+    "langchain_core",
+    "langchain_openai",
+    "langgraph",
+    "openai",
+    "chromadb",
+)
 #: The stairs inside the core, top first; names on one step do not know each other.
 STEPS: tuple[tuple[str, ...], ...] = (
     ("changes",),
@@ -58,7 +70,12 @@ class TestImports:
 
     @pytest.mark.parametrize(
         "snippet",
-        ["import openai", "from langchain_core.messages import AIMessage", "def f():\n    import chromadb.config", "if TYPE_CHECKING:\n    from fastapi import Depends"],
+        [
+            "import openai",
+            "from langchain_core.messages import AIMessage",
+            "def f():\n    import chromadb.config",
+            "if TYPE_CHECKING:\n    from fastapi import Depends",
+        ],
     )
     def test_the_check_sees_an_import_wherever_it_stands(self, snippet: str) -> None:
         assert imports_any(*VENDORS)(snippet)
@@ -129,7 +146,9 @@ class TestWords:
     def test_everything_public_says_what_it_is(self) -> None:
         assert broken(undocumented, except_in=("crm_core.migrations",)) == {}
 
-    @pytest.mark.parametrize("snippet", ["x = 1", '"""M."""\ndef f():\n    return 1', '"""M."""\nclass A:\n    """A."""\n    def f(self):\n        return 1'])
+    @pytest.mark.parametrize(
+        "snippet", ["x = 1", '"""M."""\ndef f():\n    return 1', '"""M."""\nclass A:\n    """A."""\n    def f(self):\n        return 1']
+    )
     def test_the_check_sees_what_is_silent(self, snippet: str) -> None:
         assert undocumented(snippet)
 
@@ -146,8 +165,14 @@ class TestWords:
 
     def test_the_source_names_no_foreign_address(self) -> None:
         wrong = broken(foreign_addresses)
-        pages = {path.name: faults for path in sorted((ROOT / "integrations" / "web").rglob("*.*")) if path.suffix in (".js", ".css", ".html", ".svg") and (faults := foreign_addresses(path.read_text(encoding="utf-8")))}
-        prompts = {path.name: faults for path in sorted((ROOT / "prompts").glob("*.md")) if (faults := foreign_addresses(path.read_text(encoding="utf-8")))}
+        pages = {
+            path.name: faults
+            for path in sorted((ROOT / "integrations" / "web").rglob("*.*"))
+            if path.suffix in (".js", ".css", ".html", ".svg") and (faults := foreign_addresses(path.read_text(encoding="utf-8")))
+        }
+        prompts = {
+            path.name: faults for path in sorted((ROOT / "prompts").glob("*.md")) if (faults := foreign_addresses(path.read_text(encoding="utf-8")))
+        }
         assert (wrong, pages, prompts) == ({}, {}, {})
 
     def test_the_check_tells_foreign_addresses_from_our_own(self) -> None:

@@ -24,8 +24,21 @@ SECOND = Period(date(2026, 4, 1), date(2026, 7, 1), "Q2 2026")
 def result(value: Decimal | None = Decimal(1_250_000), **more: Any) -> MetricResult:
     """Won value of $12,500 in a quarter."""
     made: dict[str, Any] = {
-        "metric": "won_value", "title": "won value", "meaning": "Sum of won deals.", "unit": Unit.money, "currency": "USD", "value": value, "previous": None,
-        "groups": [], "group_titles": [], "groups_in_all": 0, "period": THIRD, "previous_period": None, "scope": "all deals", "counted": 23, "additive": True,
+        "metric": "won_value",
+        "title": "won value",
+        "meaning": "Sum of won deals.",
+        "unit": Unit.money,
+        "currency": "USD",
+        "value": value,
+        "previous": None,
+        "groups": [],
+        "group_titles": [],
+        "groups_in_all": 0,
+        "period": THIRD,
+        "previous_period": None,
+        "scope": "all deals",
+        "counted": 23,
+        "additive": True,
         "higher_is_better": True,
     }
     return MetricResult(**(made | more))
@@ -41,7 +54,8 @@ def with_metric(value: Decimal | None = Decimal(1_250_000), **more: Any) -> Ledg
 def by_owner(**more: Any) -> Ledger:
     """The figure with three groups, and the quarter before."""
     groups = [
-        Group((1,), ("Ada Quill",), Decimal(750_000), Decimal(500_000)), Group((2,), ("Bo Rill",), Decimal(400_050), Decimal(0)),
+        Group((1,), ("Ada Quill",), Decimal(750_000), Decimal(500_000)),
+        Group((2,), ("Bo Rill",), Decimal(400_050), Decimal(0)),
         Group((3,), ("Team 47",), None, Decimal(99_900)),
     ]
     return with_metric(groups=groups, groups_in_all=31, previous=Decimal(1_000_000), previous_period=SECOND, **more)
@@ -63,8 +77,19 @@ class TestVouched:
     @pytest.mark.parametrize(
         "text",
         [
-            "We won $12,500.", "We won **$12,500** in Q3 2026 (1 Jul to 30 Sep 2026).", "12500", "USD 12,500.00", "$12.5k", "$12.5K over 23 deals.", "12.5 thousand",
-            "It rests on 23 deals.", "-$12,500", "No figure at all.", "", "Q3, H2, B2B and r2d2 are names.", "won value.",
+            "We won $12,500.",
+            "We won **$12,500** in Q3 2026 (1 Jul to 30 Sep 2026).",
+            "12500",
+            "USD 12,500.00",
+            "$12.5k",
+            "$12.5K over 23 deals.",
+            "12.5 thousand",
+            "It rests on 23 deals.",
+            "-$12,500",
+            "No figure at all.",
+            "",
+            "Q3, H2, B2B and r2d2 are names.",
+            "won value.",
         ],
     )
     def test_a_figure_its_count_and_its_period(self, text: str) -> None:
@@ -73,8 +98,15 @@ class TestVouched:
     @pytest.mark.parametrize(
         "text",
         [
-            "Ada Quill won $7,500, up $2,500 from $5,000.", "Bo Rill won $4,000.50.", "Team 47 won none, before it $999.", "That is 60% of all.", "32% is Bo Rill's.",
-            "It rose by 25%, $2,500 more than $10,000 in Q2 2026.", "Ada Quill rose by 50%.", "3 of 31 owners.", "30 Jun 2026",
+            "Ada Quill won $7,500, up $2,500 from $5,000.",
+            "Bo Rill won $4,000.50.",
+            "Team 47 won none, before it $999.",
+            "That is 60% of all.",
+            "32% is Bo Rill's.",
+            "It rose by 25%, $2,500 more than $10,000 in Q2 2026.",
+            "Ada Quill rose by 50%.",
+            "3 of 31 owners.",
+            "30 Jun 2026",
         ],
     )
     def test_groups_differences_shares_and_changes(self, text: str) -> None:
@@ -83,8 +115,12 @@ class TestVouched:
     @pytest.mark.parametrize(
         "text",
         [
-            "58 deals, worth $251,830.96 in all.", "Renewal 77 is $48,000 and closes on 24 Dec 2026.", "2 are shown.", "Pilot: €1,234.56 by 2027-01-15.",
-            "Closing 2026-12-24.", "15 Jan 2027",
+            "58 deals, worth $251,830.96 in all.",
+            "Renewal 77 is $48,000 and closes on 24 Dec 2026.",
+            "2 are shown.",
+            "Pilot: €1,234.56 by 2027-01-15.",
+            "Closing 2026-12-24.",
+            "15 Jan 2027",
         ],
     )
     def test_a_lists_total_sum_and_cells(self, text: str) -> None:
@@ -93,9 +129,16 @@ class TestVouched:
     @pytest.mark.parametrize(
         ("unit", "value", "text"),
         [
-            (Unit.percent, "38.46153", "38.5%"), (Unit.days, "86.4999", "86.5 days"), (Unit.days, "1", "1 day"), (Unit.times, "1.4", "1.4x"),
-            (Unit.count, "1204", "1,204 tickets"), (Unit.count, "1204", "1204 tickets"), (Unit.hours, "0.25", "0.3 hours"), (Unit.percent, "40", "40%"),
-            (Unit.count, "-3", "-3"), (Unit.count, "-3", "3 fewer"),
+            (Unit.percent, "38.46153", "38.5%"),
+            (Unit.days, "86.4999", "86.5 days"),
+            (Unit.days, "1", "1 day"),
+            (Unit.times, "1.4", "1.4x"),
+            (Unit.count, "1204", "1,204 tickets"),
+            (Unit.count, "1204", "1204 tickets"),
+            (Unit.hours, "0.25", "0.3 hours"),
+            (Unit.percent, "40", "40%"),
+            (Unit.count, "-3", "-3"),
+            (Unit.count, "-3", "3 fewer"),
         ],
     )
     def test_every_unit_as_it_is_shown(self, unit: Unit, value: str, text: str) -> None:
@@ -124,10 +167,26 @@ class TestUntraced:
     @pytest.mark.parametrize(
         ("text", "found"),
         [
-            ("We won $12,501.", ["12,501"]), ("We won $13k.", ["13k"]), ("$1.35M", ["1.35M"]), ("$12.5 million", ["12.5 million"]), ("24 deals", ["24"]),
-            ("It grew by 8.5%.", ["8.5"]), ("$12,500.01", ["12,500.01"]), ("in 2031", ["2031"]), ("$125,000", ["125,000"]), ("$12.50", ["12.50"]),
-            ("$12,500, then $77 and $88.", ["77", "88"]), ("€99", ["99"]), ("(1,001)", ["1,001"]), ("**555**", ["555"]), ("555.", ["555"]), ("~555", ["555"]),
-            ("555-666", ["555", "666"]), ("x=555", ["555"]), ("12,500 bn", ["12,500 bn"]), ("\u0665\u0665\u0665", ["\u0665\u0665\u0665"]),
+            ("We won $12,501.", ["12,501"]),
+            ("We won $13k.", ["13k"]),
+            ("$1.35M", ["1.35M"]),
+            ("$12.5 million", ["12.5 million"]),
+            ("24 deals", ["24"]),
+            ("It grew by 8.5%.", ["8.5"]),
+            ("$12,500.01", ["12,500.01"]),
+            ("in 2031", ["2031"]),
+            ("$125,000", ["125,000"]),
+            ("$12.50", ["12.50"]),
+            ("$12,500, then $77 and $88.", ["77", "88"]),
+            ("€99", ["99"]),
+            ("(1,001)", ["1,001"]),
+            ("**555**", ["555"]),
+            ("555.", ["555"]),
+            ("~555", ["555"]),
+            ("555-666", ["555", "666"]),
+            ("x=555", ["555"]),
+            ("12,500 bn", ["12,500 bn"]),
+            ("\u0665\u0665\u0665", ["\u0665\u0665\u0665"]),
         ],
     )
     def test_a_figure_that_no_result_gave(self, text: str, found: list[str]) -> None:
@@ -186,8 +245,19 @@ class TestNumbersIn:
     @pytest.mark.parametrize(
         ("text", "found"),
         [
-            ("1,204.50", ["1204.5"]), ("20k and 3 million", ["20000", "3000000"]), ("-7", ["7"]), ("1, 2, 3", ["1", "2", "3"]), ("Q3", []), ("v1.2", []), ("5 km", ["5"]),
-            ("5 months", ["5"]), ("1.5bn", ["1500000000"]), ("", []), ("2026-07-01", ["2026", "7", "1"]), ("10,", ["10"]), ("$12.", ["12"]),
+            ("1,204.50", ["1204.5"]),
+            ("20k and 3 million", ["20000", "3000000"]),
+            ("-7", ["7"]),
+            ("1, 2, 3", ["1", "2", "3"]),
+            ("Q3", []),
+            ("v1.2", []),
+            ("5 km", ["5"]),
+            ("5 months", ["5"]),
+            ("1.5bn", ["1500000000"]),
+            ("", []),
+            ("2026-07-01", ["2026", "7", "1"]),
+            ("10,", ["10"]),
+            ("$12.", ["12"]),
         ],
     )
     def test_numbers_are_read_as_people_write_them(self, text: str, found: list[str]) -> None:

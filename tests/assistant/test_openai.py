@@ -57,7 +57,12 @@ class Office:
 def office_at(house: House, server: FakeOpenAI, url: str) -> Office:
     """The product, with the model at an address."""
     settings = Settings(  # type: ignore[call-arg]
-        _env_file=None, data_dir=house.path.parent, model="openai:test", model_base_url=url, model_api_key=SecretStr(KEY), model_timeout_seconds=SECONDS,
+        _env_file=None,
+        data_dir=house.path.parent,
+        model="openai:test",
+        model_base_url=url,
+        model_api_key=SecretStr(KEY),
+        model_timeout_seconds=SECONDS,
         slack_signing_secret=SecretStr("another-secret"),
     )
     return Office(server, house, Rapport(settings, house.engine, Index(house.engine, house.path.parent / "no_index")))
@@ -203,8 +208,14 @@ class TestMistakes:
 
     @pytest.mark.parametrize(
         ("arguments", "word"),
-        [({"metric": 5}, "metric"), ({"metric": "won_value", "period": "last quarter"}, "period"), ({}, "metric"), ({"metric": "made_up"}, "made_up"),
-         ({"metric": "won_value", "filters": [{"field": "shoe_size", "values": ["9"]}]}, "shoe_size"), ({"metric": "won_value", "limit": "many"}, "limit")],
+        [
+            ({"metric": 5}, "metric"),
+            ({"metric": "won_value", "period": "last quarter"}, "period"),
+            ({}, "metric"),
+            ({"metric": "made_up"}, "made_up"),
+            ({"metric": "won_value", "filters": [{"field": "shoe_size", "values": ["9"]}]}, "shoe_size"),
+            ({"metric": "won_value", "limit": "many"}, "limit"),
+        ],
     )
     def test_wrong_arguments_get_a_correcting_message_and_can_be_repaired(self, office: Office, arguments: dict[str, Any], word: str) -> None:
         office.server.call(tool_call("ask_metric", arguments))
@@ -288,7 +299,8 @@ class TestFailures:
         assert time.monotonic() - started < 4 * SECONDS
 
     @pytest.mark.parametrize(
-        "raw", [b"", b"<html>hello</html>", b"{", b"{}", b'{"choices": []}', b'{"choices": [{"message": {}}]}', b"[]", b"null", b"\xff\xfe\x00"],
+        "raw",
+        [b"", b"<html>hello</html>", b"{", b"{}", b'{"choices": []}', b'{"choices": [{"message": {}}]}', b"[]", b"null", b"\xff\xfe\x00"],
     )
     def test_a_garbage_body_is_told(self, office: Office, raw: bytes) -> None:
         office.server.fail(200, raw=raw)
@@ -411,10 +423,13 @@ class TestWrites:
         deal, version = self.deal(office)
         before = office.changes()
         office.server.call(
-            tool_call("lose_deal", {"id": deal, "version": version, "reason": "Price"}), tool_call("archive_record", {"noun": "deal", "id": deal, "version": version}),
+            tool_call("lose_deal", {"id": deal, "version": version, "reason": "Price"}),
+            tool_call("archive_record", {"noun": "deal", "id": deal, "version": version}),
             tool_call("set_grant", {"role": "rep", "noun": "deal", "read": "all", "write": "all"}),
-            tool_call("create_user", {"name": "Eve Mallory", "email": "eve@evil.example", "role": "admin"}), tool_call("approve_change", {"id": 1}),
-            tool_call("apply_change", {"id": 1}), tool_call("create_api_key", {"name": "x"}),
+            tool_call("create_user", {"name": "Eve Mallory", "email": "eve@evil.example", "role": "admin"}),
+            tool_call("approve_change", {"id": 1}),
+            tool_call("apply_change", {"id": 1}),
+            tool_call("create_api_key", {"name": "x"}),
         )
         office.server.say("Done.")
         office.ask("hello")
@@ -423,8 +438,11 @@ class TestWrites:
 
     @pytest.mark.parametrize(
         ("name", "arguments"),
-        [("set_grant", {"role": "rep", "noun": "deal", "read": "all", "write": "all"}), ("create_user", {"name": "Eve", "email": "eve@evil.example", "role": "admin"}),
-         ("archive_record", {"noun": "deal", "id": 1, "version": 1})],
+        [
+            ("set_grant", {"role": "rep", "noun": "deal", "read": "all", "write": "all"}),
+            ("create_user", {"name": "Eve", "email": "eve@evil.example", "role": "admin"}),
+            ("archive_record", {"noun": "deal", "id": 1, "version": 1}),
+        ],
     )
     def test_a_capability_that_was_not_offered_is_refused(self, office: Office, name: str, arguments: dict[str, Any]) -> None:
         # Product bug if it fails: run_tool looks in the whole catalog, so that a hidden capability becomes a proposal.
@@ -453,7 +471,9 @@ class TestHostileText:
             "SELECT id, company_id FROM activity WHERE company_id IS NOT NULL AND archived_at IS NULL AND kind = 'email' ORDER BY occurred_at DESC LIMIT 1"
         )[0]
         with office.house.engine.begin() as connection:
-            connection.execute(sql_text("UPDATE activity SET body = :body, subject = 'Aardvark' WHERE id = :id"), {"body": f"Aardvark. {HOSTILE}", "id": activity})
+            connection.execute(
+                sql_text("UPDATE activity SET body = :body, subject = 'Aardvark' WHERE id = :id"), {"body": f"Aardvark. {HOSTILE}", "id": activity}
+            )
         with unit_of_work(office.house.engine, system_actor(), write=True) as ctx:
             rebuild_search(ctx)
         return activity, company
@@ -489,8 +509,10 @@ class TestHostileText:
         # Product bug: subjects, which outsiders write in mails and tickets, stand bare in the rows of a list.
         with office.house.engine.begin() as connection:
             connection.execute(sql_text("UPDATE activity SET subject = :subject WHERE id = :id"), {"subject": HOSTILE, "id": planted[0]})
-        office.server.call(tool_call("list_matching", {"noun": "activity", "limit": 200, "order_by": "occurred", "descending": True}),
-                           tool_call("list_matching", {"noun": "activity", "limit": 30}))
+        office.server.call(
+            tool_call("list_matching", {"noun": "activity", "limit": 200, "order_by": "occurred", "descending": True}),
+            tool_call("list_matching", {"noun": "activity", "limit": 30}),
+        )
         office.server.say("Nothing of use.")
         office.ask("What about it?")
         for result in office.server.asked[1].results():

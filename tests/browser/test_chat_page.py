@@ -13,17 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-
-CHROMIUM = Path("/usr/bin/chromium")
-pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-if not CHROMIUM.exists():
-    pytest.skip("there is no chromium on this machine", allow_module_level=True)
-
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from sqlalchemy import text as sql
 
 from assistant.retrieval.index import Index
@@ -36,6 +29,15 @@ from crm_core.settings import Settings
 from integrations.app import Rapport
 from integrations.http.server import build_app
 from integrations.world.load import load_world
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page, Route
+
+CHROMIUM = Path("/usr/bin/chromium")
+driver_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = driver_api.expect
+if not CHROMIUM.exists():
+    pytest.skip("there is no chromium on this machine", allow_module_level=True)
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync", "--no-first-run", "--disable-component-update"]
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
@@ -76,9 +78,27 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         ctx.session.add(evil)
         ctx.session.flush()
         for place in range(2):
-            ctx.session.add(Contact(name="Theodora Quill", email=f"theodora{place}@quill{place}.example", title=f"Buyer {place}", phone=f"+1415555020{place}", company_id=evil.id, **times))
+            ctx.session.add(
+                Contact(
+                    name="Theodora Quill",
+                    email=f"theodora{place}@quill{place}.example",
+                    title=f"Buyer {place}",
+                    phone=f"+1415555020{place}",
+                    company_id=evil.id,
+                    **times,
+                )
+            )
         ctx.session.flush()
-        ctx.session.add(Activity(kind="note", subject=f"Zeppelin {HOSTILE}", body=f"They want a zeppelin hangar. {HOSTILE}", company_id=evil.id, occurred_at=now - timedelta(days=2), **times))
+        ctx.session.add(
+            Activity(
+                kind="note",
+                subject=f"Zeppelin {HOSTILE}",
+                body=f"They want a zeppelin hangar. {HOSTILE}",
+                company_id=evil.id,
+                occurred_at=now - timedelta(days=2),
+                **times,
+            )
+        )
         number = admin.id
     settings = Settings(_env_file=None, data_dir=folder, model="embedded")  # type: ignore[call-arg]
     product = Rapport(settings, engine, Index(engine, folder / "no_index"))
@@ -100,7 +120,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """One browser for all tests of this module."""
-    with sync_playwright() as driver:
+    with driver_api.sync_playwright() as driver:
         made = driver.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield made
         made.close()
@@ -263,7 +283,7 @@ class TestAsking:
 
     @pytest.mark.parametrize("place", [0, 1])
     def test_choices_can_be_clicked(self, chat: Watched, place: int) -> None:
-        # Product bug: the second button says "the second one", which is not understood.
+        # The second button says "the second one".
         asked = chat.ask("What is Theodora Quill's phone number?")
         buttons = asked.locator(".choices button")
         expect(buttons).to_have_count(2)
@@ -273,7 +293,10 @@ class TestAsking:
         expect(chat.page.locator(".theirs").last).to_contain_text(wanted)
 
     def test_a_problem_is_told_and_the_page_goes_on(self, chat: Watched) -> None:
-        chat.page.context.route("**/api/chat/stream", lambda route: route.fulfill(status=500, content_type="application/problem+json", body='{"detail": "Out of lamps. Try again."}'))
+        chat.page.context.route(
+            "**/api/chat/stream",
+            lambda route: route.fulfill(status=500, content_type="application/problem+json", body='{"detail": "Out of lamps. Try again."}'),
+        )
         box = chat.page.get_by_label("Your question")
         box.fill("How many open deals are there?")
         box.press("Enter")
@@ -398,7 +421,15 @@ class TestLook:
 
 
 class TestHostileText:
-    @pytest.mark.parametrize("message", ["what is going on with Evilsoft?", "what was said about the zeppelin hangar?", "list companies without domain or named Evilsoft", f"how many {HOSTILE} are there?"])
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "what is going on with Evilsoft?",
+            "what was said about the zeppelin hangar?",
+            "list companies without domain or named Evilsoft",
+            f"how many {HOSTILE} are there?",
+        ],
+    )
     def test_markup_is_shown_as_text_and_runs_nothing(self, chat: Watched, message: str) -> None:
         chat.ask(message)
         expect(chat.page).to_have_title("Rapport")

@@ -23,8 +23,22 @@ SCRIPT = Path(sys.executable).parent / "rapport"
 NOW = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 CLOCK = ("--now", "2026-11-20T15:00:00Z")
 COMMANDS = (
-    (), ("ask",), ("chat",), ("serve",), ("demo",), ("import",), ("slack",), ("explain",), ("index",), ("index", "rebuild"), ("index", "check"), ("user",),
-    ("user", "add"), ("user", "list"), ("user", "link"), ("user", "key"),
+    (),
+    ("ask",),
+    ("chat",),
+    ("serve",),
+    ("demo",),
+    ("import",),
+    ("slack",),
+    ("explain",),
+    ("index",),
+    ("index", "rebuild"),
+    ("index", "check"),
+    ("user",),
+    ("user", "add"),
+    ("user", "list"),
+    ("user", "link"),
+    ("user", "key"),
 )
 HEAVY = ("chromadb", "langchain", "langchain_core", "openai", "fastapi", "sqlalchemy.orm", "slack_bolt", "onnxruntime", "numpy")
 
@@ -36,7 +50,14 @@ def run_in(folder: Path, *arguments: str, stdin: str | None = None, **environmen
     clean = {key: value for key, value in os.environ.items() if not key.startswith("RAPPORT_")}
     clean |= {"RAPPORT_DATA_DIR": str(folder), "NO_COLOR": "1", "COLUMNS": "100", "PYTHONUTF8": "1", **environment}
     return subprocess.run(  # noqa: S603 - our own script
-        [str(SCRIPT), *arguments], cwd=folder, env=clean, capture_output=True, text=True, timeout=60, check=False, input=stdin or "",
+        [str(SCRIPT), *arguments],
+        cwd=folder,
+        env=clean,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        input=stdin or "",
     )
 
 
@@ -142,7 +163,7 @@ REFUSALS: dict[str, tuple[tuple[str, ...], dict[str, str], tuple[str, ...]]] = {
     "long message": (("ask", "x" * 9_000), {}, ("9,000 characters",)),
     "somebody's thread": (("ask", "and by rep?", "--as", "REP", "--thread", "t_of_the_administrator"), {}, ("conversation",)),
     "database of another kind": (("user", "list"), {"RAPPORT_DATABASE_URL": "mysql://localhost/rapport"}, ("mysql", "postgresql://")),
-    "port of words": (("user", "list"), {"RAPPORT_PORT": "none"}, ("port",)),
+    "port of words": (("user", "list"), {"RAPPORT_PORT": "none"}, ("PORT",)),
     "user's address is taken": (("user", "add", "Double", "ADMIN"), {}, ("already",)),
     "user's address is none": (("user", "add", "Nobody", "nonsense"), {}, ("e-mail",)),
     "user's role is none": (("user", "add", "Emil", "emil@lumenway.example", "--role", "emperor"), {}, ("role",)),
@@ -227,6 +248,7 @@ class TestAsk:
         assert by_option["figures"][0]["scope"] == by_setting["figures"][0]["scope"] == "your team's deals"
         ((everything,),) = rows(folder, "SELECT count(*) FROM deal WHERE status = 'open'")
         assert int(by_option["figures"][0]["value"]) < int(str(everything))
+
 
 class TestExplain:
     def test_a_reading_is_shown_with_its_calls(self, rapport: Run) -> None:

@@ -253,17 +253,11 @@ class Naive:
         if shape == "target":
             scope = self.actor.reads.get("deal", "none")
             people = {"all": None, "team": self.actor.member_ids, "own": (self.actor.user_id,)}.get(scope, ())
-            return [
-                {**row, "owner_id": row["user_id"]}
-                for row in self.data.tables["target"]
-                if people is None or row["user_id"] in people
-            ]
+            return [{**row, "owner_id": row["user_id"]} for row in self.data.tables["target"] if people is None or row["user_id"] in people]
         if shape in ("line_item", "stage_entry"):
             deals = {row["id"]: row for row in self.rows("deal")}
             return [{**deals[row["deal_id"]], "fact": row} for row in self.data.tables[shape] if row["deal_id"] in deals]
-        return [
-            row for row in self.data.tables[NOUN_TABLE[shape]] if row["archived_at"] is None and self.may_read(shape, row)
-        ]
+        return [row for row in self.data.tables[NOUN_TABLE[shape]] if row["archived_at"] is None and self.may_read(shape, row)]
 
     def home(self, minor: int | None, currency: str) -> int | None:
         if minor is None:
@@ -272,9 +266,7 @@ class Naive:
 
     def was_customer(self, company: int, instant: datetime) -> bool:
         return any(
-            row["company_id"] == company
-            and row["status"] == "won"
-            and instant - timedelta(days=365) <= row["closed_at"] < instant
+            row["company_id"] == company and row["status"] == "won" and instant - timedelta(days=365) <= row["closed_at"] < instant
             for row in self.rows("deal")
         )
 
@@ -306,9 +298,7 @@ class Naive:
         if name == "product_family":
             return (self.linked("product", fact["product_id"]) or {}).get("family")
         column = COLUMNS.get(name, name)
-        return (
-            fact[column] if name in ("product", "entered") or (shape == "stage_entry" and name == "stage") else row[column]
-        )
+        return fact[column] if name in ("product", "entered") or (shape == "stage_entry" and name == "stage") else row[column]
 
     def label(self, shape: str, row: Row, name: str) -> str:
         """How a group of it is called."""
@@ -328,14 +318,10 @@ class Naive:
         table = self.data.tables
         if (shape, name) == ("contact", "company"):
             return {row["company_id"]} | {
-                item["company_id"]
-                for item in table["employment"]
-                if item["contact_id"] == row["id"] and item["ended_on"] is None
+                item["company_id"] for item in table["employment"] if item["contact_id"] == row["id"] and item["ended_on"] is None
             }
         if (shape, name) == ("activity", "contact"):
-            return {row["contact_id"]} | {
-                item["contact_id"] for item in table["activity_participant"] if item["activity_id"] == row["id"]
-            }
+            return {row["contact_id"]} | {item["contact_id"] for item in table["activity_participant"] if item["activity_id"] == row["id"]}
         link, column = ("line_item", "product_id") if name == "product" else ("deal_contact", "contact_id")
         return {item[column] for item in table[link] if item["deal_id"] == row["id"]}
 
@@ -395,11 +381,7 @@ class Naive:
     def selected(self, metric: str, question: MetricQuestion, period: Period) -> list[Row]:
         """The rows that a figure is made of."""
         formula = FORMULAS[metric]
-        found = [
-            row
-            for row in self.rows(formula.shape)
-            if all(self.passes(formula.shape, row, part) for part in question.filters)
-        ]
+        found = [row for row in self.rows(formula.shape) if all(self.passes(formula.shape, row, part) for part in question.filters)]
         found = [row for row in found if formula.belongs(self, row, period)]
         if formula.when is not None and (period.first, period.end) != (FAR_PAST, FAR_FUTURE):
             days = [(row, self.local(self.get(formula.shape, row, formula.when))) for row in found]
@@ -430,9 +412,7 @@ class Naive:
         starts: list[date] = []
         if grain:
             assert formula.when is not None
-            days = [
-                day for day in (self.local(self.get(formula.shape, row, formula.when)) for row in rows) if day is not None
-            ]
+            days = [day for day in (self.local(self.get(formula.shape, row, formula.when)) for row in rows) if day is not None]
             first = period.first if period.first > FAR_PAST or not days else max(period.first, min(days))
             end = period.end if period.end < FAR_FUTURE or not days else min(period.end, max(days) + timedelta(days=1))
             bounded = period.first > FAR_PAST and period.end < FAR_FUTURE
@@ -489,10 +469,7 @@ class Naive:
         if not parts["target"].value:
             raise Invalid("No target")
         keys = {key: words for part in parts.values() for key, (words, _value) in part.groups.items()}
-        groups = {
-            key: (words, finish({name: part.groups.get(key, ("", None))[1] for name, part in parts.items()}))
-            for key, words in keys.items()
-        }
+        groups = {key: (words, finish({name: part.groups.get(key, ("", None))[1] for name, part in parts.items()})) for key, words in keys.items()}
         steps = max((part.steps for part in parts.values()), key=len)
         return Answer(finish({name: part.value for name, part in parts.items()}), groups, None, steps)
 
@@ -548,22 +525,12 @@ def filled(column: str) -> Callable[[Naive, Row, Period], bool]:
 
 
 def value_share(naive: Naive, rows: list[Row], period: Period) -> Decimal | None:
-    return ratio(
-        int(amounts(naive, [row for row in rows if row["status"] == "won"], period)), int(amounts(naive, rows, period)), 100
-    )
+    return ratio(int(amounts(naive, [row for row in rows if row["status"] == "won"], period)), int(amounts(naive, rows, period)), 100)
 
 
 def weighted(naive: Naive, rows: list[Row], _period: Period) -> Decimal:
     stages = naive.index["stage"]
-    return (
-        Decimal(
-            sum(
-                (naive.home(row["amount_minor"], row["currency"]) or 0) * stages[row["stage_id"]]["probability"]
-                for row in rows
-            )
-        )
-        / 100
-    )
+    return Decimal(sum((naive.home(row["amount_minor"], row["currency"]) or 0) * stages[row["stage_id"]]["probability"] for row in rows)) / 100
 
 
 def average_size(naive: Naive, rows: list[Row], period: Period) -> Decimal | None:
@@ -661,28 +628,20 @@ FORMULAS: dict[str, Formula] = {
         lambda _naive, rows, _period: Decimal(sum(row["amount_minor"] for row in rows)),
         lambda _naive, row, period: period.first <= row["first"] and row["end"] <= period.end,
     ),
-    "activities": Formula(
-        "activity", "occurred", count, lambda _naive, row, _period: row["kind"] != "task" or row["completed_at"] is not None
-    ),
-    "lead_response_time": Formula(
-        "lead", "created", mean("created_at", "first_response_at", 3_600), filled("first_response_at")
-    ),
+    "activities": Formula("activity", "occurred", count, lambda _naive, row, _period: row["kind"] != "task" or row["completed_at"] is not None),
+    "lead_response_time": Formula("lead", "created", mean("created_at", "first_response_at", 3_600), filled("first_response_at")),
     "lead_conversion": Formula("lead", "created", share(lambda row: row["converted_at"] is not None)),
     "converted_leads": Formula("lead", "converted", count, filled("converted_at")),
     "tickets_opened": Formula("ticket", "created", count),
     "open_tickets": Formula("ticket", None, count, unresolved),
     "tickets_resolved": Formula("ticket", "resolved", count, filled("resolved_at")),
-    "first_response_time": Formula(
-        "ticket", "created", mean("created_at", "first_response_at", 3_600), filled("first_response_at")
-    ),
+    "first_response_time": Formula("ticket", "created", mean("created_at", "first_response_at", 3_600), filled("first_response_at")),
     "resolution_time": Formula("ticket", "resolved", mean("created_at", "resolved_at", 3_600), filled("resolved_at")),
     "backlog_age": Formula("ticket", None, backlog_age, unresolved),
     "product_revenue": Formula(
         "line_item",
         "closed",
-        lambda naive, rows, _period: Decimal(
-            sum(naive.home(row["fact"]["total_minor"], row["currency"]) or 0 for row in rows)
-        ),
+        lambda naive, rows, _period: Decimal(sum(naive.home(row["fact"]["total_minor"], row["currency"]) or 0 for row in rows)),
         status("won"),
     ),
     "units_sold": Formula(
@@ -691,9 +650,7 @@ FORMULAS: dict[str, Formula] = {
         lambda _naive, rows, _period: Decimal(sum(row["fact"]["quantity"] for row in rows)),
         status("won"),
     ),
-    "customers": Formula(
-        "company", None, count, lambda naive, row, period: naive.was_customer(row["id"], as_of(naive, period))
-    ),
+    "customers": Formula("company", None, count, lambda naive, row, period: naive.was_customer(row["id"], as_of(naive, period))),
     "retention_rate": Formula(
         "company",
         None,

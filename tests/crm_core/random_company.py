@@ -50,9 +50,7 @@ class Generator:
         kind = self.random.random()
         if kind < 0.3:  # about a local midnight, sometimes of a day whose clocks change
             zone = ZoneInfo(self.random.choice(["Europe/Berlin", "America/New_York"]))
-            day = self.random.choice(
-                [moment.date(), date(2026, 3, 29), date(2025, 10, 26), date(2026, 3, 8), date(2026, 7, 1)]
-            )
+            day = self.random.choice([moment.date(), date(2026, 3, 29), date(2025, 10, 26), date(2026, 3, 8), date(2026, 7, 1)])
             moment = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
             moment += timedelta(microseconds=self.random.choice([-1, 0, 1]))
         elif kind < 0.6:
@@ -263,8 +261,7 @@ def _rows(make: Generator) -> dict[str, list[Row]]:
             )
     deal_ids = [row["id"] for row in deals]
     products = [
-        make.noun(number, name=f"Product {number}", code=None, family=make.pick(["Lamps", "Oil"]), active=number != 2)
-        for number in (1, 2, 3)
+        make.noun(number, name=f"Product {number}", code=None, family=make.pick(["Lamps", "Oil"]), active=number != 2) for number in (1, 2, 3)
     ]
     items = [
         {
@@ -328,20 +325,12 @@ def _rows(make: Generator) -> dict[str, list[Row]]:
                 ticket_id=None,
             )
         )
-    people = [
-        {"activity_id": row["id"], "contact_id": rnd.choice(contact_ids)}
-        for row in activities
-        if contact_ids and rnd.random() < 0.3
-    ]
+    people = [{"activity_id": row["id"], "contact_id": rnd.choice(contact_ids)} for row in activities if contact_ids and rnd.random() < 0.3]
     targets = []
     for _ in range(size // 2):
         first = rnd.choice([date(2026, 4, 1), date(2026, 7, 1), date(2026, 8, 1), date(2026, 10, 1), date(2025, 4, 1)])
-        end = rnd.choice(
-            [date(first.year, first.month + 1, 1), date(first.year + first.month // 10, (first.month + 2) % 12 + 1, 1)]
-        )
-        targets.append(
-            {"user_id": rnd.choice(list(owners)), "first": first, "end": end, "amount_minor": rnd.randint(0, 10**7)}
-        )
+        end = rnd.choice([date(first.year, first.month + 1, 1), date(first.year + first.month // 10, (first.month + 2) % 12 + 1, 1)])
+        targets.append({"user_id": rnd.choice(list(owners)), "first": first, "end": end, "amount_minor": rnd.randint(0, 10**7)})
     return {
         "team": teams,
         "user_account": users,
@@ -376,9 +365,6 @@ class Datasets:
             engine, _ = self.databases.copy(kind, "plain")
             fill(engine, seed)
             with engine.connect() as connection:
-                tables = {
-                    table.name: [dict(row._mapping) for row in connection.execute(select(table))]
-                    for table in Base.metadata.sorted_tables
-                }
+                tables = {table.name: [dict(row._mapping) for row in connection.execute(select(table))] for table in Base.metadata.sorted_tables}
             self.made[kind, seed] = Data(engine, tables)
         return self.made[kind, seed]

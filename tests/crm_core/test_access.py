@@ -86,9 +86,7 @@ FURTHER_VERBS: dict[str, tuple[str, Callable[[Context, int, World], Any]]] = {
     "reopen_deal": ("deal", lambda ctx, key, _w: deals.reopen_deal(ctx, deals.ReopenDeal(id=key))),
     "set_deal_contact": (
         "deal",
-        lambda ctx, key, w: deals.set_deal_contact(
-            ctx, deals.SetDealContact(id=key, contact_id=w.row("contact"), role="boss")
-        ),
+        lambda ctx, key, w: deals.set_deal_contact(ctx, deals.SetDealContact(id=key, contact_id=w.row("contact"), role="boss")),
     ),
     "add_line_item": (
         "deal",
@@ -102,9 +100,7 @@ FURTHER_VERBS: dict[str, tuple[str, Callable[[Context, int, World], Any]]] = {
 }
 
 
-def rep_with(
-    world: World, role: str = "rep", *, reads: dict[str, str] | None = None, writes: dict[str, str] | None = None
-) -> Actor:
+def rep_with(world: World, role: str = "rep", *, reads: dict[str, str] | None = None, writes: dict[str, str] | None = None) -> Actor:
     """The rep in a role, who may read and change everything but what is said otherwise."""
     everything = dict.fromkeys(NOUNS, "all")
     return world.actor("rep", role=role, reads=everything | (reads or {}), writes=everything | (writes or {}))
@@ -143,9 +139,7 @@ class TestReading:
             result = list_records(ctx, ListQuestion(noun=noun, filters=[Filter(field="id", values=wanted)], limit=200))
         assert set(result.ids) == shown(shared_world, noun, scope)
 
-    def test_reading_one_tells_hidden_and_missing_rows_alike(
-        self, shared_world: World, noun: str, role: str, scope: str
-    ) -> None:
+    def test_reading_one_tells_hidden_and_missing_rows_alike(self, shared_world: World, noun: str, role: str, scope: str) -> None:
         with shared_world.read(rep_with(shared_world, role, reads={noun: scope})) as ctx:
             for key in shown(shared_world, noun, scope):
                 assert GETTERS[noun](ctx, key).id == key
@@ -169,18 +163,14 @@ class TestReading:
                     view = activities.timeline(ctx, activities.Timeline(noun=other, id=key, limit=200))
                     assert not {entry.id for entry in view.entries if entry.noun == noun} & out
                     if noun == "activity":
-                        assert view.total_activities == sum(
-                            entry.noun == "activity" and entry.kind == "call" for entry in view.entries
-                        )
+                        assert view.total_activities == sum(entry.noun == "activity" and entry.kind == "call" for entry in view.entries)
 
 
 @every_scope
 @every_role
 @pytest.mark.parametrize("noun", search.SEARCHED)
 class TestSearching:
-    def test_search_finds_the_rows_in_scope_and_counts_no_others(
-        self, shared_world: World, noun: str, role: str, scope: str
-    ) -> None:
+    def test_search_finds_the_rows_in_scope_and_counts_no_others(self, shared_world: World, noun: str, role: str, scope: str) -> None:
         with shared_world.read(rep_with(shared_world, role, reads={noun: scope})) as ctx:
             exact = search.find_records(ctx, search.FindRecords(text=MARKS[noun], nouns=[noun]))
             fuzzy = search.find_records(ctx, search.FindRecords(text=MARKS[noun][:-1] + "z", nouns=[noun]))
@@ -227,9 +217,7 @@ class TestChanging:
                 with shared_world.write(actor) as ctx:
                     assert UPDATES[noun](ctx, key).version == 2
 
-    def test_archiving_is_refused_outside_and_done_inside(
-        self, shared_world: World, noun: str, role: str, scope: str
-    ) -> None:
+    def test_archiving_is_refused_outside_and_done_inside(self, shared_world: World, noun: str, role: str, scope: str) -> None:
         actor = rep_with(shared_world, role, writes={noun: scope})
         for verb in (archive_record, restore_record):
             for key in hidden(shared_world, noun, scope):
@@ -242,9 +230,7 @@ class TestChanging:
                 archive_record(ctx, ArchiveRecord(noun=noun, id=key))
                 assert key not in list_records(ctx, ListQuestion(noun=noun, limit=200)).ids
 
-    def test_reassigning_is_refused_outside_and_done_inside(
-        self, shared_world: World, noun: str, role: str, scope: str
-    ) -> None:
+    def test_reassigning_is_refused_outside_and_done_inside(self, shared_world: World, noun: str, role: str, scope: str) -> None:
         actor = rep_with(shared_world, role, writes={noun: scope})
         to = shared_world.users["stranger"]
         if noun in EVERYBODYS:
@@ -259,9 +245,7 @@ class TestChanging:
                 reassign(ctx, Reassign(noun=noun, id=key, owner_id=to))
                 assert ctx.session.get_one(NOUNS[noun], key).owner_id == to  # type: ignore[attr-defined]
 
-    def test_rows_that_may_be_changed_but_not_read_are_not_found(
-        self, shared_world: World, noun: str, role: str, scope: str
-    ) -> None:
+    def test_rows_that_may_be_changed_but_not_read_are_not_found(self, shared_world: World, noun: str, role: str, scope: str) -> None:
         for key in hidden(shared_world, noun, scope):
             with (
                 pytest.raises((NotFound, NotAllowed)) as caught,
@@ -270,9 +254,7 @@ class TestChanging:
                 archive_record(ctx, ArchiveRecord(noun=noun, id=key))
             assert isinstance(caught.value, NotFound)
 
-    def test_the_rule_for_loaded_rows_agrees_with_the_one_in_sql(
-        self, shared_world: World, noun: str, role: str, scope: str
-    ) -> None:
+    def test_the_rule_for_loaded_rows_agrees_with_the_one_in_sql(self, shared_world: World, noun: str, role: str, scope: str) -> None:
         actor = rep_with(shared_world, role, reads={noun: scope}, writes={noun: scope})
         with shared_world.read(actor) as ctx:
             for key in set(shared_world.rows[noun].values()):
@@ -326,9 +308,7 @@ class TestCreating:
             ("all", "stranger", True),
         ],
     )
-    def test_a_new_row_lies_in_the_scope(
-        self, shared_world: World, noun: str, scope: str, owner: str, allowed: bool
-    ) -> None:
+    def test_a_new_row_lies_in_the_scope(self, shared_world: World, noun: str, scope: str, owner: str, allowed: bool) -> None:
         actor = rep_with(shared_world, writes={noun: scope})
         if allowed or noun == "activity":  # a task may be given to a colleague
             with shared_world.write(actor) as ctx:
@@ -359,9 +339,7 @@ class TestCreating:
         with pytest.raises(NotFound), shared_world.write(rep_with(shared_world, reads={"contact": "own"})) as ctx:
             activities.log_activity(
                 ctx,
-                activities.LogActivity(
-                    kind="note", subject="Peek", participant_ids=[shared_world.row("contact", "stranger")]
-                ),
+                activities.LogActivity(kind="note", subject="Peek", participant_ids=[shared_world.row("contact", "stranger")]),
             )
 
 
@@ -610,7 +588,5 @@ def test_archived_rows_leave_the_search_keys(world: World) -> None:
     with world.write() as ctx:
         records.archive_record(ctx, ArchiveRecord(noun="company", id=world.row("company")))
     with world.read() as ctx:
-        left = ctx.session.scalars(
-            select(SearchEntry).where(SearchEntry.noun == "company", SearchEntry.record_id == world.row("company"))
-        )
+        left = ctx.session.scalars(select(SearchEntry).where(SearchEntry.noun == "company", SearchEntry.record_id == world.row("company")))
         assert list(left) == []

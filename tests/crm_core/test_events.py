@@ -232,9 +232,7 @@ class TestStageHistory:
 class TestCloseDateHistory:
     def moves(self, world: World, key: int) -> list[tuple[datetime, date, date | None, int | None]]:
         with world.read() as ctx:
-            rows = ctx.session.scalars(
-                select(CloseDateChange).where(CloseDateChange.deal_id == key).order_by(CloseDateChange.id)
-            )
+            rows = ctx.session.scalars(select(CloseDateChange).where(CloseDateChange.deal_id == key).order_by(CloseDateChange.id))
             return [(row.changed_at, row.old_day, row.new_day, row.amount_minor) for row in rows]
 
     def test_a_first_day_is_no_move(self, world: World) -> None:

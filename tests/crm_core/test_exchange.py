@@ -364,7 +364,6 @@ class TestRefusals:
         assert run.one(Deal, "g2").amount_minor == 20_00
         assert run.one(Deal, "b1") is None
 
-    # BUG: a deal whose product or person is unknown is written before it is refused, and counted as both.
     @pytest.mark.parametrize("column", ["product", "contact", "quantity"])
     def test_a_skipped_row_leaves_nothing_behind(self, run: Importer, column: str) -> None:
         known = ",product" if column == "quantity" else ""
@@ -374,13 +373,11 @@ class TestRefusals:
         assert (item.created, len(item.refused), item.after - item.before) == (0, 1, 0)
         assert run.one(Deal, "b1") is None
 
-    # BUG: the same for a product whose price cannot be read.
     def test_a_skipped_product_leaves_nothing_behind(self, run: Importer) -> None:
         report = run({"products.csv": "external_id,name,price\nb1,Bad,dear\n"}, skip_bad_rows=True)
         assert (report.files[0].created, len(report.files[0].refused)) == (0, 1)
         assert run.one(Product, "b1") is None
 
-    # BUG: a value that the database itself refuses stops the import without a line.
     @pytest.mark.parametrize(
         ("file", "text"),
         [
@@ -405,7 +402,6 @@ class TestRefusals:
             ("users.csv", "name", 290),
         ],
     )
-    # BUG: PostgreSQL refuses a text that is longer than its column with an error of its own.
     def test_a_text_that_is_too_long_is_cut_or_refused(self, run_shared: Importer, file: str, column: str, length: int) -> None:
         heading, cells = ("external_id,name", "n1,X") if column != "name" else ("external_id", "n1")
         report = run_shared({file: f"{heading},{column}\n{cells},{'y' * length}\n"}, dry_run=True)
@@ -431,7 +427,6 @@ class TestAgain:
         assert [(item.created, item.updated, item.unchanged) for item in report.files] == [(0, 0, 2)] * len(FILES)
         assert rows_in(run.world) == before
 
-    # BUG: an activity without occurred_on moves to the day of the latest import.
     def test_rows_without_a_day_stay_where_they_are(self, run: Importer) -> None:
         files = {"activities.csv": "external_id,subject\na1,Undated note\n", "deals.csv": "external_id,name\nd1,Undated deal\n"}
         run(files)
@@ -458,7 +453,6 @@ class TestAgain:
             kinds = ctx.session.scalars(select(Event.kind).where(Event.noun == "deal", Event.record_id == pilot.id)).all()
             assert kinds == ["created", "updated"]
 
-    # BUG: columns that a file does not have are set to their defaults: currency and role are the costly ones.
     def test_a_column_that_is_absent_is_left_alone(self, run: Importer) -> None:
         run(FILES)
         run({"deals.csv": "external_id,name,stage\nd1,Pear Press pilot,Haggling\n", "users.csv": "external_id,name\nu1,Olive Farmer\n"})
@@ -466,14 +460,12 @@ class TestAgain:
         assert run.one(Deal, "d1").currency == "EUR"
         assert (olive.role, olive.email) == ("manager", "olive@orchard.test")
 
-    # BUG: a stage that the file does not have moves the deal back to the first one of the first pipeline.
     def test_a_deal_stays_in_its_stage_where_the_file_names_none(self, run: Importer) -> None:
         run(FILES)
         run({"deals.csv": "external_id,name,next_step\nd1,Pear Press pilot,Send the offer\n"})
         pilot = run.one(Deal, "d1")
         assert (pilot.next_step, pilot.stage_id) == ("Send the offer", run.world.stages["Haggling"])
 
-    # BUG: a user who was deactivated since is let in again.
     def test_a_deactivated_user_stays_out(self, run: Importer) -> None:
         run(FILES)
         with run.world.write() as ctx:
@@ -481,7 +473,6 @@ class TestAgain:
         run(FILES)
         assert run.one(User, "u2").active is False
 
-    # BUG: two rows of one file that have no external id and the same name silently become one record.
     def test_namesakes_in_one_file_are_not_merged_silently(self, run_shared: Importer) -> None:
         report = run_shared({"deals.csv": "name,company,amount\nRenewal,rep Harbour Optics,10\nRenewal,junior Harbour Optics,20\n"}, dry_run=True)
         (item,) = report.files
@@ -513,7 +504,6 @@ class TestCustomFields:
     def test_the_kind_is_the_narrowest_that_fits(self, values: list[str], kind: str) -> None:
         assert infer_kind(values)[0] == kind
 
-    # BUG: words that float() reads make a number field that then refuses its own values.
     @pytest.mark.parametrize("values", [["nan"], ["inf", "3"], ["1e400"], ["1_000"], ["1e16"]])
     def test_a_kind_takes_its_own_values(self, run_shared: Importer, values: list[str]) -> None:
         rows = "".join(f"c{number},Firm {number},{value}\n" for number, value in enumerate(values))
@@ -565,7 +555,6 @@ class TestCustomFields:
         report = run_shared({"companies.csv": "external_id,name,tier\nc1,Fig Farm,Cardboard\n"})
         assert "'Cardboard' is not a Tier" in report.files[0].refused[0]
 
-    # BUG: two columns that come to the same key end in the database's own refusal.
     def test_columns_that_come_to_the_same_key(self, run_shared: Importer) -> None:
         try:
             report = run_shared({"companies.csv": "external_id,name,Shoe size,shoe-size\nc1,Fig,4,5\n"}, dry_run=True, custom_fields=True)
@@ -620,7 +609,6 @@ class TestReading:
         assert reason in refusal.value.message
         assert rows_in(run_shared.world) == before
 
-    # BUG: a NUL past the first 4,096 bytes reaches PostgreSQL, which cannot store it.
     def test_a_nul_far_down_is_refused(self, run_shared: Importer) -> None:
         filler = "".join(f"c{number},{'x' * 50}\n" for number in range(100))
         try:

@@ -140,11 +140,7 @@ def filters(draw: st.DrawFn, shape: str) -> Filter:
 
 def ordered(op: str, kind: str, values: list[Any]) -> list[Any]:
     """The two values of a range, the smaller one first."""
-    return (
-        values
-        if op != "between"
-        else sorted(values, key=lambda item: Decimal(str(item)) if kind in ("number", "money") else item)
-    )
+    return values if op != "between" else sorted(values, key=lambda item: Decimal(str(item)) if kind in ("number", "money") else item)
 
 
 def candidates(shape: str, name: str, kind: str) -> list[Any]:
@@ -160,9 +156,7 @@ def candidates(shape: str, name: str, kind: str) -> list[Any]:
             return list(FIXED[name])
         if listed:
             return [word for word, _kind in listed]
-        return {"currency": ["USD", "EUR", "JPY"], "country": ["Chile", "Malta"], "city": ["Ulm", "Bonn"]}.get(
-            name, ["Lamps", "Oil"]
-        )
+        return {"currency": ["USD", "EUR", "JPY"], "country": ["Chile", "Malta"], "city": ["Ulm", "Bonn"]}.get(name, ["Lamps", "Oil"])
     if kind == "text":
         return ["1", "deal", "CALL", "acme", "buyer", "memo", "50% _", "%", "zürich", "SÜD", "nothing like it"]
     if kind == "number":
@@ -283,11 +277,7 @@ def too_long(naive: Naive, question: MetricQuestion, error: Invalid) -> bool:
     for item in question.filters:
         for part in item.any_of if isinstance(item, FilterGroup) else [item]:
             shape = FORMULAS[question.metric].shape if question.metric in FORMULAS else "target"
-            if (
-                " is not a " in text
-                and FIELDS[shape][part.field] == "choice"
-                and part.field in ("currency", "country", "city", "family")
-            ):
+            if " is not a " in text and FIELDS[shape][part.field] == "choice" and part.field in ("currency", "country", "city", "family"):
                 used = naive.in_use(shape if shape != "line_item" else "deal", part.field)
                 if any(str(value) not in used for value in part.values):
                     return True
@@ -336,21 +326,13 @@ def check_rows(data: Data, actor: Actor, question: MetricQuestion) -> None:
 
 def check_list(data: Data, actor: Actor, question: ListQuestion) -> None:
     naive = Naive(data, actor)
-    rows = [
-        row for row in naive.rows(question.noun) if all(naive.passes(question.noun, row, part) for part in question.filters)
-    ]
+    rows = [row for row in naive.rows(question.noun) if all(naive.passes(question.noun, row, part) for part in question.filters)]
     with unit_of_work(data.engine, actor, write=False, now=NOW) as ctx:
         try:
             result = list_records(ctx, question)
         except Invalid as error:
-            used = [
-                part
-                for part in question.filters
-                if isinstance(part, Filter) and part.field in ("currency", "country", "city", "family")
-            ]
-            assert any(
-                str(value) not in naive.in_use(question.noun, part.field) for part in used for value in part.values
-            ), error
+            used = [part for part in question.filters if isinstance(part, Filter) and part.field in ("currency", "country", "city", "family")]
+            assert any(str(value) not in naive.in_use(question.noun, part.field) for part in used for value in part.values), error
             return
     assert result.total == len(rows)
     assert set(result.ids) <= {row["id"] for row in rows}
@@ -360,9 +342,7 @@ def check_list(data: Data, actor: Actor, question: ListQuestion) -> None:
     if question.order_by:
         values = {row["id"]: naive.get(question.noun, row, question.order_by) for row in rows}
         ordered = sorted(values, key=lambda key: (values[key] is None, key))
-        known = sorted(
-            (key for key in ordered if values[key] is not None), key=lambda key: values[key], reverse=question.descending
-        )
+        known = sorted((key for key in ordered if values[key] is not None), key=lambda key: values[key], reverse=question.descending)
         ordered = [*known, *(key for key in ordered if values[key] is None)]
         page = ordered[question.offset : question.offset + question.limit]
         assert [values[key] for key in result.ids] == [values[key] for key in page]
@@ -370,9 +350,7 @@ def check_list(data: Data, actor: Actor, question: ListQuestion) -> None:
 
 @st.composite
 def lists(draw: st.DrawFn, noun: str) -> ListQuestion:
-    sortable = [
-        name for name, kind in FIELDS[noun].items() if kind in ("number", "money", "instant", "day") and name not in CUSTOM
-    ]
+    sortable = [name for name, kind in FIELDS[noun].items() if kind in ("number", "money", "instant", "day") and name not in CUSTOM]
     return ListQuestion(
         noun=noun,
         filters=draw(st.lists(filters(noun), max_size=3)),
@@ -470,9 +448,7 @@ class TestEveryFilter:
         for name, field_kind in FIELDS[shape].items():
             for op in OPS[field_kind]:
                 pick = random.Random(f"{shape} {name} {op}")
-                for size in {"between": (2, 2), "empty": (0,), "not_empty": (0,), "is": (1, 3), "is_not": (1, 3)}.get(
-                    op, (1, 1, 1)
-                ):
+                for size in {"between": (2, 2), "empty": (0,), "not_empty": (0,), "is": (1, 3), "is_not": (1, 3)}.get(op, (1, 1, 1)):
                     values = ordered(op, field_kind, [pick.choice(candidates(shape, name, field_kind)) for _ in range(size)])
                     condition = Filter(field=name, op=op, values=values)  # type: ignore[arg-type]
                     wanted = {row["id"] for row in naive.rows(shape) if naive.passes(shape, row, condition)}
@@ -482,10 +458,6 @@ class TestEveryFilter:
                         if set(result.ids) != wanted:
                             wrong.append(f"{name} {op} {values}: {len(result.ids)} rows instead of {len(wanted)}")
                     except Exception as error:  # noqa: BLE001 - all are shown together
-                        if not (
-                            isinstance(error, Invalid)
-                            and "not a" in str(error)
-                            and values[0] not in naive.in_use(shape, name)
-                        ):
+                        if not (isinstance(error, Invalid) and "not a" in str(error) and values[0] not in naive.in_use(shape, name)):
                             wrong.append(f"{name} {op} {values}: {type(error).__name__} {str(error).splitlines()[0][:150]}")
         assert "\n".join(wrong) == ""

@@ -98,9 +98,7 @@ class TestRefusals:
         with pytest.raises(Invalid, match="targets here span 92 to 92 days. Ask for a whole period that holds one"):
             answer(world, "quota_attainment", period=Days(first=date(2026, 8, 1), end=date(2026, 9, 1)))
 
-    @pytest.mark.parametrize(
-        "fields", [{"group_by": ["owner", "stage", "team"]}, {"limit": 0}, {"colour": "red"}, {"filters": [{"any_of": []}]}]
-    )
+    @pytest.mark.parametrize("fields", [{"group_by": ["owner", "stage", "team"]}, {"limit": 0}, {"colour": "red"}, {"filters": [{"any_of": []}]}])
     def test_a_malformed_question_is_refused(self, fields: dict[str, Any]) -> None:
         with pytest.raises(ValidationError):
             MetricQuestion(metric="deals", **fields)
@@ -135,9 +133,7 @@ class TestNames:
             ("stage", "coffee cake"),
         ],
     )
-    def test_people_records_and_stages_are_taken_by_name_or_number(
-        self, shared_world: World, field: str, value: Any
-    ) -> None:
+    def test_people_records_and_stages_are_taken_by_name_or_number(self, shared_world: World, field: str, value: Any) -> None:
         found = listed(shared_world, "deal", Filter(field=field, values=[value]))
         assert shared_world.row("deal") in found.ids
         assert found.total == {"team": 2, "stage": 5}.get(field, 1)
@@ -215,9 +211,7 @@ class TestSteps:
             datetime(2026, 8, 4, tzinfo=NOW.tzinfo),
             datetime(2026, 5, 5, tzinfo=NOW.tzinfo),
         )
-        result = answer(
-            world, "won_deals", group_by=["month"], period=Days(first=QUARTER[0], end=QUARTER[1]), compare="previous"
-        )
+        result = answer(world, "won_deals", group_by=["month"], period=Days(first=QUARTER[0], end=QUARTER[1]), compare="previous")
         assert [(group.labels[0], group.value, group.previous) for group in result.groups] == [
             ("Jul 2026", 0, 0),
             ("Aug 2026", 2, 1),
@@ -234,9 +228,7 @@ class TestSteps:
 
     def test_a_state_since_a_day_is_shown_up_to_today(self, shared_world: World) -> None:
         """BUG: the steps up to the year 2200 are made before those to come are dropped."""
-        result = answer(
-            shared_world, "open_tickets", group_by=["month"], period=Days(first=date(2026, 6, 1), end=date(2200, 1, 1))
-        )
+        result = answer(shared_world, "open_tickets", group_by=["month"], period=Days(first=date(2026, 6, 1), end=date(2200, 1, 1)))
         assert [group.labels[0] for group in result.groups] == ["Jun 2026", "Jul 2026", "Aug 2026"]
 
     def test_a_local_midnight_divides_the_days(self, world: World) -> None:
@@ -286,9 +278,7 @@ class TestMoney:
             stage = make.pipeline("P", [("Yes", 100, "won")]).stages[0]
             make.deal(stage, amount_minor=99_999_999_999, currency="USD", created_at=NOW, closed_at=NOW)
         with unit_of_work(engine, system_actor(), write=False, now=NOW) as ctx:
-            assert ask(ctx, MetricQuestion(metric="won_value")).value == Rate("USD", 254_123_457, TODAY).convert(
-                99_999_999_999
-            )
+            assert ask(ctx, MetricQuestion(metric="won_value")).value == Rate("USD", 254_123_457, TODAY).convert(99_999_999_999)
 
 
 class TestTargets:
@@ -361,9 +351,7 @@ class TestResult:
         assert "deal.owner_id IN (3)" in sql
 
     def test_alternatives_pass_when_any_holds(self, shared_world: World) -> None:
-        either = FilterGroup(
-            any_of=[Filter(field="owner", values=[shared_world.users["rep"]]), Filter(field="owner", op="empty")]
-        )
+        either = FilterGroup(any_of=[Filter(field="owner", values=[shared_world.users["rep"]]), Filter(field="owner", op="empty")])
         assert set(listed(shared_world, "deal", either).ids) == {
             shared_world.row("deal"),
             shared_world.row("deal", "nobody"),

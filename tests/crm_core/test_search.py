@@ -66,9 +66,7 @@ class TestNames:
         assert labels(found) == ["Nova Tools", "Nova Tools International", "Old Nova Tools"]
         assert [match.score for match in found.matches] == [100, 90, 80]
 
-    @pytest.mark.parametrize(
-        ("text", "name"), [("Zepelin", "Zeppelin"), ("Zepplein Works", "Zeppelin Works"), ("Works Zeplin", "Zeppelin Works")]
-    )
+    @pytest.mark.parametrize(("text", "name"), [("Zepelin", "Zeppelin"), ("Zepplein Works", "Zeppelin Works"), ("Works Zeplin", "Zeppelin Works")])
     def test_a_typo_is_forgiven_and_told(self, world: World, text: str, name: str) -> None:
         add(world, "Zeppelin Works" if " " in name else name)
         found = find(world, text, nouns=["company"])
@@ -136,9 +134,7 @@ class TestAddresses:
 
 
 class TestPhones:
-    @pytest.mark.parametrize(
-        "text", ["+14155550123", "+1 (415) 555-0123", "415.555.0123", "(415) 555 0123", "0014155550123", "5550123"]
-    )
+    @pytest.mark.parametrize("text", ["+14155550123", "+1 (415) 555-0123", "415.555.0123", "(415) 555 0123", "0014155550123", "5550123"])
     def test_a_number_is_found_however_it_is_written(self, world: World, text: str) -> None:
         with world.write() as ctx:
             key = contacts.create_contact(ctx, contacts.CreateContact(name="Pho Ne", phone="415-555-0123")).id
@@ -164,9 +160,7 @@ class TestPages:
         """BUG: with several nouns each page skips ``offset`` rows of every noun, so some are on no page."""
         expected = {("company", key) for key in add(world, *(f"Serial Works {number}" for number in range(13)))}
         if len(nouns) > 1:
-            expected |= {
-                ("contact", key) for key in add(world, *(f"Serial Person {number}" for number in range(12)), noun="contact")
-            }
+            expected |= {("contact", key) for key in add(world, *(f"Serial Person {number}" for number in range(12)), noun="contact")}
             expected |= {("lead", key) for key in add(world, *(f"Serial Lead {number}" for number in range(3)), noun="lead")}
         seen: list[tuple[str, int]] = []
         for offset in range(0, len(expected), 5):
@@ -203,9 +197,7 @@ class TestNouns:
     def test_hints_tell_namesakes_apart(self, world: World) -> None:
         with world.write() as ctx:
             for owner in ("rep", "junior"):
-                contacts.create_contact(
-                    ctx, contacts.CreateContact(name="Sam Same", title="Buyer", company_id=world.row("company", owner))
-                )
+                contacts.create_contact(ctx, contacts.CreateContact(name="Sam Same", title="Buyer", company_id=world.row("company", owner)))
         assert [match.hint for match in find(world, "Sam Same").matches] == [
             "Buyer, Rep Harbour Optics",
             "Buyer, Junior Harbour Optics",
@@ -237,9 +229,7 @@ class TestUpkeep:
     def test_rebuilding_gives_the_same_keys_and_chunks(self, world: World) -> None:
         def kept() -> tuple[list[Any], list[Any]]:
             with world.read() as ctx:
-                keys = ctx.session.execute(
-                    select(SearchEntry.noun, SearchEntry.record_id, SearchEntry.kind, SearchEntry.key)
-                ).all()
+                keys = ctx.session.execute(select(SearchEntry.noun, SearchEntry.record_id, SearchEntry.kind, SearchEntry.key)).all()
                 chunks = ctx.session.execute(select(Chunk.noun, Chunk.record_id, Chunk.position, Chunk.text)).all()
             return sorted(tuple(row) for row in keys), sorted(tuple(row) for row in chunks)
 
@@ -264,19 +254,13 @@ class TestPassages:
 
     def test_words_find_what_was_said(self, world: World) -> None:
         with world.write("rep") as ctx:
-            note = activities.log_activity(
-                ctx, activities.LogActivity(kind="note", subject="Lunch", body="They worry about the hydraulic pumps.")
-            ).id
-            ticket = tickets.create_ticket(
-                ctx, tickets.CreateTicket(subject="Pump", description="A hydraulic pump leaks.")
-            ).id
+            note = activities.log_activity(ctx, activities.LogActivity(kind="note", subject="Lunch", body="They worry about the hydraulic pumps.")).id
+            ticket = tickets.create_ticket(ctx, tickets.CreateTicket(subject="Pump", description="A hydraulic pump leaks.")).id
         assert set(self.hits(world, "What about hydraulic pumps?")) == {("activity", note), ("ticket", ticket)}
 
     def test_an_edited_text_is_found_by_its_new_words_only(self, world: World) -> None:
         with world.write("rep") as ctx:
-            key = activities.log_activity(
-                ctx, activities.LogActivity(kind="note", subject="Lunch", body="About marmalade.")
-            ).id
+            key = activities.log_activity(ctx, activities.LogActivity(kind="note", subject="Lunch", body="About marmalade.")).id
         with world.write("rep") as ctx:
             activities.update_activity(ctx, activities.UpdateActivity(id=key, body="About turnips."))
         assert self.hits(world, "marmalade") == []
@@ -284,9 +268,7 @@ class TestPassages:
 
     def test_an_archived_text_is_not_found(self, world: World) -> None:
         with world.write("rep") as ctx:
-            key = activities.log_activity(
-                ctx, activities.LogActivity(kind="note", subject="Lunch", body="About marmalade.")
-            ).id
+            key = activities.log_activity(ctx, activities.LogActivity(kind="note", subject="Lunch", body="About marmalade.")).id
             archive_record(ctx, ArchiveRecord(noun="activity", id=key))
         assert self.hits(world, "marmalade") == []
 

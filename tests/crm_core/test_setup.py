@@ -27,9 +27,7 @@ class TestSetUp:
         assert set_up(empty_engine, replace(CONVENTIONS, name="Another"), now=NOW) is False
         with unit_of_work(empty_engine, system_actor(), write=False) as ctx:
             assert ctx.organisation.name == "Lantern Works"
-            assert ctx.session.scalar(select(func.count()).select_from(Grant)) == sum(
-                len(roles) for roles in DEFAULT_GRANTS.values()
-            )
+            assert ctx.session.scalar(select(func.count()).select_from(Grant)) == sum(len(roles) for roles in DEFAULT_GRANTS.values())
 
     def test_conventions_are_kept(self, engine: Engine) -> None:
         with unit_of_work(engine, system_actor(), write=False) as ctx:
@@ -52,9 +50,7 @@ class TestSetUp:
             (Conventions(week_start=7), "week"),
         ],
     )
-    def test_impossible_conventions_are_refused_and_leave_nothing(
-        self, empty_engine: Engine, conventions: Conventions, message: str
-    ) -> None:
+    def test_impossible_conventions_are_refused_and_leave_nothing(self, empty_engine: Engine, conventions: Conventions, message: str) -> None:
         with pytest.raises(Invalid, match=message):
             set_up(empty_engine, conventions)
         assert not is_ready(empty_engine)
@@ -96,10 +92,7 @@ class TestMigrations:
                 Base.metadata.create_all(connection)
             for table in Base.metadata.tables:
                 migrated, made = (
-                    {
-                        item["name"]: "".join(str(item["sqltext"]).split())
-                        for item in inspect(engine).get_check_constraints(table)
-                    }
+                    {item["name"]: "".join(str(item["sqltext"]).split()) for item in inspect(engine).get_check_constraints(table)}
                     for engine in (empty_engine, other)
                 )
                 assert migrated == made, table

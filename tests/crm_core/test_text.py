@@ -83,9 +83,7 @@ class TestWords:
         assert plural(0, "deal") == "0 deals"
         assert plural(1200, "company") == "1,200 companies"
 
-    @pytest.mark.parametrize(
-        ("word", "many"), [("box", "boxes"), ("day", "days"), ("activity", "activities"), ("batch", "batches")]
-    )
+    @pytest.mark.parametrize(("word", "many"), [("box", "boxes"), ("day", "days"), ("activity", "activities"), ("batch", "batches")])
     def test_regular_plurals(self, word: str, many: str) -> None:
         assert pluralise(word) == many
 

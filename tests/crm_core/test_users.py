@@ -43,10 +43,7 @@ class TestCreateUser:
 
     def test_a_known_team_is_taken_whatever_the_case(self, world: World) -> None:
         with world.write("admin") as ctx:
-            assert (
-                create_user(ctx, CreateUser(name="N", email="n@lantern.test", team=" sales NORTH ")).team_id
-                == world.teams["Sales North"]
-            )
+            assert create_user(ctx, CreateUser(name="N", email="n@lantern.test", team=" sales NORTH ")).team_id == world.teams["Sales North"]
 
     @pytest.mark.parametrize("address", ["renata@lantern.test", "RENATA@lantern.test"])
     def test_a_taken_address_is_refused(self, shared_world: World, address: str) -> None:
@@ -94,10 +91,7 @@ class TestUpdateUser:
 
     def test_other_changes_of_the_last_administrator_are_made(self, world: World) -> None:
         with world.write("admin") as ctx:
-            assert (
-                update_user(ctx, UpdateUser(id=world.users["admin"], name="Agatha Renamed", role="admin")).name
-                == "Agatha Renamed"
-            )
+            assert update_user(ctx, UpdateUser(id=world.users["admin"], name="Agatha Renamed", role="admin")).name == "Agatha Renamed"
 
     # BUG: an inactive administrator counts as losing the right, though it held none.
     def test_an_inactive_administrator_may_be_changed(self, world: World) -> None:

@@ -142,7 +142,9 @@ class FakeOpenAI:
     def fail(self, status: int = 200, *, raw: bytes | None = None, wait: float = 0.0, trickle: float = 0.0, **headers: str) -> None:
         """Answer with an error, with bytes, late, or slowly."""
         body = raw if raw is not None else json.dumps({"error": {"message": "scripted", "type": "scripted", "code": "scripted"}}).encode()
-        self.queue.append(Reply(status=status, raw=body, wait=wait, trickle=trickle, headers={key.replace("_", "-"): value for key, value in headers.items()}))
+        self.queue.append(
+            Reply(status=status, raw=body, wait=wait, trickle=trickle, headers={key.replace("_", "-"): value for key, value in headers.items()})
+        )
 
     # --- serving -----------------------------------------------------------------------------------------
 
@@ -189,7 +191,10 @@ class FakeOpenAI:
             return json.dumps(whole | {"object": "chat.completion", "choices": [choice], "usage": usage}).encode(), "application/json"
         calls = [item | {"index": place} for place, item in enumerate(message.get("tool_calls") or [])]
         delta = {"role": "assistant", "content": message.get("content"), **({"tool_calls": calls} if calls else {})}
-        chunks = [{"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}, {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]},
-                  {"choices": [], "usage": usage}]
+        chunks = [
+            {"choices": [{"index": 0, "delta": delta, "finish_reason": None}]},
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": finish}]},
+            {"choices": [], "usage": usage},
+        ]
         lines = [f"data: {json.dumps(whole | {'object': 'chat.completion.chunk'} | chunk)}\n\n" for chunk in chunks]
         return ("".join(lines) + "data: [DONE]\n\n").encode(), "text/event-stream"

@@ -39,7 +39,10 @@ def check_text(item: Any, longest: int, *, kinds: tuple[str, ...] = _TEXT_KINDS)
     """A text object: its kind, and at least one and at most ``longest`` characters."""
     need(isinstance(item, dict), "a text object is missing")
     need(item.get("type") in kinds, f"text of type {item.get('type')}")
-    need(isinstance(item.get("text"), str) and 0 < len(item["text"]) <= longest, f"text of {len(item.get('text') or '')} characters, 1 to {longest} allowed")
+    need(
+        isinstance(item.get("text"), str) and 0 < len(item["text"]) <= longest,
+        f"text of {len(item.get('text') or '')} characters, 1 to {longest} allowed",
+    )
     need(set(item) <= {"type", "text", "emoji", "verbatim"}, f"unknown keys in text: {sorted(item)}")
 
 
@@ -134,8 +137,17 @@ def person(identity: str, email: str | None, **more: Any) -> dict[str, Any]:
     """A ``users.info`` user with a confirmed address; ``None`` leaves the address out, as a missing scope does."""
     profile = {"real_name": identity, **({"email": email} if email is not None else {})}
     return {
-        "id": identity, "team_id": TEAM, "name": identity.lower(), "deleted": False, "is_bot": False, "is_app_user": False, "is_restricted": False,
-        "is_ultra_restricted": False, "is_email_confirmed": True, "profile": profile, **more,
+        "id": identity,
+        "team_id": TEAM,
+        "name": identity.lower(),
+        "deleted": False,
+        "is_bot": False,
+        "is_app_user": False,
+        "is_restricted": False,
+        "is_ultra_restricted": False,
+        "is_email_confirmed": True,
+        "profile": profile,
+        **more,
     }
 
 
@@ -263,7 +275,13 @@ class FakeSlack:
         arguments = call.arguments
         if call.method == "auth.test":
             return {
-                "ok": True, "url": "https://lumenway.example/", "team": "Lumenway", "user": "rapport", "team_id": TEAM, "user_id": BOT_USER, "bot_id": BOT_ID,
+                "ok": True,
+                "url": "https://lumenway.example/",
+                "team": "Lumenway",
+                "user": "rapport",
+                "team_id": TEAM,
+                "user_id": BOT_USER,
+                "bot_id": BOT_ID,
             }
         if call.method == "users.info":
             user = self.people.get(str(arguments.get("user")))
@@ -273,7 +291,12 @@ class FakeSlack:
             if error:
                 return {"ok": False, "error": error, "response_metadata": {"messages": [f"[ERROR] {arguments.get('refusal', error)}"]}}
             self.posted += 1
-            return {"ok": True, "channel": arguments["channel"], "ts": f"1800000000.{self.posted:06d}", "message": {"text": arguments.get("text", "")}}
+            return {
+                "ok": True,
+                "channel": arguments["channel"],
+                "ts": f"1800000000.{self.posted:06d}",
+                "message": {"text": arguments.get("text", "")},
+            }
         if call.method in ("assistant.threads.setStatus", "assistant.threads.setSuggestedPrompts", "assistant.threads.setTitle"):
             return self._assistant(call.method, arguments)
         if call.method == "conversations.info":

@@ -41,8 +41,14 @@ PARTS = {
     "other_supporter": ("rep", "Support", 1),
 }
 TABLES = {
-    "companies": "company", "contacts": "contact", "leads": "lead", "deals": "deal", "tickets": "ticket", "activities": "activity",
-    "products": "product", "users": "user_account",
+    "companies": "company",
+    "contacts": "contact",
+    "leads": "lead",
+    "deals": "deal",
+    "tickets": "ticket",
+    "activities": "activity",
+    "products": "product",
+    "users": "user_account",
 }
 
 
@@ -120,7 +126,8 @@ def build_template(path: Path) -> House:
     for part, (role, team, place) in PARTS.items():
         found = house.sql(
             "SELECT user_account.id FROM user_account JOIN team ON team.id = team_id WHERE role = :role AND team.name = :team ORDER BY user_account.id",
-            role=role, team=team,
+            role=role,
+            team=team,
         )
         house.people[part] = found[place][0]
         with unit_of_work(house.engine, house.people[part], write=True, door="test") as ctx:

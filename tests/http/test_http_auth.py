@@ -50,7 +50,8 @@ class TestKeys:
         assert len(routes) > 50
         client = shared_house.anonymous()
         answered = [
-            (method, path) for method, path in routes
+            (method, path)
+            for method, path in routes
             if client.request(method, path, params={"q": "x"}, json={} if method in ("POST", "PATCH", "PUT") else None).status_code != 401
         ]
         assert answered == []

@@ -31,7 +31,14 @@ class TestSizes:
 class TestHeaders:
     @pytest.mark.parametrize(
         ("method", "path", "status"),
-        [("GET", "/", 200), ("GET", "/health", 200), ("GET", "/api/me", 200), ("GET", "/api/deals/999999", 404), ("PUT", "/api/deals", 405), ("GET", "/nothing", 404)],
+        [
+            ("GET", "/", 200),
+            ("GET", "/health", 200),
+            ("GET", "/api/me", 200),
+            ("GET", "/api/deals/999999", 404),
+            ("PUT", "/api/deals", 405),
+            ("GET", "/nothing", 404),
+        ],
     )
     def test_security_headers_are_on_every_response(self, shared_house: House, method: str, path: str, status: int) -> None:
         response = shared_house.door("rep").request(method, path)

@@ -220,7 +220,9 @@ def together(number: int, action: Callable[[], httpx.Response]) -> list[httpx.Re
 class TestIdempotencyKey:
     BODY = {"name": "Pelican Paper"}
 
-    def post(self, house: House, key: str | None, body: dict[str, Any] | None = None, part: str = "rep", path: str = "/api/companies") -> httpx.Response:
+    def post(
+        self, house: House, key: str | None, body: dict[str, Any] | None = None, part: str = "rep", path: str = "/api/companies"
+    ) -> httpx.Response:
         headers = {"Idempotency-Key": key} if key is not None else {}
         return house.door(part).post(path, json=body or self.BODY, headers=headers)
 
@@ -261,9 +263,15 @@ class TestIdempotencyKey:
 
     def test_every_noun_takes_a_key(self, house: House) -> None:
         bodies = {
-            "companies": ("rep", {"name": "A"}), "contacts": ("rep", {"name": "A"}), "leads": ("rep", {"name": "A"}), "deals": ("rep", {"name": "A"}),
-            "tickets": ("rep", {"subject": "A"}), "activities": ("rep", {"kind": "note", "subject": "A"}), "tasks": ("rep", {"subject": "A"}),
-            "products": ("admin", {"name": "A"}), "users": ("admin", {"name": "A", "email": "a@lumenway.example"}),
+            "companies": ("rep", {"name": "A"}),
+            "contacts": ("rep", {"name": "A"}),
+            "leads": ("rep", {"name": "A"}),
+            "deals": ("rep", {"name": "A"}),
+            "tickets": ("rep", {"subject": "A"}),
+            "activities": ("rep", {"kind": "note", "subject": "A"}),
+            "tasks": ("rep", {"subject": "A"}),
+            "products": ("admin", {"name": "A"}),
+            "users": ("admin", {"name": "A", "email": "a@lumenway.example"}),
         }
         for place, (path, (part, body)) in enumerate(bodies.items()):
             first, second = (self.post(house, f"k{place}", body, part, f"/api/{path}") for _ in range(2))

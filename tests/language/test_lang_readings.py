@@ -77,7 +77,9 @@ def company_of(folder: Path, profile: str) -> Talk:
                 firms[firm] = Company(name=firm, domain=f"{firm.split()[0].lower()}.example", **times)
                 ctx.session.add(firms[firm])
                 ctx.session.flush()
-            ctx.session.add(Contact(name=name, company_id=firms[firm].id, email=f"{len(firms)}{name.split()[0].lower()}@{firms[firm].domain}", **times))
+            ctx.session.add(
+                Contact(name=name, company_id=firms[firm].id, email=f"{len(firms)}{name.split()[0].lower()}@{firms[firm].domain}", **times)
+            )
             ctx.session.flush()
         user = admin.id
     return Talk(engine, user)
@@ -148,7 +150,9 @@ class TestQuantities:
 
     def _quantities(self, company: Talk, text: str) -> list[Quantity]:
         with company.ctx() as ctx:
-            return [edge.quantity for edge in build_chart(ctx, text, Clock(ctx.today, ctx.calendar)).edges if edge.kind == "quantity" and edge.quantity]
+            return [
+                edge.quantity for edge in build_chart(ctx, text, Clock(ctx.today, ctx.calendar)).edges if edge.kind == "quantity" and edge.quantity
+            ]
 
     @pytest.mark.parametrize(
         ("message", "op", "values"),
@@ -175,8 +179,18 @@ class TestTypos:
     @pytest.mark.parametrize(
         ("written", "meant"),
         [
-            ("pipline", "pipeline"), ("pipeilne", "pipeline"), ("delas", "deals"), ("tikets", "tickets"), ("quater", "quarter"), ("opportunites", "opportunities"),
-            ("comapny", "company"), ("mounth", "month"), ("revnue", "revenue"), ("contcats", "contacts"), ("custmers", "customers"), ("negotation", "negotiation"),
+            ("pipline", "pipeline"),
+            ("pipeilne", "pipeline"),
+            ("delas", "deals"),
+            ("tikets", "tickets"),
+            ("quater", "quarter"),
+            ("opportunites", "opportunities"),
+            ("comapny", "company"),
+            ("mounth", "month"),
+            ("revnue", "revenue"),
+            ("contcats", "contacts"),
+            ("custmers", "customers"),
+            ("negotation", "negotiation"),
         ],
     )
     def test_a_slip_is_mended(self, lexicon: Lexicon, written: str, meant: str) -> None:
@@ -194,7 +208,14 @@ class TestTypos:
     def test_what_is_like_nothing_is_left_alone(self, lexicon: Lexicon, word: str) -> None:
         assert lexicon.correct(word) is None
 
-    @pytest.mark.parametrize(("written", "meant"), [("how many opne delas", "how many open deals"), ("pipline by stgae", "pipeline by stage"), ("tikets opened this mounth", "tickets opened this month")])
+    @pytest.mark.parametrize(
+        ("written", "meant"),
+        [
+            ("how many opne delas", "how many open deals"),
+            ("pipline by stgae", "pipeline by stage"),
+            ("tikets opened this mounth", "tickets opened this month"),
+        ],
+    )
     def test_a_misspelt_question_is_read_as_the_right_one(self, software: Talk, written: str, meant: str) -> None:
         assert software.read(written).plain() == software.read(meant).plain()
 
@@ -213,7 +234,7 @@ class TestNames:
             ("cornelius wetherbys email", "Cornelius Wetherby"),
             ("what is the email of Ottoline?", "Ottoline Wetherby"),
             ("what is Zsofia Kortvely's email?", "Zsófia Körtvély"),
-            ("what is Seamus O'Grady's email?", "Seamus O'Grady"),
+            ("what is Seamus O'Grady's email?", "Seamus O'Grady"),  # product bug: one token "o grady" is compared with the words "o", "grady"
             ("who owns Thistledown Marine?", "Thistledown Marine"),
         ],
     )
@@ -224,11 +245,14 @@ class TestNames:
         assert frame.entity is not None
         assert frame.entity.label == label
 
-    @pytest.mark.parametrize(("message", "labels"), [
-        ("what is Philomena Oxley's email?", ["Philomena Oxley", "Philomena Oxley"]),
-        ("what is Philomena's email?", ["Philomena Oxley", "Philomena Oxley"]),
-        ("what is Wetherby's email?", ["Cornelius Wetherby", "Ottoline Wetherby"]),
-    ])
+    @pytest.mark.parametrize(
+        ("message", "labels"),
+        [
+            ("what is Philomena Oxley's email?", ["Philomena Oxley", "Philomena Oxley"]),
+            ("what is Philomena's email?", ["Philomena Oxley", "Philomena Oxley"]),
+            ("what is Wetherby's email?", ["Cornelius Wetherby", "Ottoline Wetherby"]),
+        ],
+    )
     def test_namesakes_are_asked_back(self, software: Talk, message: str, labels: list[str]) -> None:
         frame = software.read(message)
         assert frame.pending is not None
@@ -258,15 +282,34 @@ class TestClauses:
         assert len(set(parted)) >= 3
         assert parted == sorted(parted)
 
+    # Product bug: "Quick one:" makes it sales_cycle ("quick" among the first words).
     @pytest.mark.parametrize(
         "preface",
-        ["I have a board meeting tomorrow. ", "Quick one: ", "Hi there, ", "My boss wants to know ", "The CFO is asking me for this. ", "I am preparing my slides, so ", "Please tell me: "],
+        [
+            "I have a board meeting tomorrow. ",
+            "Quick one: ",
+            "Hi there, ",
+            "My boss wants to know ",
+            "The CFO is asking me for this. ",
+            "I am preparing my slides, so ",
+            "Please tell me: ",
+        ],
     )
     def test_a_preface_changes_nothing(self, software: Talk, preface: str) -> None:
         plain, told = software.read("how much did we win last quarter?"), software.read(preface + "how much did we win last quarter?")
         assert (told.intent, told.metric, span(told), told.filters) == (plain.intent, plain.metric, span(plain), plain.filters)
 
-    @pytest.mark.parametrize(("short", "full"), [("what's", "what is"), ("who's", "who is"), ("haven't", "have not"), ("last 30d", "last 30 days"), ("w/o", "without"), ("Jul-Sep", "Jul to Sep")])
+    @pytest.mark.parametrize(
+        ("short", "full"),
+        [
+            ("what's", "what is"),
+            ("who's", "who is"),
+            ("haven't", "have not"),
+            ("last 30d", "last 30 days"),
+            ("w/o", "without"),
+            ("Jul-Sep", "Jul to Sep"),
+        ],
+    )
     def test_shorthand_is_written_out(self, short: str, full: str) -> None:
         assert expand(short) == full
 
@@ -289,7 +332,15 @@ class TestReadings:
         frame = software.read(message)
         assert (frame.intent, frame.metric, span(frame), frame.group_by) == ("metric", metric, period, groups)
 
-    @pytest.mark.parametrize(("message", "noun"), [("list open deals closing this month", "deal"), ("show me companies in EMEA", "company"), ("which tickets are urgent?", "ticket"), ("show me leads from the webinar", "lead")])
+    @pytest.mark.parametrize(
+        ("message", "noun"),
+        [
+            ("list open deals closing this month", "deal"),
+            ("show me companies in EMEA", "company"),
+            ("which tickets are urgent?", "ticket"),
+            ("show me leads from the webinar", "lead"),
+        ],
+    )
     def test_a_list(self, software: Talk, message: str, noun: str) -> None:
         frame = software.read(message)
         assert (frame.intent, frame.noun) == ("list", noun)
@@ -297,7 +348,11 @@ class TestReadings:
 
     @pytest.mark.parametrize(
         ("message", "metric", "order", "limit"),
-        [("top 5 reps by win rate", "win_rate", "highest", 5), ("which rep won the most last quarter?", "won_value", "highest", 1), ("bottom 3 reps by won value this year", "won_value", "lowest", 3)],
+        [
+            ("top 5 reps by win rate", "win_rate", "highest", 5),
+            ("which rep won the most last quarter?", "won_value", "highest", 1),
+            ("bottom 3 reps by won value this year", "won_value", "lowest", 3),
+        ],
     )
     def test_a_ranking(self, software: Talk, message: str, metric: str, order: str, limit: int) -> None:
         frame = software.read(message)
@@ -309,7 +364,19 @@ class TestReadings:
         assert "pricing" in frame.topic
         assert [item.label for item in frame.entities] == ["Cornelius Wetherby"] or wanted(frame)
 
-    @pytest.mark.parametrize(("message", "intent"), [("hello", "smalltalk"), ("thanks!", "smalltalk"), ("what can you do?", "help"), ("what does win rate mean?", "define"), ("delete all deals", "write"), ("how did you get that?", "explain"), ("???", "nothing"), ("what is the capital of Peru?", "unknown")])
+    @pytest.mark.parametrize(
+        ("message", "intent"),
+        [
+            ("hello", "smalltalk"),
+            ("thanks!", "smalltalk"),
+            ("what can you do?", "help"),
+            ("what does win rate mean?", "define"),
+            ("delete all deals", "write"),
+            ("how did you get that?", "explain"),
+            ("???", "nothing"),
+            ("what is the capital of Peru?", "unknown"),
+        ],
+    )
     def test_talk_is_told_from_questions(self, software: Talk, message: str, intent: str) -> None:
         assert software.read(message).intent == intent
 
@@ -342,6 +409,7 @@ class TestFollowUps:
         assert software.talk(self.FIRST, "and lost?").metric == "lost_value"
 
     def test_a_pronoun_is_the_record_before(self, software: Talk) -> None:
+        # Product bug: "owns" is filler, so the question has nothing in it that leans on the one before.
         frame = software.talk("what is going on with Bramblewick Ceramics?", "who owns it?")
         assert frame.entity is not None
         assert (frame.entity.label, frame.asked_fields) == ("Bramblewick Ceramics", ["owner"])
@@ -353,7 +421,17 @@ class TestFollowUps:
 
     @pytest.mark.parametrize(
         ("words", "place"),
-        [("the first one", 0), ("first", 0), ("1", 0), ("the second one", 1), ("the second", 1), ("2", 1), ("the last one", 1), ("number two", 1), ("the one at Thistledown", None)],
+        [
+            ("the first one", 0),
+            ("first", 0),
+            ("1", 0),
+            ("the second one", 1),
+            ("the second", 1),
+            ("2", 1),
+            ("the last one", 1),
+            ("number two", 1),
+            ("the one at Thistledown", None),
+        ],
     )
     def test_a_choice_answers_what_was_asked_back(self, software: Talk, words: str, place: int | None) -> None:
         # Product bugs: "the second (one)" is refused because 'second' counts as not understood, "the one at COMPANY" opens the company.
@@ -383,7 +461,11 @@ def proper_words() -> set[str]:
     words: set[str] = set()
     for profile in profiles.PROFILES.values():
         words |= {profile.company, *profile.competitors, *(name for name, _ in profile.teams)}
-        words |= {item.code for item in profile.products} | {item.name for item in profile.products} | {item.name for stages in profile.pipelines.values() for item in stages}
+        words |= (
+            {item.code for item in profile.products}
+            | {item.name for item in profile.products}
+            | {item.name for stages in profile.pipelines.values() for item in stages}
+        )
         words |= {city for places in profile.regions.values() for city, _ in places} | set(profile.loss_reasons) | set(profile.industries)
         words |= {choice for item in profile.custom for choice in item.choices}
     words |= set(phrases.NAMES_FIRST) | set(phrases.NAMES_LAST) | set(phrases.COMPANY_FIRST)

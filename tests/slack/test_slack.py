@@ -215,7 +215,8 @@ class TestIdentity:
 
 class TestSignature:
     @pytest.mark.parametrize(
-        "wrong", [{"secret": "another"}, {"at": time.time() - 3600}, {"X-Slack-Signature": "v0=00"}, {"X-Slack-Signature": ""}],
+        "wrong",
+        [{"secret": "another"}, {"at": time.time() - 3600}, {"X-Slack-Signature": "v0=00"}, {"X-Slack-Signature": ""}],
         ids=["secret", "old", "digest", "none"],
     )
     def test_a_wrong_one_is_refused_and_nothing_is_posted(self, workspace: Workspace, wrong: dict[str, Any]) -> None:
@@ -226,7 +227,9 @@ class TestSignature:
         assert workspace.house.count("inbound_event") == 0
 
     def test_the_challenge_is_answered(self, workspace: Workspace) -> None:
-        response = workspace.post({"type": "url_verification", "challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P", "token": "fictional"})
+        response = workspace.post(
+            {"type": "url_verification", "challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P", "token": "fictional"}
+        )
         assert response.status_code == 200
         assert "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P" in response.text
 
@@ -312,7 +315,9 @@ class TestMemory:
 
     def test_two_people_in_one_thread_keep_their_own(self, workspace: Workspace) -> None:
         parent = stamp()
-        for count, (part, question) in enumerate((("admin", QUESTION), ("stranger", "How many deals are open?"), ("admin", "and in Q2 2026?")), start=1):
+        for count, (part, question) in enumerate(
+            (("admin", QUESTION), ("stranger", "How many deals are open?"), ("admin", "and in Q2 2026?")), start=1
+        ):
             workspace.socket(mention(part, question, thread_ts=parent))
             workspace.slack.wait_for_messages(count)
         third = shown(workspace.slack.messages[2])
@@ -347,7 +352,12 @@ class TestStatus:
 
     @pytest.mark.parametrize(
         "failure",
-        [{"error": "not_allowed_token_type"}, {"status": 500, "raw": "<html>oops</html>"}, {"drop": True}, {"status": 503, "error": "service_unavailable"}],
+        [
+            {"error": "not_allowed_token_type"},
+            {"status": 500, "raw": "<html>oops</html>"},
+            {"drop": True},
+            {"status": 503, "error": "service_unavailable"},
+        ],
         ids=["refused", "page", "dropped", "unavailable"],
     )
     def test_an_error_of_it_does_not_stop_the_answer(self, workspace: Workspace, failure: dict[str, Any]) -> None:
@@ -444,14 +454,19 @@ class TestEscaping:
             "chart": Answer(text="x", blocks=[Chart(title=HOSTILE, kind="bar", labels=[HOSTILE], series=[Series(name=HOSTILE, values=[1.0])])]),
             "card": Answer(text="x", blocks=[Card(title=HOSTILE, subtitle=HOSTILE, link=Link(noun="deal", id=1), facts=[(HOSTILE, HOSTILE)])]),
             "choices": Answer(text="x", blocks=[Choices(question=HOSTILE, options=[Option(label=HOSTILE, hint=HOSTILE, message=HOSTILE)])]),
-            "citation": Answer(text="x", citations=[Citation(number=1, noun="activity", id=1, when=HOSTILE, who=HOSTILE, kind="mail", title=HOSTILE, quote="")]),
+            "citation": Answer(
+                text="x", citations=[Citation(number=1, noun="activity", id=1, when=HOSTILE, who=HOSTILE, kind="mail", title=HOSTILE, quote="")]
+            ),
             "notice": Answer(text="x", notices=[HOSTILE]),
         }[place]
         fallback, blocks = render(answer, "https://crm.example")
         parts = [fallback]
         for block in blocks:
-            parts += [item["text"] if isinstance(item["text"], str) else item["text"]["text"] for item in [block, *block.get("elements", [])]
-                      if "text" in item and item.get("type") != "button"]  # a button's plain_text is shown as it is
+            parts += [
+                item["text"] if isinstance(item["text"], str) else item["text"]["text"]
+                for item in [block, *block.get("elements", [])]
+                if "text" in item and item.get("type") != "button"
+            ]  # a button's plain_text is shown as it is
         for mark in ("<!", "<@", "<#", "<http"):
             assert mark not in "\n".join(parts)
 
@@ -495,7 +510,11 @@ class TestLimits:
         assert "".join(block["text"]["text"] for block in blocks if block["type"] == "section").count("&amp;") == 5001
         assert all(block["text"]["text"].replace("&amp;", "") == "" for block in blocks if block["type"] == "section")
 
-    @pytest.mark.parametrize("cell", ["word " * 100, "&" * 28, "`" * 28, "<" * 500, "\u65e5" * 40, "a\nb\nc"], ids=["long", "ampersands", "ticks", "angles", "wide", "lines"])
+    @pytest.mark.parametrize(
+        "cell",
+        ["word " * 100, "&" * 28, "`" * 28, "<" * 500, "\u65e5" * 40, "a\nb\nc"],
+        ids=["long", "ampersands", "ticks", "angles", "wide", "lines"],
+    )
     @pytest.mark.parametrize("columns", [1, 8, 30])
     def test_a_table_of_any_cells(self, cell: str, columns: int) -> None:
         table = Table(columns=[Column(title=f"column {number}") for number in range(columns)], rows=[[Cell(text=cell)] * columns] * 200, total=5000)
@@ -541,10 +560,15 @@ class TestFake:
     @pytest.mark.parametrize(
         "block",
         [
-            {"type": "table", "rows": []}, {"type": "section"}, {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}},
-            {"type": "section", "text": {"type": "mrkdwn", "text": ""}}, {"type": "section", "text": {"type": "html", "text": "x"}},
-            {"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}, {"type": "context", "elements": [{"type": "mrkdwn", "text": "x"}] * 11},
-            {"type": "actions", "elements": []}, {"type": "divider", "block_id": "x" * 256},
+            {"type": "table", "rows": []},
+            {"type": "section"},
+            {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": ""}},
+            {"type": "section", "text": {"type": "html", "text": "x"}},
+            {"type": "header", "text": {"type": "plain_text", "text": "x" * 151}},
+            {"type": "context", "elements": [{"type": "mrkdwn", "text": "x"}] * 11},
+            {"type": "actions", "elements": []},
+            {"type": "divider", "block_id": "x" * 256},
             {"type": "actions", "elements": [{"type": "button", "action_id": "a", "text": {"type": "plain_text", "text": "x" * 76}}]},
             {"type": "actions", "elements": [{"type": "button", "action_id": "a", "value": "x" * 2001, "text": {"type": "plain_text", "text": "x"}}]},
             {"type": "actions", "elements": [{"type": "button", "action_id": "a" * 256, "text": {"type": "plain_text", "text": "x"}}]},

@@ -48,7 +48,11 @@ class Workspace:
     def product(self) -> Rapport:
         """The assembled product, pointed at the fake."""
         settings = Settings(  # type: ignore[call-arg]
-            _env_file=None, data_dir=self.house.path.parent, model="embedded", slack_signing_secret=SECRET, slack_bot_token=TOKEN,
+            _env_file=None,
+            data_dir=self.house.path.parent,
+            model="embedded",
+            slack_signing_secret=SECRET,
+            slack_bot_token=TOKEN,
             slack_api_url=self.slack.url,
         )
         return Rapport(settings, self.house.engine, Index(self.house.engine, self.house.path.parent / "no_index"))
@@ -62,7 +66,7 @@ class Workspace:
     def app(self) -> FastAPI:
         """The application with Slack's route; its Bolt app is ``bolt``, so that a test can wait for its listeners."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("integrations.slack.app.build_slack_app", lambda _product: self.bolt)
+            patch.setattr("integrations.slack.app.build_slack_app", lambda _product, **_options: self.bolt)
             return build_app(self.product)
 
     @cached_property
@@ -79,7 +83,8 @@ class Workspace:
         signature = "v0=" + hmac.new(secret.encode(), f"v0:{stamp}:{raw}".encode(), hashlib.sha256).hexdigest()
         kind = "application/x-www-form-urlencoded" if form else "application/json"
         return self.client.post(
-            "/slack/events", content=raw,
+            "/slack/events",
+            content=raw,
             headers={"Content-Type": kind, "X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": signature} | headers,
         )
 
@@ -113,8 +118,14 @@ def stamp() -> str:
 def envelope(event: dict[str, Any]) -> dict[str, Any]:
     """An event as the Events API wraps it."""
     return {
-        "token": "fictional", "team_id": TEAM, "api_app_id": "A00000001", "type": "event_callback", "event_id": f"Ev{next(_numbers):09d}",
-        "event_time": int(time.time()), "authorizations": [{"enterprise_id": None, "team_id": TEAM, "user_id": BOT_USER, "is_bot": True}], "event": event,
+        "token": "fictional",
+        "team_id": TEAM,
+        "api_app_id": "A00000001",
+        "type": "event_callback",
+        "event_id": f"Ev{next(_numbers):09d}",
+        "event_time": int(time.time()),
+        "authorizations": [{"enterprise_id": None, "team_id": TEAM, "user_id": BOT_USER, "is_bot": True}],
+        "event": event,
     }
 
 
@@ -122,26 +133,49 @@ def direct(part: str, text: str, **more: Any) -> dict[str, Any]:
     """A direct message to the bot."""
     ts = stamp()
     return envelope(
-        {"type": "message", "channel": DIRECT, "channel_type": "im", "user": identity(part), "text": text, "ts": ts, "event_ts": ts, "team": TEAM} | more
+        {"type": "message", "channel": DIRECT, "channel_type": "im", "user": identity(part), "text": text, "ts": ts, "event_ts": ts, "team": TEAM}
+        | more
     )
 
 
 def mention(part: str, text: str, **more: Any) -> dict[str, Any]:
     """A mention of the bot in a channel."""
     ts = stamp()
-    event = {"type": "app_mention", "channel": CHANNEL, "user": identity(part), "text": f"<@{BOT_USER}> {text}", "ts": ts, "event_ts": ts, "team": TEAM}
+    event = {
+        "type": "app_mention",
+        "channel": CHANNEL,
+        "user": identity(part),
+        "text": f"<@{BOT_USER}> {text}",
+        "ts": ts,
+        "event_ts": ts,
+        "team": TEAM,
+    }
     return envelope(event | more)
 
 
 def click(part: str, message: dict[str, Any], button: dict[str, Any], *, thread: str, channel: str = DIRECT) -> dict[str, Any]:
     """A click on a button of a message that was posted in a thread."""
     return {
-        "type": "block_actions", "team": {"id": TEAM, "domain": "lumenway"}, "user": {"id": identity(part), "team_id": TEAM}, "api_app_id": "A00000001",
-        "token": "fictional", "container": {"type": "message", "message_ts": "1800000000.000001", "channel_id": channel, "thread_ts": thread},
-        "trigger_id": "1.2.3", "channel": {"id": channel, "name": "directmessage"},
+        "type": "block_actions",
+        "team": {"id": TEAM, "domain": "lumenway"},
+        "user": {"id": identity(part), "team_id": TEAM},
+        "api_app_id": "A00000001",
+        "token": "fictional",
+        "container": {"type": "message", "message_ts": "1800000000.000001", "channel_id": channel, "thread_ts": thread},
+        "trigger_id": "1.2.3",
+        "channel": {"id": channel, "name": "directmessage"},
         "message": {"type": "message", "ts": "1800000000.000001", "thread_ts": thread, "text": message.get("text", ""), "bot_id": "B00000001"},
         "response_url": "http://127.0.0.1:9/none",
-        "actions": [{"type": "button", "action_id": button["action_id"], "block_id": "b1", "value": button["value"], "text": button["text"], "action_ts": stamp()}],
+        "actions": [
+            {
+                "type": "button",
+                "action_id": button["action_id"],
+                "block_id": "b1",
+                "value": button["value"],
+                "text": button["text"],
+                "action_ts": stamp(),
+            }
+        ],
     }
 
 
@@ -149,7 +183,9 @@ def shown(message: dict[str, Any]) -> str:
     """Everything a reader of a message sees."""
     parts = [message.get("text") or ""]
     for block in message.get("blocks") or []:
-        parts += [item["text"] if isinstance(item["text"], str) else item["text"]["text"] for item in [block, *block.get("elements", [])] if "text" in item]
+        parts += [
+            item["text"] if isinstance(item["text"], str) else item["text"]["text"] for item in [block, *block.get("elements", [])] if "text" in item
+        ]
     return "\n".join(parts)
 
 

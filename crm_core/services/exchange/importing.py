@@ -17,7 +17,7 @@ from crm_core.models import NOUNS, Company, CustomField, Pipeline, Stage
 from crm_core.services.exchange.loading import COLUMNS, NOUN_OF_FILE, Counts, Loader
 from crm_core.services.exchange.mapping import NOUN_FILES, FileMapping, Mapping
 from crm_core.services.exchange.reading import read_table
-from crm_core.services.records import stored_custom, touch_access
+from crm_core.services.records import number_value, stored_custom, touch_access
 from crm_core.text import fold
 
 #: A column with at most this many different words in many rows becomes a choice.
@@ -174,6 +174,9 @@ def _custom_fields(ctx: Context, noun: str, columns: list[str], rows: list[dict[
     keys: dict[str, str] = {}
     for column in columns:
         key = "_".join(fold(column).split())[:60]
+        twin = next((other for other, taken in keys.items() if taken == key), None)
+        if twin is not None:
+            raise Invalid(f"The columns '{twin}' and '{column}' would be one custom field; rename one, or ignore it in the mapping.")
         if key in existing:
             keys[column] = key
         elif create and key:
@@ -191,12 +194,12 @@ def infer_kind(values: list[str]) -> tuple[str, list[str]]:
     def fits(test: Callable[[str], Any]) -> bool:
         try:
             return bool(values) and all(test(value) is not None for value in values)
-        except ValueError:
+        except (ValueError, ArithmeticError):
             return False
 
     if fits(lambda value: {"yes": 1, "no": 1, "true": 1, "false": 1}.get(value.lower())):
         return "boolean", []
-    if fits(lambda value: float(value.replace(",", ""))):
+    if fits(number_value):
         return "number", []
     if fits(date.fromisoformat):
         return "date", []

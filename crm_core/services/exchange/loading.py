@@ -7,15 +7,13 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.metrics.conversion import rates
 from crm_core.models import (
     NOUNS,
-    Contact,
-    Deal,
     DealContact,
     Employment,
     LineItem,
@@ -23,7 +21,6 @@ from crm_core.models import (
     PicklistValue,
     Pipeline,
     Price,
-    Product,
     Stage,
     User,
 )
@@ -31,7 +28,7 @@ from crm_core.money import MAX_MINOR, MAX_UNCONVERTED_MINOR, check_currency, to_
 from crm_core.periods import zone_named
 from crm_core.services.users import team_id
 from crm_core.services.validation import check_email
-from crm_core.text import fold, normalise_phone
+from crm_core.text import fold, join_words, normalise_phone
 
 _DAY_FORMATS = ("%Y-%m-%d", "%d.%m.%Y", "%m/%d/%Y", "%Y/%m/%d", "%d %b %Y")
 #: Our columns of each file; docs/import.md explains them and a test keeps that complete.
@@ -130,6 +127,17 @@ NOUN_OF_FILE = {
     "tickets": "ticket",
     "activities": "activity",
 }
+#: Columns that tell rows without an external id apart, best first.
+_OWN_KEYS: dict[str, tuple[tuple[str, ...], ...]] = {
+    "users": (("email",), ("name",)),
+    "companies": (("name",),),
+    "contacts": (("email",), ("name", "company")),
+    "products": (("code",), ("name",)),
+    "leads": (("email",), ("name", "company_name")),
+    "deals": (("name", "company"),),
+    "tickets": (("subject", "company", "contact", "created_on"),),
+    "activities": (("subject", "kind", "occurred_on", "company", "contact", "deal"),),
+}
 #: Choice fields whose unknown words an import adds to the picklist.
 _CHOICES = {
     "company": ("industry", "region"),
@@ -160,6 +168,12 @@ class Counts:
         self.notes[text] = self.notes.get(text, 0) + 1
 
 
+def _check_length(model: type[Any], name: str, value: str) -> None:
+    longest = getattr(inspect(model).columns[name].type, "length", None)
+    if longest is not None and len(value) > longest:
+        raise Invalid(f"{name} has {len(value):,} characters; {longest} fit")
+
+
 class Loader:
     """Loads the rows of all files in one transaction; keeps what was seen, to resolve references without queries."""
 
@@ -171,6 +185,7 @@ class Loader:
         self.records: dict[str, dict[str, Noun]] = {}
         self.words: set[tuple[str, str, str]] = {(row.noun, row.field, row.value) for row in self.session.scalars(select(PicklistValue))}
         self.stages = self._stages()
+        self._own_keys: set[str] = set()
         for noun in NOUNS:
             self._learn(noun)
 
@@ -194,23 +209,45 @@ class Loader:
         """Create or update one record; raises ``RapportError`` with the reason where the row cannot be used."""
         noun = NOUN_OF_FILE[file]
         external_id = (cells.get("external_id") or self._own_key(file, cells))[:200]
-        values = getattr(self, f"_{noun}")(cells, counts)
         existing = self._existing(noun, external_id)
+        values = getattr(self, f"_{noun}")(cells, counts, existing)
+        self._check(noun, values, existing)
         if existing is None:
+            attached = self._attachments(noun, values, cells, counts)
             record = self._create(noun, external_id, values, custom)
+            for item in attached:
+                setattr(item, f"{noun}_id", record.id)
+                self.session.add(item)
             counts.created += 1
         else:
-            record = existing
-            changed = self._update(record, values, custom)
+            changed = self._update(existing, values, custom)
             counts.updated += changed
             counts.unchanged += not changed
-        self._attach(record, cells, counts, new=existing is None)
 
     def _own_key(self, file: str, cells: dict[str, str]) -> str:
-        for name in ("email", "code", "name", "subject"):
-            if cells.get(name):
-                return f"{file}:{fold(cells[name])}"
-        raise Invalid("the row has neither an external_id nor a name")
+        """A key for a row without an external id, of what tells it from its namesakes; a second row with it is refused."""
+        names = next((names for names in _OWN_KEYS[file] if cells.get(names[0])), None)
+        if names is None:
+            raise Invalid("the row has neither an external_id nor a name")
+        key = "|".join((f"{file}:{fold(cells[names[0]])}", *(fold(cells[name]) for name in names[1:] if cells.get(name))))
+        if key in self._own_keys:
+            raise Invalid(f"another row of this file has the same {join_words(list(names))}; give both an external_id")
+        self._own_keys.add(key)
+        return key
+
+    def _check(self, noun: str, values: dict[str, Any], existing: Any) -> None:
+        """Refuse what the database would: a text longer than its column, an address or code that another record has."""
+        for name, value in values.items():
+            if isinstance(value, str):
+                _check_length(NOUNS[noun], name, value)
+        unique = {"user": "email", "product": "code"}.get(noun)
+        value = values.get(unique) if unique else None
+        if unique is None or value is None:
+            return
+        model: Any = NOUNS[noun]
+        holder = self.session.scalar(select(model.id).where(func.lower(getattr(model, unique)) == value.lower()))
+        if holder is not None and (existing is None or holder != existing.id):
+            raise Invalid(f"{unique} '{value}' belongs to another {noun}")
 
     def _existing(self, noun: str, external_id: str) -> Any:
         key = self.known[noun].get(external_id)
@@ -247,22 +284,23 @@ class Loader:
 
     # --- nouns ------------------------------------------------------------------------------------------
 
-    def _user(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
+    def _user(self, cells: dict[str, str], _counts: Counts, old: Any) -> dict[str, Any]:
         name = self._required(cells, "name")
-        email = cells.get("email") or f"{fold(name).replace(' ', '.')}@imported.invalid"
-        role = cells.get("role") or "rep"
-        if role not in ("readonly", "rep", "manager", "admin"):
+        role = cells.get("role") or None
+        if role not in (None, "readonly", "rep", "manager", "admin"):
             raise Invalid(f"role '{role}' is none of readonly, rep, manager, admin")
-        known = bool(cells.get("email"))
-        return {
+        values = {
             "name": name,
-            "email": check_email(email) if known else email,
+            "email": check_email(cells["email"]) if cells.get("email") else None,
             "role": role,
             "team_id": team_id(self.ctx, cells.get("team")),
-            "active": True,
         }
+        if old is None:
+            values["email"] = values["email"] or f"{fold(name).replace(' ', '.')}@imported.invalid"
+            values |= {"role": role or "rep", "active": True}
+        return values
 
-    def _company(self, cells: dict[str, str], counts: Counts) -> dict[str, Any]:
+    def _company(self, cells: dict[str, str], counts: Counts, _old: Any) -> dict[str, Any]:
         return {
             "name": self._required(cells, "name"),
             "domain": cells.get("domain") or None,
@@ -277,7 +315,7 @@ class Loader:
             "created_at": self._instant(cells, "created_on"),
         } | ({"parent_id": self._reference("company", cells, "parent", later=counts)} if cells.get("parent") else {})
 
-    def _contact(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
+    def _contact(self, cells: dict[str, str], _counts: Counts, _old: Any) -> dict[str, Any]:
         return {
             "name": self._required(cells, "name"),
             "title": cells.get("title") or None,
@@ -291,10 +329,11 @@ class Loader:
             "created_at": self._instant(cells, "created_on"),
         }
 
-    def _product(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
-        return {"name": self._required(cells, "name"), "code": cells.get("code") or None, "family": cells.get("family") or None, "active": True}
+    def _product(self, cells: dict[str, str], _counts: Counts, old: Any) -> dict[str, Any]:
+        values = {"name": self._required(cells, "name"), "code": cells.get("code") or None, "family": cells.get("family") or None}
+        return values if old is not None else values | {"active": True}
 
-    def _lead(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
+    def _lead(self, cells: dict[str, str], _counts: Counts, old: Any) -> dict[str, Any]:
         return {
             "name": self._required(cells, "name"),
             "company_name": cells.get("company_name") or None,
@@ -302,26 +341,28 @@ class Loader:
             "email": check_email(cells["email"]) if cells.get("email") else None,
             "phone": self._phone(cells),
             "source": self._word("lead", "source", cells),
-            "status": self._word("lead", "status", cells) or "New",
+            "status": self._word("lead", "status", cells) or (None if old else "New"),
             "region": cells.get("region") or None,
             "owner_id": self._reference("user", cells, "owner"),
             "created_at": self._instant(cells, "created_on"),
             "first_response_at": self._instant(cells, "first_response_on"),
         }
 
-    def _deal(self, cells: dict[str, str], counts: Counts) -> dict[str, Any]:
-        stage = self._stage(cells)
-        currency = check_currency(cells["currency"]) if cells.get("currency") else self.ctx.home_currency
+    def _deal(self, cells: dict[str, str], counts: Counts, old: Any) -> dict[str, Any]:
+        stage = self._stage(cells) if old is None or cells.get("stage") else self.session.get_one(Stage, old.stage_id)
+        currency = check_currency(cells["currency"]) if cells.get("currency") else (old.currency if old else self.ctx.home_currency)
         if currency not in rates(self.ctx):
             raise Invalid(f"there is no exchange rate for {currency}")
         created, closed = self._instant(cells, "created_on"), self._instant(cells, "closed_on")
+        if closed is None and old is not None and stage.kind != "open":
+            closed = old.closed_at
         if stage.kind != "open" and closed is None:
             raise Invalid(f"the deal is {stage.kind} but has no closed_on")
         if stage.kind == "open" and closed is not None:
             raise Invalid(f"the deal has a closed_on but its stage {stage.name} is open")
         if created and closed and closed < created:
             raise Invalid(f"closed_on {cells['closed_on']} is before created_on {cells['created_on']}")
-        if created is None:
+        if created is None and old is None:
             counts.note("deals without a created day; the closed day or the day of import was taken")
         return {
             "name": self._required(cells, "name"),
@@ -338,14 +379,14 @@ class Loader:
             "loss_reason": self._word("deal", "loss_reason", cells),
             "next_step": cells.get("next_step") or None,
             "owner_id": self._reference("user", cells, "owner"),
-            "created_at": created or closed,
+            "created_at": created or (None if old else closed),
         }
 
-    def _ticket(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
+    def _ticket(self, cells: dict[str, str], _counts: Counts, old: Any) -> dict[str, Any]:
         return {
             "subject": self._required(cells, "subject"),
-            "description": cells.get("description", ""),
-            "status": self._word("ticket", "status", cells) or "Open",
+            "description": cells.get("description") or (None if old else ""),
+            "status": self._word("ticket", "status", cells) or (None if old else "Open"),
             "priority": self._word("ticket", "priority", cells),
             "category": self._word("ticket", "category", cells),
             "company_id": self._reference("company", cells, "company"),
@@ -356,18 +397,18 @@ class Loader:
             "resolved_at": self._instant(cells, "resolved_on"),
         }
 
-    def _activity(self, cells: dict[str, str], _counts: Counts) -> dict[str, Any]:
-        kind = cells.get("kind", "").lower() or "note"
+    def _activity(self, cells: dict[str, str], _counts: Counts, old: Any) -> dict[str, Any]:
+        kind = cells.get("kind", "").lower() or (old.kind if old else "note")
         if kind not in ("call", "email", "meeting", "note", "task"):
             raise Invalid(f"kind '{cells['kind']}' is none of call, email, meeting, note, task")
         direction = cells.get("direction", "").lower() or None
         if direction not in (None, "inbound", "outbound"):
             raise Invalid(f"direction '{cells['direction']}' is neither inbound nor outbound")
-        occurred = self._instant(cells, "occurred_on") or self.ctx.now
+        occurred = self._instant(cells, "occurred_on") or (None if old else self.ctx.now)
         return {
             "kind": kind,
-            "subject": self._required(cells, "subject")[:300],
-            "body": cells.get("body", ""),
+            "subject": self._required(cells, "subject"),
+            "body": cells.get("body") or (None if old else ""),
             "direction": direction,
             "outcome": self._word("activity", "outcome", cells),
             "occurred_at": occurred,
@@ -381,27 +422,27 @@ class Loader:
             "deal_id": self._reference("deal", cells, "deal"),
         }
 
-    def _attach(self, record: Any, cells: dict[str, str], counts: Counts, *, new: bool) -> None:
-        """Rows that belong to a record: a product's price, a deal's product and person, a contact's employment."""
-        if isinstance(record, Product) and cells.get("price") and new:
+    def _attachments(self, noun: str, values: dict[str, Any], cells: dict[str, str], counts: Counts) -> list[Any]:
+        """Rows that belong to a new record: a product's price, a deal's product and person, a contact's employment."""
+        if noun == "product" and cells.get("price"):
             currency = check_currency(cells["currency"]) if cells.get("currency") else self.ctx.home_currency
-            minor = self._money(cells, "price", currency)
-            record.prices.append(Price(currency=currency, amount_minor=minor, valid_from=date(1970, 1, 1)))
-        if isinstance(record, Contact) and record.company_id and new:
-            self.session.add(Employment(contact_id=record.id, company_id=record.company_id, title=record.title))
-        if isinstance(record, Deal) and new:
-            product = self._reference("product", cells, "product")
-            if product is not None:
-                quantity = self._whole(cells, "quantity") or 1
-                total = record.amount_minor or 0
-                self.session.add(
-                    LineItem(deal_id=record.id, product_id=product, quantity=quantity, unit_price_minor=total // quantity, total_minor=total)
-                )
-            contact = self._reference("contact", cells, "contact")
-            if contact is not None:
-                self.session.add(DealContact(deal_id=record.id, contact_id=contact, role=cells.get("contact_role") or "contact"))
-            if record.company_id is None:
-                counts.note("deals without a company")
+            return [Price(currency=currency, amount_minor=self._money(cells, "price", currency), valid_from=date(1970, 1, 1))]
+        if noun == "contact" and values["company_id"]:
+            return [Employment(company_id=values["company_id"], title=values["title"])]
+        if noun != "deal":
+            return []
+        attached: list[Any] = []
+        product, contact = self._reference("product", cells, "product"), self._reference("contact", cells, "contact")
+        if product is not None:
+            quantity, total = self._whole(cells, "quantity") or 1, values["amount_minor"] or 0
+            attached.append(LineItem(product_id=product, quantity=quantity, unit_price_minor=total // quantity, total_minor=total))
+        if contact is not None:
+            role = cells.get("contact_role") or "contact"
+            _check_length(DealContact, "role", role)
+            attached.append(DealContact(contact_id=contact, role=role))
+        if values["company_id"] is None:
+            counts.note("deals without a company")
+        return attached
 
     # --- cells ------------------------------------------------------------------------------------------
 
@@ -409,7 +450,7 @@ class Loader:
         value = cells.get(name, "")
         if not value:
             raise Invalid(f"{name} is empty")
-        return value[:300]
+        return value
 
     def _phone(self, cells: dict[str, str]) -> str | None:
         return normalise_phone(cells["phone"], self.ctx.organisation.phone_region)[:60] if cells.get("phone") else None
@@ -445,9 +486,13 @@ class Loader:
             return None
         for form in _DAY_FORMATS:
             try:
-                return datetime.strptime(text[:11].strip() if form == "%d %b %Y" else text[:10], form).date()  # noqa: DTZ007 - a day has no zone
+                return datetime.strptime(text, form).date()  # noqa: DTZ007 - a day has no zone
             except ValueError:
                 continue
+        try:
+            return datetime.fromisoformat(text).date()
+        except ValueError:
+            pass
         raise Invalid(f"{name} '{text}' is not a day; write it like 2026-03-31")
 
     def _instant(self, cells: dict[str, str], name: str) -> datetime | None:

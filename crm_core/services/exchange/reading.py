@@ -60,7 +60,7 @@ def _rows(path: Path, reader: Iterator[list[str]], heading: list[str]) -> Iterat
 
 def _decode(path: Path) -> str:
     data = path.read_bytes().removeprefix(_MARK)
-    if b"\x00" in data[:4096]:
+    if b"\x00" in data:
         raise Invalid(f"{path.name} is not a text file; export it as CSV in UTF-8.")
     try:
         return data.decode("utf-8")
