@@ -60,6 +60,8 @@ _VALUE_LEADS = frozenset(
         "with",
     }
 )
+#: States that stand between "no" and the noun that is missing.
+_ABSENT_STATES = frozenset("open active won lost overdue upcoming recent new unresolved planned any".split())
 _WH = frozenset({"which", "what", "who"})
 #: Phrases after which a group is meant: "which rep", "top regions".
 _GROUP_AFTER = frozenset({"which", "what", "top", "best", "worst", "bottom"})
@@ -872,6 +874,8 @@ class _Walk:
         return True
 
     def _take_metric(self, edge: Edge, sense: Sense) -> bool:
+        if self.negated and (self.parts.nouns or self.parts.metrics) and edge.end - edge.first > 1:
+            return self._absent(edge)
         noun = edge.sense("noun")
         if noun is not None and edge.text.lower() in {noun.value, f"{noun.value}s", "companies", "activities", "opportunities", "accounts", "people"}:
             return self._take_noun(edge, noun)
@@ -1034,10 +1038,24 @@ class _Walk:
             self.time_field = "untouched"
             self.negated = False
             return True
+        if self.negated and sense.value == "company" and (self.parts.nouns or self.parts.metrics) and edge.end - edge.first == 1:
+            self.negated = False
+            self.parts.filters.append(RawFilter("company", "empty", [], f"without {edge.text.lower()}", ""))
+            return True
+        before = self.tokens[: edge.first]
+        absent = self.negated or (len(before) > 1 and before[-2].norm in ("no", "without") and before[-1].norm in _ABSENT_STATES)
+        if absent and (self.parts.nouns or self.parts.metrics) and sense.value not in self.parts.nouns:
+            return self._absent(edge)
         if sense.value not in self.parts.nouns:
             self.parts.nouns.append(sense.value)
         self.parts.plural_noun = self.parts.plural_noun or singular(edge.text.lower()) != edge.text.lower()
         self.time_field = self.time_field if self.time_field.startswith("state:") else ""
+        return True
+
+    def _absent(self, edge: Edge) -> bool:
+        """ "Companies with no open deals": what is not there cannot be asked for yet, and must not be dropped."""
+        self.negated = False
+        self.parts.unknown.append(f"no {edge.text.lower()}")
         return True
 
     def _take_field(self, edge: Edge, sense: Sense) -> bool:
