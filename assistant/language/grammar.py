@@ -7,6 +7,7 @@ whose content words were not all understood is turned into an honest refusal rat
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -34,7 +35,7 @@ from crm_core.metrics.filters import Filter, FilterGroup
 from crm_core.metrics.query import Days
 from crm_core.models import NOUNS, Contact
 from crm_core.money import MAX_MINOR
-from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period, whole
+from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period, preceding, whole, year_before
 from crm_core.services.activities import user_name
 from crm_core.services.search import Match
 
@@ -89,6 +90,9 @@ _METRIC_STATES |= {
     "won_value": ("deal", "won", True),
 }
 #: Words that alone make a message about what was said.
+_EARLIER = re.compile(
+    r"\b(?:the|that|one) (day|week|month|quarter|year|one|period)? ?(?:before|prior)(?: that)?$|\bthe (?:preceding|previous) (day|week|month|quarter|year|one|period)$"
+)
 _ORDINAL_WORDS = (
     ("first", "1st"),
     ("second", "2nd"),
@@ -598,6 +602,15 @@ class Reader:
             return None
         return self._search()
 
+    def _happened_to(self, metric: str) -> str:
+        """ "How much pipeline slipped": what became of it, not what is open."""
+        place = {"open_deals": 0, "open_pipeline": 1}.get(metric)
+        if place is None:
+            return metric
+        became = next((state for state in self.parts.states if state in ("slipped", "lost", "won")), "")
+        pair = STATE_METRICS.get(("deal", became))
+        return (pair[place] or metric) if pair else metric
+
     def _metric(self) -> Frame | None:
         """ "Win rate by rep last quarter", "pipeline in EMEA", "how did bookings change vs last year?"."""
         parts = self.parts
@@ -612,7 +625,7 @@ class Reader:
         measured = self._measured()
         if measured is not None:
             return measured
-        metrics = [name for name in parts.metrics if not self._is_plain_count(name)]
+        metrics = [self._happened_to(name) for name in parts.metrics if not self._is_plain_count(name)]
         strong = [name for name in metrics if name not in _METRIC_STATES and name != "customers"]
         metrics = strong + [name for name in metrics if name not in strong]
         reached = {"achieved", "reached", "hit", "achieve", "reach", "percent", "percentage", "attained", "attain", "fulfilled"} & parts.words_seen
@@ -894,6 +907,7 @@ class Reader:
             or parts.wh_groups
             or parts.fields
             or self._asked()
+            or _EARLIER.search(parts.phrases)
         )
         if not something:
             return None
@@ -1497,10 +1511,25 @@ def merge(reader: Reader, previous: Frame) -> Frame | None:
         fresh.filters += reader._period_filters(shape)
     elif previous.intent == "interactions" and parts.times:
         frame.period = reader._days(planned=False)
+    earlier = _earlier(reader, previous.period) if not parts.times else None
+    if earlier is not None:
+        frame.period = earlier
+        reader.frame_unknown = []
     _replace_filters(frame, fresh)
     frame.pending = fresh.pending
     frame.entities += fresh.entities
     return frame
+
+
+def _earlier(reader: Reader, period: Days | None) -> Days | None:
+    """ "And the quarter before?", "the one before that": the stretch before the period of the question before."""
+    match = _EARLIER.search(reader.parts.phrases)
+    if match is None or not isinstance(period, Days):
+        return None
+    calendar = reader.ctx.calendar
+    said = period.period(calendar)
+    earlier = year_before if (match.group(1) or match.group(2)) == "year" and said.grain is not Grain.year else preceding
+    return _as_days(earlier(said, calendar))
 
 
 def _metric_with_state(parts: Parts, metric: str) -> str:
