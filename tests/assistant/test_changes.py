@@ -236,7 +236,7 @@ class TestRisk:
 
 
 class TestApprove:
-    # Product bug: times that a verb takes from the clock (occurred_at, completed_at, resolved_at, first_response_at, converted_at, archived_at)
+    # Once a fault: times that a verb takes from the clock (occurred_at, completed_at, resolved_at, first_response_at, converted_at, archived_at)
     # stand in the diff, so minutes later the same verb gives another hash; and a lead's conversion names the numbers of its new records.
     @pytest.mark.parametrize("capability", [name for name in WRITES if CATALOG[name].effect is not Effect.admin])
     def test_every_change_can_be_approved_some_minutes_later(self, world: World, capability: str) -> None:
@@ -249,7 +249,7 @@ class TestApprove:
         assert everything(world)["event"] != before["event"]
 
     def test_a_finished_task_can_be_approved_some_minutes_later(self, world: World) -> None:
-        # Product bug: as above, completed_at.
+        # Once a fault: as above, completed_at.
         with world.write("rep") as ctx:
             task = CATALOG["add_task"].function(ctx, CATALOG["add_task"].arguments.model_validate({"subject": "Send paper"})).id
         number, shown = proposed(world, "rep", "complete_task", {"id": task})

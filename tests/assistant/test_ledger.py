@@ -197,11 +197,11 @@ class TestUntraced:
         assert Ledger().untraced("3 deals, $5, 10%") == ["3", "5", "10"]
 
     def test_minor_units_are_no_figure(self) -> None:
-        # Product bug: _vouch adds the raw value, which for money is cents, so a figure a hundred times too large passes.
+        # Once a fault: _vouch adds the raw value, which for money is cents, so a figure a hundred times too large passes.
         assert with_metric().untraced("We won $1,250,000.") == ["1,250,000"]
 
     def test_minor_units_of_a_list_are_no_figure(self) -> None:
-        # Product bug: enter_list adds the raw cells, hidden ones too; for money those are cents.
+        # Once a fault: enter_list adds the raw cells, hidden ones too; for money those are cents.
         assert with_list().untraced("Renewal 77 is $4,800,000, all are $25,183,096.") == ["4,800,000", "25,183,096"]
 
     def test_a_sum_that_was_not_computed(self) -> None:
@@ -212,7 +212,7 @@ class TestUntraced:
 
     @pytest.mark.parametrize("text", ["USD999", "EUR1,000,000", "$9e5", "999k\u20ac", "\uff19\uff19\uff19", "$999,", "#999", "999th", "$.999"])
     def test_a_figure_does_not_pass_for_being_written_oddly(self, text: str) -> None:
-        # Product bug: a number right behind letters (a currency code) or a bare point is not read as one.
+        # Once a fault: a number right behind letters (a currency code) or a bare point is not read as one.
         assert with_metric().untraced(text)
 
     @pytest.mark.parametrize("text", ["$ 1 000 000", "1'000'000 dollars", "1.000.000"])

@@ -197,7 +197,7 @@ def results(house: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, 
 
 
 class TestRefusals:
-    # Product bugs here: where no index is built, "Vector index unavailable" is logged on stderr beside the sentence; a role that is none is a
+    # Once a fault: where no index is built, "Vector index unavailable" is logged on stderr beside the sentence; a role that is none is a
     # traceback (pydantic's error is no RapportError); a wrong setting shows pydantic's brackets; "user list" of an empty database says nothing.
     @pytest.mark.parametrize("name", REFUSALS)
     def test_what_cannot_be_done_is_one_sentence_on_stderr_and_exit_code_two(
@@ -222,7 +222,7 @@ class TestAsk:
         assert "$" in result.stdout
         assert "**" not in result.stdout
         assert "\x1b[" not in result.stdout
-        # Product bug: where no index is built, a warning about it is logged on stderr although the question needs no index.
+        # Once a fault: where no index is built, a warning about it is logged on stderr although the question needs no index.
         assert result.stderr == ""
 
     def test_the_answer_is_printed_as_json(self, rapport: Run, folder: Path) -> None:

@@ -382,7 +382,7 @@ class TestNeighbours:
                     name = getattr(record, "name", None) or record.subject  # type: ignore[attr-defined]
                 assert name not in text
 
-    # BUG: deal_view names products, and every view, timeline and user_name() names people, without asking the rights.
+    # Once a fault: deal_view names products, and every view, timeline and user_name() names people, without asking the rights.
     @pytest.mark.parametrize("noun", EVERYBODYS)
     def test_products_and_people_are_not_named_to_who_may_not_read_them(self, shared_world: World, noun: str) -> None:
         with shared_world.read(rep_with(shared_world, reads={noun: "none"})) as ctx:
@@ -409,7 +409,7 @@ class TestNeighbours:
                 messages.append(str(caught.value).replace(name, "X"))
         assert messages[0] == messages[1]
 
-    # BUG: _in_use selects distinct(column), which SQLAlchemy 2.1 warns of; select(column).distinct() is meant.
+    # Once a fault: _in_use selects distinct(column), which SQLAlchemy 2.1 warns of; select(column).distinct() is meant.
     def test_values_in_use_in_hidden_rows_are_not_offered(self, world: World) -> None:
         with world.write() as ctx:
             companies.update_company(ctx, companies.UpdateCompany(id=world.row("company", "stranger"), country="Atlantis"))
@@ -533,7 +533,7 @@ class TestLoadActor:
         with pytest.raises(NotFound, match="no longer active; ask an administrator"), world.read("rep"):
             pass
 
-    # BUG: archive_record does not raise access_version, so the kept actor goes on working.
+    # Once a fault: archive_record does not raise access_version, so the kept actor goes on working.
     def test_an_archived_user_is_refused_at_the_next_call(self, world: World) -> None:
         with world.read("rep"):
             pass

@@ -159,7 +159,7 @@ class TestConflict:
 
 
 class TestNotSetUp:
-    # BUG: on PostgreSQL a missing table is a ProgrammingError (UndefinedTable), not an OperationalError.
+    # Once a fault: on PostgreSQL a missing table is a ProgrammingError (UndefinedTable), not an OperationalError.
     def test_a_database_without_a_schema_says_what_to_run(self, empty_engine: Engine) -> None:
         with pytest.raises(Invalid, match="run 'rapport demo' or 'rapport import DIR' first"):
             with unit_of_work(empty_engine, system_actor(), write=False) as ctx:
@@ -171,7 +171,7 @@ class TestNotSetUp:
         with unit_of_work(engine, system_actor(), write=False) as ctx, pytest.raises(Invalid, match="The database is not set up"):
             _ = ctx.organisation
 
-    # BUG: load_actor reads the organisation with .one(), so NoResultFound escapes.
+    # Once a fault: load_actor reads the organisation with .one(), so NoResultFound escapes.
     def test_a_user_of_a_database_without_conventions_is_told_the_same(self, engine: Engine) -> None:
         with unit_of_work(engine, system_actor(), write=True) as ctx:
             ctx.session.execute(text("DELETE FROM organisation"))

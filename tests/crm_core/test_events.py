@@ -82,7 +82,7 @@ class TestRecording:
         with world.read() as ctx:
             assert len(events_of(ctx, "company", key)) == 1
 
-    # BUG: _to_stage sets record.stage first; the next query flushes it alone, as an event and a version of its own.
+    # Once a fault: _to_stage sets record.stage first; the next query flushes it alone, as an event and a version of its own.
     def test_amounts_days_and_instants_are_kept_as_json(self, world: World) -> None:
         key = world.row("deal")
         with world.write("rep") as ctx:
@@ -154,7 +154,7 @@ class TestRecording:
                 ["Bern", "Graz"],
             ]
 
-    # BUG: these change a child row and only touch the record's updated_at, so no event is kept.
+    # Once a fault: these change a child row and only touch the record's updated_at, so no event is kept.
     @pytest.mark.parametrize("verb", ["set_deal_contact", "add_line_item", "set_price"])
     def test_people_products_and_prices_leave_an_event_too(self, world: World, verb: str) -> None:
         noun, key = ("product", world.products["Wick"]) if verb == "set_price" else ("deal", world.row("deal"))
@@ -182,7 +182,7 @@ class TestStageHistory:
             key = deals.create_deal(ctx, CreateDeal(name="Buoys")).id
         assert stays(world, key) == [("Sniff test", NOW, None)]
 
-    # BUG: as above, reopening flushes the stage while the old closed_at is still set, so the stay starts in the past.
+    # Once a fault: as above, reopening flushes the stage while the old closed_at is still set, so the stay starts in the past.
     def test_each_move_ends_a_stay_and_begins_one(self, world: World) -> None:
         with world.write("rep") as ctx:
             key = deals.create_deal(ctx, CreateDeal(name="Buoys")).id
@@ -199,7 +199,7 @@ class TestStageHistory:
             ("Coffee & cake", later(5), None),
         ]
 
-    # BUG: as above, the stage is flushed before closed_at is set, so the stay ends now, not on that day.
+    # Once a fault: as above, the stage is flushed before closed_at is set, so the stay ends now, not on that day.
     def test_a_backdated_win_ends_the_stay_on_that_day(self, world: World) -> None:
         key = world.row("deal")
         with world.write("rep") as ctx:
@@ -209,7 +209,7 @@ class TestStageHistory:
         assert (title, still, left) == ("Champagne", None, entered)
         assert (entered.date(), entered.hour) == (noon.date(), noon.hour)
 
-    # BUG: neither win_deal nor lose_deal looks at when the deal was made or last moved: stays of negative length.
+    # Once a fault: neither win_deal nor lose_deal looks at when the deal was made or last moved: stays of negative length.
     def test_no_stay_ends_before_it_began(self, world: World) -> None:
         with world.write("rep") as ctx:
             key = deals.create_deal(ctx, CreateDeal(name="Buoys")).id
@@ -262,7 +262,7 @@ class TestCloseDateHistory:
 
 
 class TestAsOf:
-    # BUG: change() sets fields and then queries the custom fields: one update becomes two versions and two events.
+    # Once a fault: change() sets fields and then queries the custom fields: one update becomes two versions and two events.
     def test_each_instant_has_its_values(self, world: World) -> None:
         with world.write("rep") as ctx:
             key = deals.create_deal(ctx, CreateDeal(name="Buoys", amount=Decimal(10), custom={"tier": "Gold"})).id

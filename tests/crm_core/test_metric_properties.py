@@ -379,7 +379,7 @@ def test_the_reckoning_knows_every_metric_and_field() -> None:
         assert (metric.shape, metric.when) == (formula.shape, formula.when), name
 
 
-# BUG: what these find is told one by one in test_metrics (IsNot, Steps, Money) and test_periods (Preceding, Buckets).
+# Once a fault: what these find is told one by one in test_metrics (IsNot, Steps, Money) and test_periods (Preceding, Buckets).
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 @pytest.mark.parametrize("metric", sorted(METRICS))
 class TestAsk:

@@ -154,7 +154,7 @@ class TestNames:
 
     @pytest.mark.parametrize("text", ["ZÜRICH", "zürich", "Zür"])
     def test_text_is_compared_without_case_whatever_the_letter(self, world: World, text: str) -> None:
-        """BUG: SQLite's lower() knows ASCII only, so ZÜRICH does not find Zürich there."""
+        """Once a fault: SQLite's lower() knows ASCII only, so ZÜRICH does not find Zürich there."""
         with world.write() as ctx:
             key = Maker(ctx).company(name="Zürich Optics").id
         assert listed(world, "company", Filter(field="name", op="contains", values=[text])).ids == [key]
@@ -165,7 +165,7 @@ class TestNames:
 
 
 class TestIsNot:
-    # BUG: is_not on texts, numbers, amounts and days drops rows without a value; on choices and people it keeps them.
+    # Once a fault: is_not on texts, numbers, amounts and days drops rows without a value; on choices and people it keeps them.
     @pytest.mark.parametrize(
         ("field", "value"),
         [
@@ -180,7 +180,7 @@ class TestIsNot:
     def test_rows_without_a_value_are_not_that_value(self, shared_world: World, field: str, value: Any) -> None:
         assert listed(shared_world, "deal", Filter(field=field, op="is_not", values=[value])).total == 5
 
-    # BUG: NOT (NULL OR false) is NULL, so rows without a main company or contact are dropped.
+    # Once a fault: NOT (NULL OR false) is NULL, so rows without a main company or contact are dropped.
     @pytest.mark.parametrize(("noun", "field"), [("contact", "company"), ("activity", "contact")])
     def test_rows_without_a_link_are_not_that_link(self, world: World, noun: str, field: str) -> None:
         with world.write() as ctx:
@@ -204,7 +204,7 @@ class TestSteps:
         ]
 
     def test_a_step_is_compared_with_the_step_in_the_same_place(self, world: World) -> None:
-        """BUG: steps are paired as they come from the database, those without rows last."""
+        """Once a fault: steps are paired as they come from the database, those without rows last."""
         won(
             world,
             datetime(2026, 8, 3, tzinfo=NOW.tzinfo),
@@ -219,7 +219,7 @@ class TestSteps:
         ]
 
     def test_deals_without_the_day_are_shown_apart(self, world: World) -> None:
-        """BUG: over all time a row without the day gets a step past the last one: IndexError."""
+        """Once a fault: over all time a row without the day gets a step past the last one: IndexError."""
         with world.write() as ctx:
             ctx.session.get_one(Deal, world.row("deal")).expected_close_on = None
         result = answer(world, "open_deals", group_by=["month"])
@@ -227,7 +227,7 @@ class TestSteps:
         assert [(group.keys, group.labels, group.value) for group in result.groups][-1] == ((None,), ("(none)",), 1)
 
     def test_a_state_since_a_day_is_shown_up_to_today(self, shared_world: World) -> None:
-        """BUG: the steps up to the year 2200 are made before those to come are dropped."""
+        """Once a fault: the steps up to the year 2200 are made before those to come are dropped."""
         result = answer(shared_world, "open_tickets", group_by=["month"], period=Days(first=date(2026, 6, 1), end=date(2200, 1, 1)))
         assert [group.labels[0] for group in result.groups] == ["Jun 2026", "Jul 2026", "Aug 2026"]
 
@@ -244,7 +244,7 @@ class TestSteps:
         assert [group.value for group in result.groups] == [1, 2, 1]
 
     def test_fractions_of_a_second_are_cut_alike_on_both_databases(self, world: World) -> None:
-        """BUG: SQLite's strftime rounds 999.5 ms and more up to the next second."""
+        """Once a fault: SQLite's strftime rounds 999.5 ms and more up to the next second."""
         at = datetime(2026, 7, 3, 12, 0, 0, 999_700, tzinfo=NOW.tzinfo)
         won(world, at, created_at=at.replace(microsecond=0) - timedelta(days=1))
         assert answer(world, "sales_cycle").value == 1
@@ -263,7 +263,7 @@ class TestMoney:
         assert "1 JPY = 0.00673123 USD (2026-01-01)" in result.notes[0]
 
     def test_large_custom_amounts_can_be_compared(self, world: World) -> None:
-        """BUG: as_integer() is a 32-bit INTEGER on PostgreSQL; amounts past 21 million fail."""
+        """Once a fault: as_integer() is a 32-bit INTEGER on PostgreSQL; amounts past 21 million fail."""
         with world.write() as ctx:
             ctx.session.get_one(Deal, world.row("deal")).custom = {"budget": 5 * 10**9}
         assert listed(world, "deal", Filter(field="budget", op="more_than", values=["30000000"])).ids == [world.row("deal")]
@@ -299,12 +299,12 @@ class TestTargets:
             {"Renata Seller": Decimal(25), "Stella Elsewhere": Decimal(0)},
         )
 
-    # BUG: the user's custom field is reached without joining the user: every target times every such user.
+    # Once a fault: the user's custom field is reached without joining the user: every target times every such user.
     def test_a_users_own_field_filters_targets(self, world: World) -> None:
         self.targets(world)
         assert answer(world, "target", filters=[Filter(field="tier", values=["Gold"])]).value == 1000
 
-    # BUG: select(User.id) from target without a join names every user.
+    # Once a fault: select(User.id) from target without a join names every user.
     def test_the_people_behind_a_target_are_those_who_have_one(self, world: World) -> None:
         self.targets(world)
         with world.read() as ctx:

@@ -57,18 +57,18 @@ class TestToMinor:
         with pytest.raises(Invalid, match="more decimals than"):
             to_minor(amount, currency)
 
-    # BUG: scaleb() rounds to the context's 28 digits before the check.
+    # Once a fault: scaleb() rounds to the context's 28 digits before the check.
     def test_decimals_past_the_28th_digit_are_not_rounded_away(self) -> None:
         with pytest.raises(Invalid, match="more decimals than"):
             to_minor("1.000000000000000000000000000001", "USD")
 
-    # BUG: for exponents near a million scaleb() raises decimal.Overflow.
+    # Once a fault: for exponents near a million scaleb() raises decimal.Overflow.
     @pytest.mark.parametrize("amount", ["10000000000.01", "1e30", "1e999999", "1e1000005"])
     def test_an_amount_that_is_too_large_is_refused(self, amount: str) -> None:
         with pytest.raises(Invalid, match="larger than an amount may be"):
             to_minor(amount, "USD")
 
-    # BUG: every comma is dropped, so a European 1,50 becomes 150.
+    # Once a fault: every comma is dropped, so a European 1,50 becomes 150.
     @pytest.mark.parametrize("amount", ["1,50", "12,5", "1,2345", ",5"])
     def test_a_comma_that_does_not_group_thousands_is_refused_not_dropped(self, amount: str) -> None:
         with pytest.raises(Invalid, match="write it like 12500"):

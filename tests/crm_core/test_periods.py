@@ -227,7 +227,7 @@ class TestBuckets:
         ]
         assert [item.label for item in found] == ["Jan 2026", "Feb 2026", "Mar 2026"]
 
-    # BUG: _walk yields one bucket without days where the empty period lies inside a grain.
+    # Once a fault: _walk yields one bucket without days where the empty period lies inside a grain.
     @pytest.mark.parametrize("grain", list(Grain))
     def test_an_empty_period_has_none(self, grain: Grain) -> None:
         assert buckets(Period(date(2026, 1, 8), date(2026, 1, 8)), grain, CALENDAR) == []
@@ -260,7 +260,7 @@ class TestPreceding:
     def test_a_whole_grain_has_the_whole_grain_before(self, grain: Grain, day: date, first: date, end: date, label: str) -> None:
         assert preceding(whole(grain, day, CALENDAR), CALENDAR) == Period(first, end, label, grain)
 
-    # BUG: preceding() compares labels too, so a named whole month is taken for a "month to date".
+    # Once a fault: preceding() compares labels too, so a named whole month is taken for a "month to date".
     def test_what_people_call_a_period_does_not_change_the_one_before(self) -> None:
         named = Days(first=date(2026, 2, 1), end=date(2026, 3, 1), label="this month").period(CALENDAR)
         before = preceding(named, CALENDAR)
@@ -298,7 +298,7 @@ class TestYearBefore:
         before = year_before(whole(Grain.week, date(2026, 8, 12), CALENDAR), CALENDAR)
         assert (before.first, before.end, before.grain) == (date(2025, 8, 10), date(2025, 8, 17), None)
 
-    # BUG: the exclusive end is clipped; the last day (inclusive) should be moved.
+    # Once a fault: the exclusive end is clipped; the last day (inclusive) should be moved.
     def test_a_period_up_to_28_february_of_a_leap_year_keeps_its_last_day(self) -> None:
         before = year_before(Period(date(2028, 2, 1), date(2028, 2, 29)), CALENDAR)
         assert (before.first, before.end) == (date(2027, 2, 1), date(2027, 3, 1))

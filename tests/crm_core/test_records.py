@@ -55,7 +55,7 @@ class TestVersions:
         with pytest.raises(Invalid, match="no version 9 yet; it is at version 1"), world.write("rep") as ctx:
             companies.update_company(ctx, companies.UpdateCompany(id=world.row("company"), version=9, city="Graz"))
 
-    # BUG: setting custom fields and other fields together flushes twice (see test_events).
+    # Once a fault: setting custom fields and other fields together flushes twice (see test_events).
     def test_one_update_is_one_version(self, world: World) -> None:
         with world.write("rep") as ctx:
             view = companies.update_company(ctx, companies.UpdateCompany(id=world.row("company"), city="Graz", custom={"tier": "Tin"}))
@@ -85,7 +85,7 @@ UNNAME: dict[str, Callable[[Context, World], Any]] = {
 
 
 class TestFields:
-    # BUG: all but contact let the database refuse the NULL, which reads "The database refused the change".
+    # Once a fault: all but contact let the database refuse the NULL, which reads "The database refused the change".
     @pytest.mark.parametrize("noun", UNNAME)
     def test_a_record_cannot_lose_its_name(self, shared_world: World, noun: str) -> None:
         with pytest.raises(Invalid, match=r"needs a (name|subject)"), shared_world.write("admin") as ctx:
@@ -184,7 +184,7 @@ class TestCustomFields:
             view = deals.update_deal(ctx, deals.UpdateDeal(id=key, custom={"tier": None}))
         assert view.custom == {"seats": 3}
 
-    # BUG: create() keeps None values that change() drops.
+    # Once a fault: create() keeps None values that change() drops.
     def test_a_created_record_keeps_no_empty_values(self, world: World) -> None:
         with world.write("rep") as ctx:
             assert deals.create_deal(ctx, deals.CreateDeal(name="D", custom={"seats": None, "memo": "x"})).custom == {"memo": "x"}
@@ -325,12 +325,12 @@ class TestLeads:
             assert ctx.session.get_one(Lead, world.row("lead")).converted_at is None
             assert list_records(ctx, ListQuestion(noun="contact")).total == 5
 
-    # BUG: the amount is dropped silently when no deal is made.
+    # Once a fault: the amount is dropped silently when no deal is made.
     def test_an_amount_without_a_deal_is_refused(self, world: World) -> None:
         with pytest.raises(Invalid, match="deal"), world.write("rep") as ctx:
             leads.convert_lead(ctx, leads.ConvertLead(id=world.row("lead"), amount=Decimal(5)))
 
-    # BUG: lead_view takes the UTC day.
+    # Once a fault: lead_view takes the UTC day.
     def test_the_day_of_conversion_is_the_callers(self, world: World) -> None:
         late = datetime(2026, 8, 12, 22, 30, tzinfo=UTC)  # half past midnight in Berlin
         with world.write("rep", now=late) as ctx:
@@ -388,7 +388,7 @@ class TestCreateDeal:
         with pytest.raises(NotFound), shared_world.write("admin") as ctx:
             deals.create_deal(ctx, deals.CreateDeal(name="D", **link))
 
-    # BUG: only reassign() looks at whether the new owner is active.
+    # Once a fault: only reassign() looks at whether the new owner is active.
     def test_an_inactive_owner_is_refused(self, shared_world: World) -> None:
         with pytest.raises(Invalid, match="not active; choose another owner"), shared_world.write("admin") as ctx:
             deals.create_deal(ctx, deals.CreateDeal(name="D", owner_id=shared_world.users["gone"]))
@@ -418,7 +418,7 @@ class TestUpdateDeal:
             view = deals.update_deal(ctx, deals.UpdateDeal(id=world.row("deal"), amount=None))
         assert (view.amount, view.currency) == (None, "USD")
 
-    # BUG: the given code is compared before it is stripped.
+    # Once a fault: the given code is compared before it is stripped.
     def test_the_same_currency_alone_changes_nothing(self, world: World) -> None:
         with world.write("rep") as ctx:
             view = deals.update_deal(ctx, deals.UpdateDeal(id=world.row("deal"), currency=" usd "))
@@ -479,7 +479,7 @@ class TestMovingDeals:
             else:
                 deals.lose_deal(ctx, deals.LoseDeal(id=shared_world.row("deal"), reason="Too dear", closed_on=tomorrow))
 
-    # BUG: nothing compares the day with the deal's own beginning.
+    # Once a fault: nothing compares the day with the deal's own beginning.
     def test_a_day_before_the_deal_began_is_refused(self, shared_world: World) -> None:
         with pytest.raises(Invalid, match="before"), shared_world.write("rep") as ctx:
             deals.win_deal(ctx, deals.WinDeal(id=shared_world.row("deal"), closed_on=date(2001, 1, 1)))
@@ -527,7 +527,7 @@ class TestMovingDeals:
             deals.win_deal(ctx, deals.WinDeal(id=key))
 
     def test_each_move_is_one_version(self, world: World) -> None:
-        """BUG: the stage is flushed on its own before the rest (see test_events)."""
+        """Once a fault: the stage is flushed on its own before the rest (see test_events)."""
         with world.write("rep") as ctx:
             assert deals.move_deal(ctx, deals.MoveDeal(id=world.row("deal"), stage="Haggling")).version == 2
             assert deals.win_deal(ctx, deals.WinDeal(id=world.row("deal"))).version == 3
@@ -681,7 +681,7 @@ class TestActivities:
             view = activities.update_activity(ctx, activities.UpdateActivity(id=world.row("activity"), body="More", lead_id=None))
         assert (view.body, view.lead_id, view.kind) == ("More", None, "call")
 
-    # BUG: add_task says "for oneself or a colleague", but the shipped rights of a rep refuse the colleague.
+    # Once a fault: add_task says "for oneself or a colleague", but the shipped rights of a rep refuse the colleague.
     def test_a_rep_can_give_a_colleague_a_task(self, world: World) -> None:
         with world.write("rep") as ctx:
             view = activities.add_task(ctx, activities.AddTask(subject="Send oil", owner_id=world.users["colleague"]))
@@ -722,7 +722,7 @@ class TestTimeline:
             view = activities.timeline(ctx, activities.Timeline(noun="contact", id=world.row("contact", "junior")))
         assert "Together" in [entry.title for entry in view.entries]
 
-    # BUG: describe_changes formats every amount with the home currency's decimals.
+    # Once a fault: describe_changes formats every amount with the home currency's decimals.
     def test_amounts_are_shown_in_the_deals_currency(self, world: World) -> None:
         with world.write("rep") as ctx:
             key = deals.create_deal(ctx, deals.CreateDeal(name="D", currency="JPY", amount=Decimal(5000))).id
@@ -815,7 +815,7 @@ class TestArchiveAndReassign:
         with pytest.raises(Invalid, match="use one of"), shared_world.write("admin") as ctx:
             archive_record(ctx, ArchiveRecord(noun="stage", id=1))
 
-    # BUG: update_user guards the last administrator, archive_record does not.
+    # Once a fault: update_user guards the last administrator, archive_record does not.
     def test_the_last_administrator_cannot_be_archived(self, world: World) -> None:
         with pytest.raises(Invalid, match="make another one first"), world.write("admin") as ctx:
             archive_record(ctx, ArchiveRecord(noun="user", id=world.users["admin"]))

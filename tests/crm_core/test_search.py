@@ -97,7 +97,7 @@ class TestNames:
 
     @pytest.mark.parametrize("text", ["Al Okonkwo", "okonkwo al"])
     def test_short_words_count_beside_long_ones(self, world: World, text: str) -> None:
-        """BUG: words of fewer than three letters are ignored as soon as there is a longer one."""
+        """Once a fault: words of fewer than three letters are ignored as soon as there is a longer one."""
         add(world, "Al Okonkwo", "Bo Okonkwo", noun="contact")
         assert labels(find(world, text, nouns=["contact"])) == ["Al Okonkwo"]
 
@@ -157,7 +157,7 @@ class TestPages:
 
     @pytest.mark.parametrize("nouns", [["company"], ["company", "contact", "lead"]])
     def test_pages_join_without_gap_or_repeat(self, world: World, nouns: list[str]) -> None:
-        """BUG: with several nouns each page skips ``offset`` rows of every noun, so some are on no page."""
+        """Once a fault: with several nouns each page skips ``offset`` rows of every noun, so some are on no page."""
         expected = {("company", key) for key in add(world, *(f"Serial Works {number}" for number in range(13)))}
         if len(nouns) > 1:
             expected |= {("contact", key) for key in add(world, *(f"Serial Person {number}" for number in range(12)), noun="contact")}
@@ -243,7 +243,7 @@ class TestUpkeep:
         assert "Brass lantern" in labels(find(world, "brass"))
 
 
-# BUG: on SQLite find_passages selects from text("chunk_fts JOIN chunk ..."), which SQLAlchemy 2.1 refuses.
+# Once a fault: on SQLite find_passages selects from text("chunk_fts JOIN chunk ..."), which SQLAlchemy 2.1 refuses.
 class TestPassages:
     def hits(self, world: World, words: str) -> list[tuple[str, int]]:
         with world.read() as ctx:

@@ -40,7 +40,7 @@ class TestSetUp:
                 "US",
             )
 
-    # BUG: the week's first day is not checked, so the database's own words come out.
+    # Once a fault: the week's first day is not checked, so the database's own words come out.
     @pytest.mark.parametrize(
         ("conventions", "message"),
         [
@@ -75,7 +75,7 @@ def _ours(_object: Any, name: str | None, _kind: str, _reflected: bool, _compare
 
 
 class TestMigrations:
-    # BUG: the migration leaves out the foreign key lead.deal_id -> deal.id (use_alter) on PostgreSQL.
+    # Once a fault: the migration leaves out the foreign key lead.deal_id -> deal.id (use_alter) on PostgreSQL.
     def test_they_make_what_the_models_say(self, empty_engine: Engine) -> None:
         migrate(empty_engine)
         with empty_engine.connect() as connection:

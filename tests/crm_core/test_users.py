@@ -93,7 +93,7 @@ class TestUpdateUser:
         with world.write("admin") as ctx:
             assert update_user(ctx, UpdateUser(id=world.users["admin"], name="Agatha Renamed", role="admin")).name == "Agatha Renamed"
 
-    # BUG: an inactive administrator counts as losing the right, though it held none.
+    # Once a fault: an inactive administrator counts as losing the right, though it held none.
     def test_an_inactive_administrator_may_be_changed(self, world: World) -> None:
         with world.write("admin") as ctx:
             key = create_user(ctx, CreateUser(name="Old", email="old@lantern.test", role="admin")).id
@@ -234,7 +234,7 @@ class TestLinks:
         with world.write() as ctx:
             assert redeem_link(ctx, link)[0] == world.users["rep"]
 
-    # BUG: on PostgreSQL both delete the row that both have read; an unversioned delete of nothing is only a warning.
+    # Once a fault: on PostgreSQL both delete the row that both have read; an unversioned delete of nothing is only a warning.
     @pytest.mark.filterwarnings("default::sqlalchemy.exc.SAWarning")
     def test_of_two_who_redeem_a_link_at_once_one_gets_in(self, world: World) -> None:
         with world.write("rep") as ctx:

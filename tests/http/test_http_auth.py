@@ -45,7 +45,7 @@ def signed_in(house: House, part: str) -> TestClient:
 
 class TestKeys:
     def test_every_api_route_refuses_a_request_without_a_key(self, shared_house: House) -> None:
-        # Product bug: GET /api/metrics answers without a key.
+        # Once a fault: GET /api/metrics answers without a key.
         routes = api_routes(shared_house)
         assert len(routes) > 50
         client = shared_house.anonymous()
@@ -111,7 +111,7 @@ class TestKeys:
         assert house.door("rep").get("/api/me").status_code == 200
         changed = admin.patch(f"/api/users/{house.people['rep']}", json={"active": False}, headers={"If-Match": user.headers["etag"]})
         assert changed.status_code == 200
-        # Product bug: this is a 404 today; a caller who may not come in is a 401.
+        # Once a fault: this is a 404 today; a caller who may not come in is a 401.
         assert_problem(house.door("rep").get("/api/me"), 401)
 
     def test_the_key_of_an_archived_user_stops_working(self, house: House) -> None:

@@ -118,7 +118,7 @@ class TestAnswer:
             assert part in second["text"]
 
     def test_how_a_figure_came_about_keeps_the_period_as_it_is_written(self, house: House) -> None:
-        # Product bug: the period and the time are lower-cased in the explanation ("q3 2026 (1 jul to 30 sep 2026)", "utc").
+        # Once a fault: the period and the time are lower-cased in the explanation ("q3 2026 (1 jul to 30 sep 2026)", "utc").
         first = answer(house, QUESTION)
         assert first["figures"][0]["period"] in answer(house, "how did you get that?", thread=first["thread"])["text"]
 
@@ -198,7 +198,7 @@ class TestClock:
         house = house_with()
         response = ask(house, QUESTION, path=path)
         if path.endswith("stream") and response.status_code == 200:
-            # Product bug: the stream has begun when the clock is refused, and ends broken without a problem.
+            # Once a fault: the stream has begun when the clock is refused, and ends broken without a problem.
             assert [kind for kind, _ in events_of(response)] == ["problem"]
         else:
             assert_problem(response, 422, "clock")
@@ -211,7 +211,7 @@ class TestClock:
 
     @pytest.mark.parametrize("now", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-05:00", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"])
     def test_a_clock_at_the_ends_of_time_gives_a_sentence(self, house: House, now: str) -> None:
-        # Product bug: converting such a time to UTC, or going a year back from it, overflows (a 500, or the outcome "failed").
+        # Once a fault: converting such a time to UTC, or going a year back from it, overflows (a 500, or the outcome "failed").
         response = house.door("admin").post("/api/chat", json={"message": "How much did we win last year?", "now": now})
         assert response.status_code in (200, 422), response.text
         assert response.status_code == 422 or response.json()["outcome"] != "failed"
@@ -268,7 +268,7 @@ class TestMessages:
         ids=lambda message: message[:24].encode("ascii", "replace").decode(),
     )
     def test_an_odd_message_gets_a_sentence_and_harms_nothing(self, house: House, message: str) -> None:
-        # Product bugs here: 400 digits, superscript digits and 8,000 letters end in the outcome "failed".
+        # Once a fault: 400 digits, superscript digits and 8,000 letters end in the outcome "failed".
         before = house.count("deal"), house.count("user_account"), house.count("event")
         response = ask(house, message)
         assert response.status_code == 200, response.text
@@ -287,7 +287,7 @@ class TestMessages:
 
     @pytest.mark.parametrize("message", ["won value in year 1", "won value between 2026-12-01 and 2026-01-01", "deals over -5", "top 0 deals"])
     def test_a_condition_that_cannot_be_is_not_passed_over(self, house: House, message: str) -> None:
-        # Product bug: answered as if nothing were wrong (over all time; December 2025; over 5; the first ten).
+        # Once a fault: answered as if nothing were wrong (over all time; December 2025; over 5; the first ten).
         body = answer(house, message)
         assert body["outcome"] in ("asked", "declined", "empty") or body["notices"]
 

@@ -26,11 +26,11 @@ class TestAddresses:
     @pytest.mark.parametrize("number", ["0", "-1", str(2**62), str(2**63 - 1), str(2**63), str(HUGE)])
     @pytest.mark.parametrize("path", ["/api/deals/{}", "/api/users/{}", "/api/timeline/deal/{}", "/api/changes/{}"])
     def test_a_number_that_nothing_has_is_not_found(self, shared_house: House, path: str, number: str) -> None:
-        # Product bug: load_proposal asks the database for numbers that do not fit it, which is a 500.
+        # Once a fault: load_proposal asks the database for numbers that do not fit it, which is a 500.
         assert_problem(shared_house.door("admin").get(path.format(number)), 404)
 
     def test_a_huge_number_of_a_key_or_turn_is_not_found(self, shared_house: House) -> None:
-        # Product bug: revoke_api_key and rate ask the database for numbers that do not fit it, which is a 500.
+        # Once a fault: revoke_api_key and rate ask the database for numbers that do not fit it, which is a 500.
         admin = shared_house.door("admin")
         responses = [admin.delete(f"/api/keys/{HUGE}"), admin.put(f"/api/threads/t/turns/{HUGE}/rating", json={"rating": 1})]
         assert [response.status_code for response in responses] == [404, 404]
@@ -47,7 +47,7 @@ class TestBodies:
         assert_problem(response, 413, "1,000,000")
 
     def test_a_body_over_a_megabyte_in_pieces_is_refused(self, house: House) -> None:
-        # Product bug: only the Content-Length header is looked at, and a chunked request has none.
+        # Once a fault: only the Content-Length header is looked at, and a chunked request has none.
         def pieces() -> Iterator[bytes]:
             yield b'{"name": "Pelican Paper"'
             for _ in range(1_500):
@@ -66,7 +66,7 @@ class TestBodies:
 
     @pytest.mark.parametrize("content", [b"\xff\xfe", b"[" * 20_000, b'{"a":' * 20_000], ids=["bytes", "brackets", "braces"])
     def test_a_body_that_cannot_be_parsed_is_refused_with_a_sentence(self, shared_house: House, content: bytes) -> None:
-        # Product bug: "There was an error parsing the body", a 400 that says no next step and ends without a full stop.
+        # Once a fault: "There was an error parsing the body", a 400 that says no next step and ends without a full stop.
         response = shared_house.door("rep").post("/api/companies", content=content, headers={"Content-Type": "application/json"})
         assert response.status_code in (400, 422)
         assert_problem(response, response.status_code)
@@ -132,7 +132,7 @@ BAD_DEALS: list[tuple[str, dict[str, Any], int, str]] = [
 
 
 class TestValues:
-    # Product bugs here: an enormous exponent of a custom number overflows (a 500); a zero byte is stored, and PostgreSQL cannot store it.
+    # Once a fault: an enormous exponent of a custom number overflows (a 500); a zero byte is stored, and PostgreSQL cannot store it.
     @pytest.mark.parametrize(("fields", "status", "word"), [case[1:] for case in BAD_DEALS], ids=[case[0] for case in BAD_DEALS])
     def test_a_deal_with_a_value_that_cannot_be_is_refused_and_not_made(self, house: House, fields: dict[str, Any], status: int, word: str) -> None:
         before = house.count("deal")
@@ -208,7 +208,7 @@ BAD_FILTERS = [
 
 
 class TestLists:
-    # Product bugs here: numbers of records that do not fit the database, superscript digits and the last day of all are a 500.
+    # Once a fault: numbers of records that do not fit the database, superscript digits and the last day of all are a 500.
     @pytest.mark.parametrize("text", BAD_FILTERS, ids=lambda text: text[:30])
     def test_a_filter_that_cannot_be_is_refused_or_finds_nothing(self, shared_house: House, text: str) -> None:
         response = shared_house.door("admin").get("/api/deals", params={"filter": text})

@@ -53,13 +53,13 @@ class TestHeaders:
         assert "server" not in response.headers
 
     def test_security_headers_are_on_a_refused_body(self, shared_house: House) -> None:
-        # Product bug: the guard returns the 413 before it sets the headers.
+        # Once a fault: the guard returns the 413 before it sets the headers.
         response = shared_house.door("rep").post("/api/companies", content=b" " * 1_000_001)
         assert_problem(response, 413)
         assert response.headers.get("x-content-type-options") == "nosniff"
 
     def test_security_headers_are_on_a_failure(self, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-        # Product bug: unknown errors are answered outside the guard, so these have no headers.
+        # Once a fault: unknown errors are answered outside the guard, so these have no headers.
         def fail(*_arguments: object) -> None:
             raise RuntimeError("inside")
 

@@ -286,7 +286,7 @@ class TestChange:
 
     @pytest.mark.parametrize("etag", ['"x"', "*", "", '"-1"', '"1.5"', "\u00b2", '"99999999999999999999999"', '"' + "9" * 5000 + '"'])
     def test_an_etag_that_is_none_is_refused_with_a_sentence(self, house: House, etag: str) -> None:
-        # Product bug: 5,000 digits pass isdigit() and fail in int(), which is a 500; latin-1 superscripts would too.
+        # Once a fault: 5,000 digits pass isdigit() and fail in int(), which is a 500; latin-1 superscripts would too.
         record_id, _ = created(house, NOUNS[0])
         response = house.door("rep").patch(f"/api/companies/{record_id}", json={"city": "Gullhaven"}, headers=[(b"if-match", etag.encode("latin-1"))])
         assert_problem(response, 422)

@@ -124,7 +124,7 @@ TABLE = [
     ("Mar 9-15", "2026-03-09", "2026-03-16"),
     ("Jan-Mar", "2026-01-01", "2026-04-01"),
     ("between November 2025 and January 2026", "2025-11-01", "2026-02-01"),
-    # Product bug: for what happened, this lies wholly ahead (November 2026 to January 2027).
+    # Once a fault: for what happened, this lies wholly ahead (November 2026 to January 2027).
     ("between November and January", "2025-11-01", "2026-02-01"),
     # open ends
     ("since Monday", "2026-08-10", "..."),
@@ -210,7 +210,7 @@ class TestFiscalYear:
         assert days(text, FISCAL) == (first, end)
 
     def test_a_quarter_of_this_or_last_year_is_one_of_the_fiscal_year(self) -> None:
-        # Product bug: "this year" after a quarter counts calendar years, though the quarter is fiscal.
+        # Once a fault: "this year" after a quarter counts calendar years, though the quarter is fiscal.
         assert days("Q1 this year", FISCAL) == ("2026-04-01", "2026-07-01")
         assert days("Q4 last year", FISCAL) == ("2026-01-01", "2026-04-01")
 

@@ -282,7 +282,7 @@ class TestClauses:
         assert len(set(parted)) >= 3
         assert parted == sorted(parted)
 
-    # Product bug: "Quick one:" makes it sales_cycle ("quick" among the first words).
+    # Once a fault: "Quick one:" makes it sales_cycle ("quick" among the first words).
     @pytest.mark.parametrize(
         "preface",
         [
@@ -409,7 +409,7 @@ class TestFollowUps:
         assert software.talk(self.FIRST, "and lost?").metric == "lost_value"
 
     def test_a_pronoun_is_the_record_before(self, software: Talk) -> None:
-        # Product bug: "owns" is filler, so the question has nothing in it that leans on the one before.
+        # Once a fault: "owns" is filler, so the question has nothing in it that leans on the one before.
         frame = software.talk("what is going on with Bramblewick Ceramics?", "who owns it?")
         assert frame.entity is not None
         assert (frame.entity.label, frame.asked_fields) == ("Bramblewick Ceramics", ["owner"])
@@ -434,7 +434,7 @@ class TestFollowUps:
         ],
     )
     def test_a_choice_answers_what_was_asked_back(self, software: Talk, words: str, place: int | None) -> None:
-        # Product bugs: "the second (one)" is refused because 'second' counts as not understood, "the one at COMPANY" opens the company.
+        # Once a fault: "the second (one)" is refused because 'second' counts as not understood, "the one at COMPANY" opens the company.
         asked = software.read("what is Philomena Oxley's email?")
         assert asked.pending is not None
         if place is None:

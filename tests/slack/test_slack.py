@@ -123,7 +123,7 @@ class TestMention:
         settle(workspace, 1)
 
     def test_editing_it_does_not_answer_it_again(self, workspace: Workspace) -> None:
-        # Product bug: an edited mention comes as another event of the same message; ignore events with `edited`, or know messages by channel and ts.
+        # Once a fault: an edited mention comes as another event of the same message; ignore events with `edited`, or know messages by channel and ts.
         body = mention("admin", QUESTION)
         workspace.socket(body)
         workspace.slack.wait_for_messages()
@@ -177,7 +177,7 @@ class TestIdentity:
         refused(workspace, workspace.say("claimant", QUESTION), "confirm")
 
     def test_an_address_without_word_of_confirmation_is_refused(self, workspace: Workspace) -> None:
-        # Product bug: identity.py takes a missing is_email_confirmed for a confirmed one; `is not True` refuses it.
+        # Once a fault: identity.py takes a missing is_email_confirmed for a confirmed one; `is not True` refuses it.
         address = workspace.slack.people[identity("admin")]["profile"]["email"]
         workspace.join("claimant", address)
         del workspace.slack.people[identity("claimant")]["is_email_confirmed"]
@@ -188,7 +188,7 @@ class TestIdentity:
         refused(workspace, workspace.say("nameless", QUESTION), "e-mail")
 
     def test_a_member_of_another_workspace_in_a_shared_channel_is_refused(self, workspace: Workspace) -> None:
-        # Product bug: is_stranger is absent for people of other workspaces who share a channel with the app, and their
+        # Once a fault: is_stranger is absent for people of other workspaces who share a channel with the app, and their
         # addresses are their own administrators' to choose. identity.py must compare user.team_id with the app's team.
         address = workspace.slack.people[identity("admin")]["profile"]["email"]
         workspace.join("outsider", address, team_id="T99999999")
@@ -197,7 +197,7 @@ class TestIdentity:
         refused(workspace, message)
 
     def test_slack_not_knowing_the_person_is_told(self, workspace: Workspace) -> None:
-        # Product bug: a SlackApiError of users.info ends in the log and the person waits for ever.
+        # Once a fault: a SlackApiError of users.info ends in the log and the person waits for ever.
         refused(workspace, workspace.say("nobody", QUESTION))
 
     def test_a_refusal_is_in_the_thread(self, workspace: Workspace) -> None:
@@ -208,7 +208,7 @@ class TestIdentity:
         assert message["thread_ts"] == body["event"]["ts"]
 
     def test_a_refusal_does_not_mention_anybody(self, workspace: Workspace) -> None:
-        # Product bug: a refusal is posted without escape().
+        # Once a fault: a refusal is posted without escape().
         workspace.join("newcomer", "<!channel>@elsewhere.example")
         assert "<!" not in shown(workspace.say("newcomer", QUESTION))
 
@@ -237,7 +237,7 @@ class TestSignature:
         assert workspace.post({"type": "url_verification", "challenge": "abc", "token": "fictional"}, secret="another").status_code == 401
 
     def test_a_body_that_is_no_json_is_no_accident(self, workspace: Workspace) -> None:
-        # Product bug: Bolt reads the body before it checks the signature, so anybody's broken JSON is a logged 500; answer 400.
+        # Once a fault: Bolt reads the body before it checks the signature, so anybody's broken JSON is a logged 500; answer 400.
         response = workspace.client.post("/slack/events", content=b"{", headers={"Content-Type": "application/json"})
         assert response.status_code < 500
 
@@ -291,7 +291,7 @@ class TestChoice:
         settle(workspace, 2)
 
     def test_two_people_may_click_at_the_same_moment(self, workspace: Workspace) -> None:
-        # Product bug: the key of a click leaves out who clicked and where.
+        # Once a fault: the key of a click leaves out who clicked and where.
         asked = workspace.say("admin", f"What is {shared_name(workspace)}'s phone number?")
         body = click("admin", asked, buttons(asked)[0], thread=asked["thread_ts"])
         workspace.socket(body)
@@ -361,12 +361,12 @@ class TestStatus:
         ids=["refused", "page", "dropped", "unavailable"],
     )
     def test_an_error_of_it_does_not_stop_the_answer(self, workspace: Workspace, failure: dict[str, Any]) -> None:
-        # Product bug: a dropped connection is no SlackApiError and breaks the turn; catch whatever setStatus raises.
+        # Once a fault: a dropped connection is no SlackApiError and breaks the turn; catch whatever setStatus raises.
         workspace.slack.fail_always("assistant.threads.setStatus", **failure)
         assert figure_of(workspace, "admin") in shown(workspace.say("admin", QUESTION))
 
     def test_a_rate_limit_of_it_does_not_delay_the_answer(self, workspace: Workspace) -> None:
-        # Product bug: the client's retry handler sleeps for Retry-After on setStatus too, before the answer is computed.
+        # Once a fault: the client's retry handler sleeps for Retry-After on setStatus too, before the answer is computed.
         workspace.slack.fail_always("assistant.threads.setStatus", status=429, headers={"Retry-After": "3"})
         started = time.monotonic()
         assert figure_of(workspace, "admin") in shown(workspace.say("admin", QUESTION))
@@ -386,7 +386,7 @@ class TestFailures:
         assert figure_of(workspace, "admin") in shown(workspace.say("admin", QUESTION))
 
     def test_blocks_that_slack_refuses_are_said_in_words(self, workspace: Workspace) -> None:
-        # Product bug: an invalid_blocks of chat.postMessage ends in the log and the person waits for ever; post the text alone.
+        # Once a fault: an invalid_blocks of chat.postMessage ends in the log and the person waits for ever; post the text alone.
         workspace.slack.fail_next("chat.postMessage", error="invalid_blocks")
         assert figure_of(workspace, "admin") in shown(workspace.say("admin", QUESTION))
 
@@ -505,7 +505,7 @@ class TestLimits:
         assert all(line in text for line in lines)
 
     def test_a_long_text_of_ampersands_is_whole(self) -> None:
-        # Product bug if it fails: pieces are cut after escaping, which tears an entity such as &amp; apart.
+        # Once a fault: pieces are cut after escaping, which tears an entity such as &amp; apart.
         blocks = accepted(Answer(text="&" * 5001))
         assert "".join(block["text"]["text"] for block in blocks if block["type"] == "section").count("&amp;") == 5001
         assert all(block["text"]["text"].replace("&amp;", "") == "" for block in blocks if block["type"] == "section")
@@ -521,7 +521,7 @@ class TestLimits:
         blocks = accepted(Answer(text="x", blocks=[table]))
         fenced = [block["text"]["text"] for block in blocks if block["type"] == "section" and "```" in block["text"]["text"]]
         assert fenced
-        # Product bug if it fails: pieces are cut to 2,800 characters before escaping and clipped after it, which loses rows and the closing fence.
+        # Once a fault: pieces are cut to 2,800 characters before escaping and clipped after it, which loses rows and the closing fence.
         assert all(text.startswith("```") and text.endswith("```") and text.count("```") == 2 for text in fenced)
         assert "5,000" in words_of(blocks)
 
@@ -535,7 +535,7 @@ class TestLimits:
         accepted(Answer(text="x", blocks=[Card(title="t" * 5000, link=Link(noun="deal", id=1), facts=[("k" * 300, "&" * 5000)] * 100)]))
 
     def test_choices_of_any_number_and_length(self) -> None:
-        # Product bug: an actions block without elements is refused; leave it out where there are no options.
+        # Once a fault: an actions block without elements is refused; leave it out where there are no options.
         for count in (0, 1, 8, 60):
             options = [Option(label=f"{'l' * 200}{number}", hint="h" * 200, message="m" * 5000) for number in range(count)]
             accepted(Answer(text="x", blocks=[Choices(question="Which?", options=options)]))
