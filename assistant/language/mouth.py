@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from assistant.answer import Approval, Figure
@@ -22,6 +23,8 @@ CAN_DO = (
     "records (what is going on with a company), people's details, and what was said in calls, mails, meetings and notes. "
     "Ask how a figure came about, or to see the rows behind it, at any time."
 )
+#: Longest quotation, in characters.
+QUOTE_CHARS = 280
 _TALK = {
     "hello": "Hello! Ask me about your pipeline, your customers or what was said to whom.",
     "thanks": "You are welcome.",
@@ -153,18 +156,14 @@ def _cited(item: Passage, topic: str) -> str:
 
 
 def best_sentence(text: str, topic: str) -> str:
-    """The sentence of a passage that shares most words with the topic, its heading left out."""
-    body = text.split("\n", 1)[-1]
-    sentences = [
-        part.strip()
-        for part in body.replace("\n", " ").replace("? ", "?|").replace(". ", ".|").replace("! ", "!|").split("|")
-        if len(part.strip()) > 8
-    ]
-    if not sentences:
-        return body.strip()[:200]
+    """The sentence of a passage that shares most words with the topic, its heading left out; the beginning where none does."""
+    body = text.split("\n", 1)[-1].replace("\n", " ").strip()
+    sentences = [part.strip() for part in re.split(r"(?<=[.!?]) ", body) if len(part.strip()) > 8]
     stems = {word[:5] for word in fold(topic).split() if len(word) > 2}
-    best = max(sentences, key=lambda sentence: (sum(word[:5] in stems for word in fold(sentence).split()), -sentences.index(sentence)))
-    return best[:280]
+    shared = [sum(word[:5] in stems for word in fold(sentence).split()) for sentence in sentences]
+    if not any(shared):  # found by meaning: which sentence it was cannot be told from the words
+        return body if len(body) <= QUOTE_CHARS else body[:QUOTE_CHARS].rsplit(" ", 1)[0] + " …"
+    return sentences[shared.index(max(shared))][:QUOTE_CHARS]
 
 
 def _record(turn: Turn, frame: Frame, results: list[Done]) -> str:
