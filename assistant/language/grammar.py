@@ -38,6 +38,7 @@ from crm_core.money import MAX_MINOR
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period, preceding, whole, year_before
 from crm_core.services.activities import user_name
 from crm_core.services.search import Match
+from crm_core.text import join_words
 
 #: (noun, state) -> metric that counts it, metric that sums it.
 STATE_METRICS: dict[tuple[str, str], tuple[str, str]] = {
@@ -1428,6 +1429,9 @@ class Reader:
 
     def _finish(self, frame: Frame) -> Frame:
         """Refuse where content was not understood: an answer to another question is worse than none."""
+        if frame.metric in ("slipped_deals", "slipped_value") and len(self.parts.times) > 1 and not frame.compare:
+            spans = join_words([when.period.describe() for when, _field in self.parts.times[:2]], "or")
+            return Frame(intent="unknown", detail=f"You name two periods, and I can compute what slipped in one of them. Which do you mean: {spans}?")
         if frame.intent in ("metric", "list", "record", "rows", "more", "explain", "fragment") and self.frame_unknown and frame.pending is None:
             serious = [word for word in self.frame_unknown if len(word) > 2]
             if serious:
