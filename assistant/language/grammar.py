@@ -606,11 +606,10 @@ class Reader:
     def _happened_to(self, metric: str) -> str:
         """ "How much pipeline slipped": what became of it, not what is open."""
         place = {"open_deals": 0, "open_pipeline": 1}.get(metric)
-        if place is None:
-            return metric
         became = next((state for state in self.parts.states if state in ("slipped", "lost", "won")), "")
-        pair = STATE_METRICS.get(("deal", became))
-        return (pair[place] or metric) if pair else metric
+        if place is None or not became:
+            return metric
+        return STATE_METRICS[("deal", became)][place] or metric
 
     def _metric(self) -> Frame | None:
         """ "Win rate by rep last quarter", "pipeline in EMEA", "how did bookings change vs last year?"."""
