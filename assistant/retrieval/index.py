@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 POSITION = "vector_index"
 #: Longest wait for a search; the child is restarted when it takes longer.
 SEARCH_SECONDS = 10.0
+#: Longest wait of a search for its turn while the index is being built; then full text answers alone.
+TURN_SECONDS = 3.0
 START_SECONDS = 60.0
 #: Longest that a search waits for an index that is just being opened.
 OPEN_SECONDS = 8.0
@@ -38,12 +40,16 @@ BUILD_SECONDS = 600.0
 #: Events are read again this far back, since transactions may commit out of order.
 OVERLAP = 200
 #: Chunks embedded in one request to the child, so that searches need not wait long while building.
-BUILD_BATCH = 128
+BUILD_BATCH = 64
 Progress = Callable[[str, int, int], None]
 
 
 class IndexUnavailable(Exception):
     """The vector index cannot answer now; the message says why, for a notice."""
+
+
+class IndexBusy(IndexUnavailable):
+    """The index is whole but its turn did not come in time."""
 
 
 class Worker:
@@ -54,6 +60,9 @@ class Worker:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._lock = threading.Lock()
+        #: Searches that wait for their turn; the builder lets them go first, since a lock is not fair.
+        self.waiting = 0
+        self._count = threading.Lock()
 
     def start(self) -> None:
         """Start the child; raises ``IndexUnavailable`` where it does not come up."""
@@ -69,8 +78,13 @@ class Worker:
         self._receive(START_SECONDS)
 
     def call(self, operation: str, *arguments: Any, seconds: float = SEARCH_SECONDS) -> Any:
-        """One request; raises ``IndexUnavailable`` for an error, a time-out or a dead child."""
-        with self._lock:
+        """One request; raises ``IndexUnavailable`` for an error, a time-out or a dead child, ``IndexBusy`` where its turn does not come."""
+        self._wait(1)
+        mine = self._lock.acquire(timeout=TURN_SECONDS if operation == "search" else -1)
+        self._wait(-1)
+        if not mine:
+            raise IndexBusy("the index is busy being built")
+        try:
             if self._pipe is None:
                 raise IndexUnavailable("the index is not running")
             try:
@@ -79,14 +93,22 @@ class Worker:
                 self.stop()
                 raise IndexUnavailable("the index process died") from error
             return self._receive(seconds)
+        finally:
+            self._lock.release()
+
+    def _wait(self, change: int) -> None:
+        with self._count:
+            self.waiting += change
 
     def _receive(self, seconds: float) -> Any:
-        assert self._pipe is not None
+        pipe = self._pipe  # a shutdown takes it away while a request is under way
+        if pipe is None:
+            raise IndexUnavailable("the index is not running")
         try:
-            if not self._pipe.poll(seconds):
+            if not pipe.poll(seconds):
                 self.stop()
                 raise IndexUnavailable("the index did not answer in time")
-            status, result = self._pipe.recv()
+            status, result = pipe.recv()
         except (EOFError, OSError) as error:
             self.stop()
             raise IndexUnavailable("the index process died") from error
@@ -232,6 +254,8 @@ class Index:
                     .order_by(Chunk.id.desc())
                     .limit(BUILD_BATCH)
                 ).all()
+            while self.worker.waiting and not self._stopping.is_set():
+                time.sleep(0.005)
             if rows:
                 self.worker.call("add", [(row.id, f"{row.noun}:{row.record_id}", row.text) for row in rows], seconds=BUILD_SECONDS)
             position = {**position, "count": position["count"] + len(rows), "below": rows[-1].id if rows else 0}
@@ -310,6 +334,8 @@ class Index:
             found = self.worker.call("search", text, limit, None if allowed is None else list(allowed))
             if not found and (allowed is None or allowed) and not self.worker.call("check"):
                 raise IndexUnavailable("the index lost its entries")
+        except IndexBusy:
+            raise
         except IndexUnavailable as error:
             self._fail(str(error))
             self.nudge()
