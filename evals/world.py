@@ -24,7 +24,7 @@ def _fingerprint() -> str:
     """Changes when the generator, the schema or what is indexed changes."""
     digest = hashlib.sha256()
     for folder in ("integrations/world", "crm_core/models", "crm_core/migrations/versions"):
-        for path in sorted((ROOT / folder).glob("*.py")):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(path.read_bytes())
     digest.update((ROOT / "crm_core/services/search.py").read_bytes())
     return digest.hexdigest()[:12]

@@ -16,7 +16,7 @@ def rates(ctx: Context) -> dict[str, Rate]:
     known: dict[str, Rate] | None = ctx.session.info.get("rates")
     if known is None:
         known = {}
-        for row in ctx.session.scalars(select(ExchangeRate).order_by(ExchangeRate.day)):
+        for row in ctx.session.execute(select(ExchangeRate.currency, ExchangeRate.micro, ExchangeRate.day).order_by(ExchangeRate.day)):
             if row.day <= ctx.today or row.currency not in known:
                 known[row.currency] = Rate(row.currency, row.micro, row.day)
         known[ctx.home_currency] = Rate(ctx.home_currency, MICRO, ctx.today)

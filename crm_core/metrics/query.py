@@ -123,7 +123,12 @@ class MetricResult:
     additive: bool
     higher_is_better: bool
     notes: list[str] = field(default_factory=list)
-    sql: list[str] = field(default_factory=list)
+    statements: list[Select[Any]] = field(default_factory=list)
+
+    @property
+    def sql(self) -> list[str]:
+        """The statements with their values, for people to read."""
+        return [show_sql(statement) for statement in self.statements]
 
 
 @dataclass
@@ -157,7 +162,7 @@ def ask(ctx: Context, question: MetricQuestion) -> MetricResult:
         additive=metric.additive,
         higher_is_better=metric.higher_is_better,
         notes=run.notes(),
-        sql=run.sql,
+        statements=run.statements,
     )
     if assumed:
         result.notes.append(f"No period was named, so this is {period.label}.")
@@ -239,7 +244,7 @@ class _Run:
 
     def __init__(self, ctx: Context, question: MetricQuestion, metric: Metric | Composite) -> None:
         self.ctx, self.question, self.metric = ctx, question, metric
-        self.sql: list[str] = []
+        self.statements: list[Select[Any]] = []
         self.foreign = 0
         first = metric if isinstance(metric, Metric) else METRICS[metric.inputs[0]]
         assert isinstance(first, Metric)
@@ -293,7 +298,7 @@ class _Run:
             question = self.question.model_copy(update={"metric": name, "compare": None, "order": None, "limit": None})
             inner = _Run(self.ctx, question, part)
             value, groups, _ = inner.figures(period)
-            self.sql += inner.sql
+            self.statements += inner.statements
             self.foreign += inner.foreign
             totals[name] = value
             for group in groups:
@@ -361,7 +366,7 @@ class _Run:
                 keys.insert(place, step.first)
                 labels.insert(place, step.label)
                 groups.append(Group(tuple(keys), tuple(labels), group.value))
-        self.sql += inner.sql[-1:]
+        self.statements += inner.statements[-1:]
         value, _, counted = _Run(self.ctx, self.question.model_copy(update={"group_by": []}), metric)._metric(metric, period)
         return value, groups, counted
 
@@ -463,7 +468,7 @@ class _Run:
         return case(*((column < end, literal(index, Integer)) for index, end in enumerate(ends)), else_=literal(len(steps), Integer))
 
     def _execute(self, compiled: _Compiled) -> Sequence[Any]:
-        self.sql.append(show_sql(compiled.statement))
+        self.statements.append(compiled.statement)
         return self.ctx.session.execute(compiled.statement).all()
 
     def _group(self, metric: Metric, compiled: _Compiled, row: Any, steps: list[Period]) -> Group:

@@ -23,9 +23,11 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     or_,
     select,
     text,
+    union_all,
     update,
 )
 from sqlalchemy.orm import Session
@@ -209,15 +211,9 @@ def find_records(ctx: Context, args: FindRecords, *, fuzzy: bool = True) -> Foun
     wanted = _wanted(args.text)
     if not wanted:
         return Found(matches=[], total=0, fuzzy=False)
-    matches: list[Match] = []
-    total = 0
-    for noun in nouns:
-        found, count = _find_to_the_letter(ctx, noun, wanted, args)
-        matches += found
-        total += count
+    matches, total = _find_to_the_letter(ctx, nouns, wanted, args)
     if total or not fuzzy:
-        matches.sort(key=lambda match: (-match.score, len(match.label), match.label, match.id))
-        return Found(matches=matches[args.offset : args.offset + args.limit], total=total, fuzzy=False)
+        return Found(matches=matches, total=total, fuzzy=False)
     for noun in nouns:
         matches += _find_alike(ctx, noun, wanted)
     matches.sort(key=lambda match: (-match.score, match.label, match.id))
@@ -240,32 +236,42 @@ def _label(model: type[Noun]) -> Any:
     return getattr(model, "name", None) or model.subject  # type: ignore[attr-defined]
 
 
-def _find_to_the_letter(ctx: Context, noun: str, wanted: dict[str, str], args: FindRecords) -> tuple[list[Match], int]:
-    model = model_of(noun)
-    label = _label(model)
-    name = wanted.get("name", "")
+def _find_to_the_letter(ctx: Context, nouns: list[str], wanted: dict[str, str], args: FindRecords) -> tuple[list[Match], int]:
+    """One page of the records whose keys hold the words, of all nouns together, and how many there are.
+
+    The keys are scanned once; the rights of each noun are joined to what the scan found.
+    """
     rank = case(
         (SearchEntry.key.in_([*wanted.values()]), 100),
-        (SearchEntry.key.like(_like(name) + "%", escape="\\"), 90),
+        (SearchEntry.key.like(_like(wanted.get("name", "")) + "%", escape="\\"), 90),
         else_=80,
     )
     hits = (
-        select(SearchEntry.record_id.label("record_id"), func.max(rank).label("rank"))
-        .where(SearchEntry.noun == noun, _key_matches(ctx, wanted))
-        .group_by(SearchEntry.record_id)
-        .subquery()
+        select(SearchEntry.noun, SearchEntry.record_id, func.max(rank).label("rank"))
+        # With "" appended, the noun cannot choose an index: the words narrow far better than the noun does.
+        .where(SearchEntry.noun.concat("").in_(nouns), _key_matches(ctx, wanted))
+        .group_by(SearchEntry.noun, SearchEntry.record_id)
+        .cte("hits")
     )
-    base = select(model.id).join(hits, hits.c.record_id == model.id).where(visible(ctx, model), model.archived_at.is_(None))
-    rows = ctx.session.execute(
-        base.with_only_columns(model.id, label, hits.c.rank)
-        .order_by(hits.c.rank.desc(), func.length(label), label, model.id)
-        .limit(args.offset + args.limit)
-    ).all()
-    count = len(rows)
-    if count == args.offset + args.limit:
-        count = ctx.session.scalar(base.with_only_columns(func.count())) or 0
-    hints = _hints(ctx, noun, [row[0] for row in rows])
-    return [Match(noun=noun, id=row[0], label=row[1], hint=hints.get(row[0], ""), score=float(row[2])) for row in rows], count
+    readable = [
+        select(literal(noun).label("noun"), model.id.label("id"), _label(model).label("label"), hits.c.rank)
+        .join(hits, and_(hits.c.noun.concat("") == noun, hits.c.record_id == model.id))
+        .where(visible(ctx, model), model.archived_at.is_(None))
+        for noun, model in ((noun, model_of(noun)) for noun in nouns)
+    ]
+    found = union_all(*readable).subquery("found")
+    page = (
+        select(found, func.count().over().label("total"))
+        .order_by(found.c.rank.desc(), func.length(found.c.label), found.c.label, found.c.id)
+        .offset(args.offset)
+        .limit(args.limit)
+    )
+    rows = ctx.session.execute(page).all()
+    total = rows[0].total if rows else 0
+    if not rows and args.offset:
+        total = ctx.session.scalar(select(func.count()).select_from(found)) or 0
+    hints = {noun: _hints(ctx, noun, [row.id for row in rows if row.noun == noun]) for noun in {row.noun for row in rows}}
+    return [Match(noun=row.noun, id=row.id, label=row.label, hint=hints[row.noun].get(row.id, ""), score=float(row.rank)) for row in rows], total
 
 
 def _like(value: str) -> str:
@@ -310,7 +316,7 @@ def _find_alike(ctx: Context, noun: str, wanted: dict[str, str]) -> list[Match]:
     label = _label(model)
     rows = ctx.session.execute(
         select(model.id, label, SearchEntry.key)
-        .join(SearchEntry, and_(SearchEntry.noun == noun, SearchEntry.record_id == model.id))
+        .join(SearchEntry, SearchEntry.record_id == model.id)
         .where(SearchEntry.id.in_(_alike_ids(ctx, noun, name)), visible(ctx, model), model.archived_at.is_(None))
     )
     best: dict[int, Match] = {}

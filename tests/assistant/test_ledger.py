@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import literal_column, select
 
 from assistant.ledger import Ledger, numbers_in
 from crm_core.metrics.definitions import Unit
@@ -224,12 +225,12 @@ class TestUntraced:
 class TestFigures:
     def test_an_entry_holds_what_explains_it(self) -> None:
         ledger = Ledger()
-        figure = ledger.enter_metric(result(sql=["SELECT 1"]), QUESTION, AS_OF, "EMEA")
+        figure = ledger.enter_metric(result(statements=[select(literal_column("1"))]), QUESTION, AS_OF, "EMEA")
         assert ledger.figures == [figure]
         assert (figure.shown, figure.value, figure.unit, figure.scope) == ("$12,500", "1250000", "money", "all deals")
         assert (figure.filters, figure.as_of, figure.question, figure.rows_in_all) == ("EMEA", AS_OF, QUESTION, 23)
         assert "Q3 2026" in figure.period
-        assert figure.sql == ["SELECT 1"]
+        assert [" ".join(sql.split()) for sql in figure.sql] == ["SELECT 1"]
 
     def test_a_list_names_its_records(self) -> None:
         (figure,) = with_list().figures

@@ -39,8 +39,8 @@ from crm_core.models import (
     User,
 )
 from crm_core.services.exchange import ImportOptions, ImportReport, import_directory, load_mapping
+from crm_core.services.exchange.columns import COLUMNS
 from crm_core.services.exchange.importing import infer_kind
-from crm_core.services.exchange.loading import COLUMNS
 from crm_core.services.exchange.reading import read_table
 from crm_core.services.setup import Conventions, set_up
 from tests.factories import NOW, World

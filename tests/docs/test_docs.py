@@ -11,7 +11,7 @@ import pytest
 import typer.main
 
 from crm_core.metrics.definitions import METRICS
-from crm_core.services.exchange.loading import COLUMNS
+from crm_core.services.exchange.columns import COLUMNS
 from integrations.cli import app
 
 ROOT = Path(__file__).parents[2]

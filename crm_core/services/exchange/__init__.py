@@ -5,11 +5,7 @@ of ours; ``loading`` turns rows into records and counts; ``importing`` runs a wh
 ``docs/import.md`` lists the columns.
 """
 
-from crm_core.services.exchange.importing import (
-    ImportOptions,
-    ImportReport,
-    import_directory,
-)
+from crm_core.services.exchange.importing import ImportOptions, ImportReport, import_directory
 from crm_core.services.exchange.mapping import Mapping, load_mapping
 
 __all__ = ["ImportOptions", "ImportReport", "Mapping", "import_directory", "load_mapping"]

@@ -14,7 +14,9 @@ from crm_core.access import require_admin
 from crm_core.context import Context
 from crm_core.errors import Invalid, RapportError
 from crm_core.models import NOUNS, Company, CustomField, Pipeline, Stage
-from crm_core.services.exchange.loading import COLUMNS, NOUN_OF_FILE, Counts, Loader
+from crm_core.services.exchange.cells import Counts
+from crm_core.services.exchange.columns import COLUMNS, NOUN_OF_FILE
+from crm_core.services.exchange.loading import Loader
 from crm_core.services.exchange.mapping import NOUN_FILES, FileMapping, Mapping
 from crm_core.services.exchange.reading import read_table
 from crm_core.services.records import number_value, stored_custom, touch_access

@@ -1,0 +1,33 @@
+"""A time expression, and the clock it is read by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from crm_core.periods import Calendar, Grain, Period
+
+
+@dataclass(frozen=True, slots=True)
+class When:
+    """A time expression: tokens ``first`` to ``end``; ``period`` as past reading, ``ahead`` as future one if it differs."""
+
+    first: int
+    end: int
+    period: Period
+    ahead: Period | None = None
+    #: "since", "until" or "" for a plain range.
+    edge: str = ""
+    grain: Grain | None = None
+
+    def reading(self, planned: bool) -> Period:
+        """The period for something planned, or for something that happened."""
+        return self.ahead if planned and self.ahead is not None else self.period
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Today and the company's conventions."""
+
+    today: date
+    calendar: Calendar

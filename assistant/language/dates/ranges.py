@@ -1,0 +1,136 @@
+"""Ranges: from, to, between, since, until."""
+
+from __future__ import annotations
+
+from assistant.language.dates.model import Clock, When
+from assistant.language.dates.stretches import Stretches
+from assistant.language.dates.words import LAST, NEXT
+from assistant.language.tokens import Token
+from crm_core.errors import Invalid
+from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period, add_months
+
+
+class Ranges(Stretches):
+    """The longest expression at a token."""
+
+    def range_at(self, at: int) -> When | None:
+        """The longest expression that starts at a token."""
+        word = self.word(at)
+        if word in ("between", "from"):
+            joined = self._joined(at)
+            if joined is not None:
+                return joined
+        if word in ("since", "after", "from", "starting"):
+            return self._edge(at, "since", after=word == "after")
+        if word in ("before", "until", "till", "by", "through", "til"):
+            return self._edge(at, "until", after=word in ("until", "till", "by", "through", "til"))
+        if word == "as" and self.word(at + 1) == "of":
+            return self._edge(at + 1, "until", after=True, start=at)
+        if word in ("over", "within") and self.word(at + 1) in ("the", *LAST, *NEXT):
+            inner = self.point_at(self._skip(at + 1))
+            if inner is not None:
+                return When(at, inner.end, inner.period, inner.ahead, "", inner.grain)
+        if (
+            word == "year"
+            and self.word(at + 1).isdecimal()
+            and len(self.word(at + 1)) < 4
+            or word == "year"
+            and self.word(at + 1).isdecimal()
+            and not 1900 <= int(self.word(at + 1)[:5]) < 2200
+        ):
+            raise Invalid(f"I keep the years 1900 to 2199; '{self.texts[at]} {self.texts[at + 1]}' is not one of them. Which year do you mean?")
+        point = self._bare_day(at) or self.point_at(at)
+        if point is None:
+            return None
+        return self._dash(point) or point
+
+    def _bare_day(self, at: int) -> When | None:
+        """``9`` in "between 9 and 15 November": a day whose month follows after the second day."""
+        day = self._day_number(at)
+        if day is None or self.word(at + 1) not in ("and", "to", "until", "till", "through"):
+            return None
+        right = self.point_at(self._skip(at + 2))
+        if right is None or right.grain is not Grain.day:
+            return None
+        first = right.period.first
+        return When(at, at + 1, self._day(first.year, first.month, day, self.texts[at]), grain=Grain.day)
+
+    def _joined(self, at: int) -> When | None:
+        """``between A and B``, ``from A to B``, both ends included."""
+        start = self._skip(at + 1)
+        left = self._bare_day(start) or self.point_at(start)
+        if left is None or self.word(left.end) not in ("and", "to", "until", "till", "through"):
+            return None
+        right = self.point_at(self._skip(left.end + 1))
+        if right is None:
+            return None
+        return self._span(at, left, right)
+
+    def _dash(self, left: When) -> When | None:
+        """``May to July``, ``Q1 through Q2``."""
+        if self.word(left.end) not in ("to", "through", "until", "till"):
+            return None
+        right = self.point_at(self._skip(left.end + 1))
+        return self._span(left.first, left, right) if right is not None else None
+
+    def _span(self, first: int, left: When, right: When) -> When | None:
+        start, stop = left.period, right.period
+        if stop.first.year != start.first.year and left.ahead is not None and left.ahead.first.year == stop.first.year:
+            start = left.ahead  # "March 3 to April 10, 2027": the year said last holds for both
+        elif start.first > stop.first and start.grain is stop.grain and start.first.year - stop.first.year == 1:
+            start = Period(add_months(start.first, -12), add_months(start.end, -12), "", start.grain)
+        if stop.end <= start.first:  # "between November and January": the second one comes after the first
+            stop = right.ahead or stop
+            if stop.end <= start.first and left.ahead is None and right.ahead is None:
+                raise Invalid(f"That range ends ({right.period.describe()}) before it begins ({left.period.describe()}). Which days do you mean?")
+            if stop.end <= start.first:
+                start = Period(add_months(start.first, -12), add_months(start.end, -12))
+        if stop.end <= start.first:
+            return None
+        label = f"{start.label} to {stop.label}" if start.label and stop.label else ""
+        past = Period(start.first, stop.end, label)
+        if left.ahead and past.first > self.today:  # "between November and January", asked in November: the last such winter
+            earlier = Period(add_months(past.first, -12), add_months(past.end, -12))
+            return When(first, right.end, earlier, past)
+        ahead = None
+        if left.ahead and right.ahead and right.ahead.end > left.ahead.first:
+            ahead = Period(left.ahead.first, right.ahead.end, label)
+        return When(first, right.end, past, ahead)
+
+    def _edge(self, at: int, edge: str, *, after: bool, start: int | None = None) -> When | None:
+        point = self.point_at(self._skip(at + 1))
+        if point is None:
+            return None
+        first = at if start is None else start
+
+        def cut(period: Period) -> Period:
+            if edge == "since":
+                return Period(period.end if after else period.first, FAR_FUTURE)
+            return Period(FAR_PAST, period.end if after else period.first)
+
+        word = self.word(at)
+        if (
+            word == "from"
+            and point.grain in (Grain.week, Grain.month, Grain.quarter, Grain.year)
+            and self.word(point.end) not in ("on", "onwards", "onward", "forward")
+        ):
+            return When(first, point.end, point.period, point.ahead, "", point.grain)  # "leads from 2025"
+        ahead = cut(point.ahead) if point.ahead else None
+        past = cut(point.period)
+        if word == "from" and point.period.days <= 0:
+            return None
+        return When(first, point.end, past, ahead, edge)
+
+
+def find_times(tokens: list[Token], clock: Clock) -> list[When]:
+    """Every time expression, longest first at each place, none overlapping; raises ``Invalid`` for impossible days."""
+    found: list[When] = []
+    at = 0
+    while at < len(tokens):
+        when = Ranges(tokens, clock).range_at(at)
+        if when is not None and when.end > at:
+            found.append(when)
+            at = when.end
+        else:
+            at += 1
+    return found

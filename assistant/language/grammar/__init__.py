@@ -1,0 +1,18 @@
+"""From parts to a reading: what is asked, of which records, in which period, split how.
+
+Constructions are tried in the order of how much evidence they need; the first that fits makes the frame. Each is
+one method with a docstring that gives an example, so that a construction is added by adding a method to the room
+of its subject and a name to the order in ``reader``:
+
+- ``states``: tables that join a noun and a state ("won", "overdue") to metrics and to conditions.
+- ``pieces``: what all constructions share: conditions, names, time.
+- ``lists``, ``figures``, ``records``, ``talk``: the constructions, by what they ask for.
+- ``followups``: a message that leans on the question before.
+- ``reader``: the order, and the last check. A frame whose content words were not all understood is turned into an
+  honest refusal rather than a guess.
+"""
+
+from assistant.language.grammar.pieces import with_entity
+from assistant.language.grammar.reader import Reader, read
+
+__all__ = ["Reader", "read", "with_entity"]

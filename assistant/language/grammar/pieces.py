@@ -1,0 +1,297 @@
+"""What all constructions share: conditions, names and time, turned into filters of one kind of record."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+
+from assistant.language.dates import When
+from assistant.language.entities import Name
+from assistant.language.frames import Entity, Frame, Pending
+from assistant.language.grammar.states import STATE_FILTERS, STATE_METRICS, STATE_OF_METRIC
+from assistant.language.parts import STATE_TIME, Parts, RawFilter
+from crm_core.access import teams_below
+from crm_core.context import Context
+from crm_core.errors import Invalid
+from crm_core.metrics.fields import Field, Shape, field_of, shape_for
+from crm_core.metrics.filters import Filter, FilterGroup
+from crm_core.metrics.query import Days
+from crm_core.models import Contact
+from crm_core.money import MAX_MINOR
+from crm_core.periods import FAR_FUTURE, FAR_PAST, Period
+from crm_core.services.activities import user_name
+from crm_core.services.search import Match
+
+#: "Stale" without a period means no activity for this many days.
+STALE_DAYS = 30
+
+
+def as_days(period: Period) -> Days:
+    """A period as the typed questions take it."""
+    return Days(first=period.first, end=period.end, label=period.label)
+
+
+class Pieces:
+    """The parts of the message, and how they narrow the rows of a shape."""
+
+    def __init__(self, ctx: Context, parts: Parts, previous: Frame | None) -> None:
+        self.ctx, self.parts, self.previous = ctx, parts, previous
+        self.frame_unknown = list(parts.unknown)
+
+    def _noun(self) -> str:
+        nouns = self.parts.nouns
+        if self.parts.contacts_at or any(raw.field in ("deal_role", "title") for raw in self.parts.filters) and not nouns:
+            return "contact"
+        counted = [STATE_OF_METRIC[name][0] for name in self.parts.metrics if name in STATE_OF_METRIC and STATE_OF_METRIC[name][0] != "company"]
+        if counted and nouns in (["company"], ["contact"], ["product"]):
+            return counted[0]  # "open deals with companies in EMEA"
+        if not nouns:
+            return ""
+        if len(nouns) > 1 and nouns[0] == "company" and self.parts.customer:
+            return next(item for item in nouns if item != "company")
+        if len(nouns) > 1 and nouns[0] in self.parts.wh_groups and nouns[1] in ("deal", "ticket", "lead", "activity"):
+            return nouns[1]
+        return nouns[0]
+
+    def _state(self, noun: str) -> str:
+        for state in self.parts.states:
+            if (noun or "deal", state) in STATE_METRICS or (noun or "deal", state) in STATE_FILTERS:
+                return state
+        for name in self.parts.metrics:
+            known = STATE_OF_METRIC.get(name)
+            if known and known[0] == noun:
+                return "" if known[1] == "created" and name not in ("leads", "tickets_opened") else known[1]
+        return ""
+
+    def _conditions(self, frame: Frame, shape: Shape, *, metric: bool) -> None:
+        """Filters, names, mine, untouched: what narrows the rows."""
+        self._attach_names(frame, shape, subject=False)
+        self._attach_values(frame, shape)
+        self._mine(frame)
+        untouched = self.parts.untouched
+        quiet_days = self.parts.untouched_days or (STALE_DAYS if "stale" in self.parts.states else 0)
+        if untouched is None and quiet_days:
+            first = self.ctx.today - timedelta(days=min(quiet_days, 36_500) - 1)
+            untouched = When(0, 0, Period(first, self.ctx.today + timedelta(days=1), f"last {quiet_days} days"))
+        if untouched is not None and "last_activity" in shape.fields:
+            since = untouched.period.first.isoformat()
+            frame.filters.append(
+                FilterGroup(any_of=[Filter(field="last_activity", op="less_than", values=[since]), Filter(field="last_activity", op="empty")])
+            )
+            frame.said.append(f"no activity since {untouched.period.describe()}")
+        del metric
+
+    def _attach_values(self, frame: Frame, shape: Shape) -> None:
+        groups: dict[str, list[RawFilter]] = {}
+        for raw in self.parts.filters:
+            if raw.noun == "ambiguous":
+                frame.pending = self._pending_people(raw)
+                continue
+            if self._fits(shape, raw):
+                groups.setdefault(f"{raw.field}/{raw.op}/{raw.negated}", []).append(raw)
+        placed = {raw.said for items in groups.values() for raw in items}
+        for raw in self.parts.filters:
+            if raw.said not in placed and raw.noun != "ambiguous":
+                self.frame_unknown.append(raw.said)
+        for items in groups.values():
+            values = list(dict.fromkeys(value for raw in items for value in raw.values))
+            first = items[0]
+            merged = RawFilter(first.field, first.op, values, " or ".join(dict.fromkeys(raw.said for raw in items)), first.noun, first.negated)
+            frame.filters.append(self._filter(shape, merged))
+            frame.said.append(f"not {merged.said}" if merged.negated else merged.said)
+
+    def _pending_people(self, raw: RawFilter) -> Pending:
+        people = [Entity(noun="user", id=value, label=user_name(self.ctx, value) or raw.said) for value in raw.values]
+        return Pending(name=raw.said, candidates=people, hints=[""] * len(people))
+
+    def _fits(self, shape: Shape, raw: RawFilter) -> bool:
+        """Whether the shape has this field, and the value belongs to it."""
+        if raw.field == "stage" and shape.name not in ("deal", "line_item", "stage_entry"):
+            return False
+        try:
+            item = field_of(shape, raw.field)
+        except Invalid:
+            return False
+        if not raw.noun or raw.noun == shape.name or item.custom:
+            return True
+        other = (
+            shape_for(self.ctx, raw.noun).fields.get(raw.field)
+            if raw.noun in ("company", "contact", "lead", "deal", "ticket", "activity", "line_item", "product")
+            else None
+        )
+        return other is not None and (other.picklist == item.picklist or shape.noun.__noun__ == raw.noun)
+
+    def _filter(self, shape: Shape, raw: RawFilter) -> Filter:
+        item: Field = field_of(shape, raw.field)
+        op: Any = raw.op
+        if raw.negated and op == "is":
+            op = "is_not"
+        if any(isinstance(value, Decimal) and abs(value) > MAX_MINOR for value in raw.values):
+            raise Invalid("That number is larger than anything the CRM holds. Which number do you mean?")
+        values = [value if isinstance(value, str | int | bool) else float(value) if value % 1 else int(value) for value in raw.values]
+        return Filter(field=item.name, op=op, values=values)
+
+    def _mine(self, frame: Frame) -> None:
+        if self.parts.my_team and self.ctx.actor.team_id is not None:
+            teams = sorted(teams_below(self.ctx.session, self.ctx.actor.team_id))
+            frame.filters.append(Filter(field="team", values=list(teams)))
+            frame.said.append("your team")
+        elif self.parts.me and self.ctx.actor.user_id is not None and (frame.noun not in ("user", "product") or frame.metric == "target"):
+            frame.filters.append(Filter(field="owner", values=[self.ctx.actor.user_id]))
+            frame.said.append("yours")
+
+    def _attach_names(self, frame: Frame, shape: Shape, *, subject: bool) -> None:
+        """Names become filters of the shape: a company, a contact, a colleague as owner."""
+        names = self._narrow(list(enumerate(self.parts.names)))
+        for index, name in names:
+            colleagues = self.parts.colleagues[index]
+            if colleagues and (not subject or not name.exact) and self._prefers_colleague(name, shape):
+                if len(colleagues) == 1:
+                    frame.filters.append(Filter(field="owner", values=[colleagues[0][0]]))
+                    frame.said.append(colleagues[0][1])
+                else:
+                    people = [Entity(noun="user", id=key, label=label) for key, label in colleagues]
+                    frame.pending = Pending(name=people[0].label.split()[0], candidates=people, hints=[""] * len(people))
+                continue
+            matches = self._fitting(name, shape)
+            if not matches:
+                self.frame_unknown.append(" ".join(match.label for match in name.matches[:1]))
+                continue
+            entities = [Entity(noun=match.noun, id=match.id, label=match.label) for match in matches]
+            if len(entities) > 1:
+                frame.pending = Pending(name=self._spoken(name), candidates=entities[:8], hints=[match.hint for match in matches[:8]])
+                continue
+            self._add_entity(frame, shape, entities[0], negated=index in self.parts.negated_names)
+        if self.parts.pronoun and not self.parts.names and self.previous is not None:
+            known = self.previous.entity or (self.previous.entities[-1] if self.previous.entities else None)
+            if known is not None and {"their", "its", "it", "them", "they", "her", "his", "him", "she", "he"} & set(self._all_words()):
+                self._add_entity(frame, shape, known, negated=False)
+
+    def _all_words(self) -> list[str]:
+        return [*self.parts.first_words, *(["their"] if self.parts.pronoun else [])]
+
+    def _prefers_colleague(self, name: Name, shape: Shape) -> bool:
+        if "owner" not in shape.fields:
+            return False
+        return name.noun in ("contact", "lead")
+
+    def _spoken(self, name: Name) -> str:
+        words = [match.label.split() for match in name.matches]
+        common = [word for word in words[0] if all(word in other for other in words)]
+        return " ".join(common) or name.matches[0].label
+
+    def _fitting(self, name: Name, shape: Shape) -> list[Match]:
+        """The matches that the shape can filter by."""
+        accepted = {noun for noun in ("company", "contact", "deal", "product") if noun in shape.fields or shape.name == noun}
+        if shape.name == "deal":
+            accepted |= {"contact"}
+        return [match for match in name.matches if match.noun in accepted]
+
+    def _narrow(self, names: list[tuple[int, Name]]) -> list[tuple[int, Name]]:
+        """ "Dana at Acme": a person named with a company is looked for there."""
+        companies = [name for _, name in names if name.noun == "company" and len(name.matches) == 1]
+        if not companies:
+            return names
+        company_id = companies[0].matches[0].id
+        narrowed: list[tuple[int, Name]] = []
+        for index, name in names:
+            if name.noun == "contact" and len(name.matches) > 1:
+                ids = [match.id for match in name.matches]
+                inside = set(self.ctx.session.scalars(select(Contact.id).where(Contact.id.in_(ids), Contact.company_id == company_id)))
+                kept = tuple(match for match in name.matches if match.id in inside)
+                name = Name(name.first, name.end, kept or name.matches, name.exact)
+            narrowed.append((index, name))
+        return narrowed
+
+    def _add_entity(self, frame: Frame, shape: Shape, entity: Entity, *, negated: bool) -> None:
+        name = "id" if entity.noun == shape.name and entity.noun not in shape.fields else entity.noun
+        if shape.name == "company" and entity.noun == "company" and (self.parts.subsidiary or "parent" in self.parts.fields):
+            name = "parent"
+        if entity.noun == "user":
+            name = "owner"
+        frame.filters.append(Filter(field=name, op="is_not" if negated else "is", values=[entity.id]))
+        frame.entities.append(entity)
+        frame.said.append(f"not {entity.label}" if negated else entity.label)
+
+    def _subject(self, frame: Frame) -> None:
+        """The one record that the message is about."""
+        names = self._narrow(list(enumerate(self.parts.names)))
+        people = [(index, name) for index, name in names if name.noun == "contact"]
+        index, name = people[0] if people and len(names) > 1 else names[0]
+        del index
+        matches = list(name.matches)
+        if len(matches) == 1:
+            frame.entity = Entity(noun=matches[0].noun, id=matches[0].id, label=matches[0].label)
+        else:
+            entities = [Entity(noun=match.noun, id=match.id, label=match.label) for match in matches[:8]]
+            frame.pending = Pending(name=self._spoken(name), candidates=entities, hints=[match.hint for match in matches[:8]])
+
+    def _time_field(self, shape: Shape, cue: str) -> str:
+        """The time field that a cue before the time expression names."""
+        kind, _, value = cue.partition(":")
+        if kind == "field" and value in shape.fields:
+            return value
+        if kind == "field" and value == "created" and "occurred" in shape.fields:
+            return "occurred"
+        if kind == "state":
+            known = STATE_TIME.get((shape.noun.__noun__, value), "")
+            if known in shape.fields:
+                return known
+            if value == "created":
+                return "occurred" if "occurred" in shape.fields else "created"
+            if value == "occurred" and "occurred" in shape.fields:
+                return "occurred"
+        return ""
+
+    def _period_filters(self, shape: Shape) -> list[Filter]:
+        filters = []
+        for when, cue in self.parts.times:
+            name = self._time_field(shape, cue) or self._default_time(shape)
+            filters.append(self._time_filter(shape, name, when))
+        return filters
+
+    def _default_time(self, shape: Shape) -> str:
+        states = self.parts.states
+        for state in states:
+            named = STATE_TIME.get((shape.name, state))
+            if named:
+                return named
+        if shape.name == "activity" and self.parts.kinds == ["task"]:
+            return "due"
+        if shape.name == "deal" and "created" in states:
+            return "created"
+        if shape.name in ("company", "contact") and "last_activity" in self.parts.fields:
+            return "last_activity"
+        return shape.time
+
+    def _time_filter(self, shape: Shape, name: str, when: When) -> Filter:
+        planned = name in ("expected_close", "due")
+        period = when.reading(planned)
+        if period.first <= FAR_PAST:
+            return Filter(field=name, op="less_than", values=[period.end.isoformat()])
+        if period.end >= FAR_FUTURE:
+            return Filter(field=name, op="at_least", values=[period.first.isoformat()])
+        return Filter(field=name, op="between", values=[period.first.isoformat(), period.end.isoformat()])
+
+    def _days(self, *, planned: bool) -> Days | None:
+        return as_days(self.parts.times[0][0].reading(planned)) if self.parts.times else None
+
+
+def with_entity(ctx: Context, frame: Frame, entity: Entity) -> Frame:
+    """The frame with a name settled: as its subject, or as a filter."""
+    frame.entities.append(entity)
+    frame.said.append(entity.label)
+    if frame.intent == "record":
+        frame.entity = entity
+        return frame
+    if frame.intent == "interactions":
+        frame.filters.append(Filter(field="owner" if entity.noun == "user" else entity.noun, values=[entity.id]))
+        return frame
+    shape_name = frame.noun
+    shape = shape_for(ctx, shape_name)
+    name = "owner" if entity.noun == "user" else "id" if entity.noun == shape.name and entity.noun not in shape.fields else entity.noun
+    frame.filters.append(Filter(field=name, values=[entity.id]))
+    return frame

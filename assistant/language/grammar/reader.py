@@ -1,0 +1,60 @@
+"""The order in which constructions are tried, and the last check before a reading is believed."""
+
+from __future__ import annotations
+
+from assistant.language.chart import Chart, build_chart
+from assistant.language.dates import Clock
+from assistant.language.frames import Frame
+from assistant.language.grammar.followups import FollowUps
+from assistant.language.grammar.talk import Talk
+from assistant.language.parts import Parts, collect
+from crm_core.context import Context
+from crm_core.text import join_words
+
+
+def read(ctx: Context, message: str, previous: Frame | None) -> tuple[Frame, Chart, Parts]:
+    """The best reading of a message that stands alone or leans on ``previous``; raises ``Invalid`` for impossible days."""
+    chart = build_chart(ctx, message, Clock(ctx.today, ctx.calendar))
+    parts = collect(chart)
+    return Reader(ctx, parts, previous).frame(), chart, parts
+
+
+class Reader(Talk, FollowUps):
+    """Decides on one frame for the parts."""
+
+    def frame(self) -> Frame:
+        """Try the constructions in order."""
+        for construction in (
+            self._talk,
+            self._meta,
+            self._pending_choice,
+            self._write,
+            self._definition,
+            self._numbered,
+            self._said,
+            self._record_fields,
+            self._ranking,
+            self._shares,
+            self._metric,
+            self._counted,
+            self._grouped_noun,
+            self._record,
+            self._list,
+            self._leftover_search,
+            self._fragment,
+        ):
+            frame = construction()
+            if frame is not None:
+                return self._finish(frame)
+        return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
+
+    def _finish(self, frame: Frame) -> Frame:
+        """Refuse where content was not understood: an answer to another question is worse than none."""
+        if frame.metric in ("slipped_deals", "slipped_value") and len(self.parts.times) > 1 and not frame.compare:
+            spans = join_words([when.period.describe() for when, _field in self.parts.times[:2]], "or")
+            return Frame(intent="unknown", detail=f"You name two periods, and I can compute what slipped in one of them. Which do you mean: {spans}?")
+        if frame.intent in ("metric", "list", "record", "rows", "more", "explain", "fragment") and self.frame_unknown and frame.pending is None:
+            serious = [word for word in self.frame_unknown if len(word) > 2]
+            if serious:
+                return Frame(intent="unknown", unknown=serious, confidence=0.2, noun=frame.noun, metric=frame.metric)
+        return frame

@@ -1,0 +1,244 @@
+"""Constructions about one record, its facts, and what was said around it."""
+
+from __future__ import annotations
+
+from assistant.language.frames import Entity, Frame
+from assistant.language.grammar.lists import Lists
+from crm_core.metrics.definitions import METRICS
+from crm_core.metrics.fields import custom_fields, shape_for
+from crm_core.metrics.filters import Filter
+from crm_core.models import NOUNS
+
+#: Words that alone make a message about what was said.
+STRONG_SAID = frozenset(
+    "said say says saying mention mentioned mentions mentioning talk talked talking discuss discussed discussing spoke spoken complain complained complaints feedback "
+    "objection objections concerns comment commented told tell".split()
+)
+
+
+_RECORD_NOUNS = ("company", "contact", "deal", "lead", "ticket")
+
+
+#: Fields of a record that a question may ask for, by the field name in the lexicon.
+_ASKABLE = frozenset(
+    {
+        "email",
+        "phone",
+        "title",
+        "owner",
+        "stage",
+        "amount",
+        "expected_close",
+        "industry",
+        "region",
+        "city",
+        "country",
+        "next_step",
+        "status",
+        "employees",
+        "annual_revenue",
+        "domain",
+        "priority",
+        "category",
+        "source",
+        "company",
+        "parent",
+        "forecast_category",
+        "pipeline",
+        "age",
+        "last_activity",
+        "created",
+        "closed",
+        "loss_reason",
+    }
+)
+
+
+class Records(Lists):
+    """Which record or interaction, and what of it."""
+
+    def _numbered(self) -> Frame | None:
+        """ "Deal 123", "what is ticket #45 about"."""
+        if not self.parts.record_numbers:
+            return None
+        noun, number = self.parts.record_numbers[0]
+        if noun not in (*_RECORD_NOUNS, "product", "activity"):
+            return None
+        return Frame(intent="record", entity=Entity(noun=noun, id=number, label=f"{noun} {number}"), asked_fields=self._asked())
+
+    def _said(self) -> Frame | None:
+        """ "What did Dana say about pricing?", "any mention of a competitor at Acme?", "last call with Acme"."""
+        parts = self.parts
+        spoken = "said" in parts.cues or "heard" in parts.cues
+        speakers = [name for name in parts.metrics if name in METRICS and METRICS[name].rows == "company"]
+        if spoken and STRONG_SAID & parts.words_seen and not parts.aggregates and speakers == parts.metrics:
+            parts.metrics.clear()  # "what did customers say": whoever they are
+            for noun in ("company", "contact"):
+                if noun in parts.nouns:
+                    parts.nouns.remove(noun)
+        about = "topic" in parts.cues and (parts.nouns == ["activity"] or bool(parts.names) and not parts.nouns)
+        content = about and (parts.topic or parts.unknown) and not parts.metrics
+        counting = "count" in parts.aggregates
+        if counting or parts.metrics and not spoken:
+            return None
+        if "about" in parts.cues and parts.names and not spoken:
+            return None
+        if parts.nouns and parts.nouns != ["activity"] and spoken and not parts.names and any(n in ("deal", "lead", "company") for n in parts.nouns):
+            return None
+        if parts.names and len(parts.names) == 1 and self._asked() == ["owner"] and not parts.unknown:
+            return None
+        latest_contact = "heard" in parts.cues and "said" not in parts.cues and not self._topic()
+        if spoken and parts.kinds and parts.order == "newest" and not self._topic_words():
+            spoken = False  # "what did he write in his latest mail": that mail
+        single = (
+            parts.nouns == ["activity"] and parts.order in ("newest", "oldest") and not parts.plural_noun and not parts.groups and not parts.limit
+        )
+        if latest_contact or single and not content and not spoken:
+            frame = self._frame_list("activity")
+            frame.filters += self._period_filters(shape_for(self.ctx, "activity"))
+            frame.limit, frame.order_by, frame.descending, frame.latest = 1, "occurred", parts.order != "oldest", True
+            if not any(isinstance(item, Filter) and item.field == "kind" for item in frame.filters):
+                frame.filters.append(Filter(field="kind", op="is_not", values=["task"]))
+            return frame
+        if not (spoken or content):
+            return None
+        bare = not parts.names and parts.nouns != ["activity"] and not content
+        if bare and (parts.nouns or parts.metrics or parts.aggregates or parts.groups or parts.wh_groups or not STRONG_SAID & parts.words_seen):
+            return None  # "I was asked for the pipeline" is not about what was said
+        return self._search()
+
+    def _search(self) -> Frame:
+        """A search over what was said, with everything that narrows it."""
+        parts = self.parts
+        frame = Frame(intent="interactions", topic=self._topic(), kinds=list(parts.kinds), latest=parts.order == "newest")
+        self._attach_names(frame, shape_for(self.ctx, "activity"), subject=True)
+        frame.filters += [
+            self._filter(shape_for(self.ctx, "activity"), raw)
+            for raw in parts.filters
+            if raw.field in ("region", "industry", "direction", "outcome", "owner", "team", "country")
+            and self._fits(shape_for(self.ctx, "activity"), raw)
+        ]
+        frame.said += [raw.said for raw in parts.filters if raw.field in ("region", "industry", "owner", "team")]
+        self._mine(frame)
+        frame.period = self._days(planned=False)
+        self.frame_unknown = []
+        return frame
+
+    def _topic_words(self) -> list[str]:
+        """Unknown words and topics beyond those that merely ask."""
+        return [word for word in (*self.parts.topic, *self.parts.unknown) if word.lower() not in ("came", "come")]
+
+    def _topic(self) -> str:
+        """What to search for by meaning, in the asker's words."""
+        if not (self._topic_words() or self.parts.filters or self.parts.metrics or self.parts.fields or self.parts.states):
+            return ""
+        return " ".join(self.parts.content)
+
+    def _record_fields(self) -> Frame | None:
+        """ "Dana's phone number", "who owns Acme?", "what stage is the Globex deal in?"."""
+        parts = self.parts
+        asked = self._asked()
+        if parts.names and parts.names[0].noun == "contact" and parts.nouns == ["company"] and not parts.plural_noun and not parts.filters:
+            parts.nouns.clear()  # "what company is she at?"
+            asked = ["company", *asked]
+        if "sum" in parts.aggregates and parts.names and parts.names[0].noun == "deal" and not parts.states and not parts.metrics:
+            parts.aggregates.remove("sum")
+            asked = ["amount", *asked]
+        if "count" in parts.aggregates and asked == ["employees"] and not parts.metrics:
+            parts.aggregates.remove("count")
+        wanted = [name for name in (*parts.fields, *parts.wh_groups) if name in ("team", "role", "email")]
+        if (
+            len(parts.people) == 1
+            and not parts.names
+            and wanted
+            and not parts.metrics
+            and parts.nouns in ([], ["user"])
+            and not parts.aggregates
+            and not any(raw.op == "empty" for raw in parts.filters)
+        ):
+            user_id, label = parts.people[0]
+            return Frame(intent="record", entity=Entity(noun="user", id=user_id, label=label), asked_fields=wanted)
+        if parts.contacts_at or any(raw.op == "empty" for raw in parts.filters):
+            return None
+        if (
+            not parts.names
+            or not asked
+            or parts.aggregates
+            or parts.metrics
+            or parts.order
+            or parts.groups
+            or "list" in parts.cues
+            and parts.plural_noun
+        ):
+            return None
+        if len(parts.names) > 2 or any(raw.op != "is" or raw.field != "owner" for raw in parts.filters):
+            return None
+        frame = Frame(intent="record", asked_fields=asked)
+        if parts.names[0].noun == "company" and parts.plural_noun and "parent" in asked:
+            return None
+        deals_of_company = parts.nouns == ["deal"] and parts.names[0].noun == "company"
+        if deals_of_company:
+            frame = self._frame_list("deal")
+            frame.asked_fields = asked
+            return frame
+        self._subject(frame)
+        return frame if frame.entity or frame.pending else None
+
+    def _asked(self) -> list[str]:
+        asked = [
+            name
+            for name in (*self.parts.fields, *(self.parts.wh_groups if self.parts.names else []))
+            if name in _ASKABLE or name in self._custom_names()
+        ]
+        words = self.parts.first_words
+        if "who" in self.parts.cues and not asked and {"owns", "own", "manages", "handles", "responsible"} & set(words):
+            asked.append("owner")
+        if self.parts.kinds == ["email"] and not self.parts.plural_noun and self.parts.names and not asked and "said" not in self.parts.cues:
+            asked = ["email"] if self.parts.order == "" and "email" in " ".join(words) else []
+        return list(dict.fromkeys(asked))
+
+    def _custom_names(self) -> set[str]:
+        noun = self.parts.names[0].noun if self.parts.names else ""
+        return set(custom_fields(self.ctx, NOUNS[noun])) if noun in NOUNS else set()
+
+    def _record(self) -> Frame | None:
+        """ "What's going on with Acme?", "who is Dana Beckett?", "Acme"."""
+        parts = self.parts
+        if not parts.names or parts.groups or parts.wh_groups or parts.order or parts.limit or parts.metrics or parts.aggregates:
+            return None
+        noun = parts.names[0].noun
+        other = [item for item in parts.nouns if item != noun]
+        about = {"about", "who_is"} & set(parts.cues)
+        if other and not (about and other == ["activity"]) or parts.plural_noun:
+            return None
+        if (
+            parts.filters
+            and not about
+            or any(raw.field in ("title", "deal_role") for raw in parts.filters)
+            or parts.unknown
+            and not about
+            or parts.contacts_at
+        ):
+            return None
+        if parts.states and not about or parts.times and not about:
+            return None
+        if not about and not parts.cues and len(parts.names) > 1:
+            return None
+        if parts.follow_up and self.previous is not None and self.previous.intent in ("metric", "list", "interactions") and not about:
+            return None
+        frame = Frame(intent="record")
+        self._subject(frame)
+        return frame if frame.entity or frame.pending else None
+
+    def _leftover_search(self) -> Frame | None:
+        """ "Globex - data storage discussion?": a name and content words that no other construction used."""
+        parts = self.parts
+        if (
+            not parts.names
+            or not parts.unknown
+            or parts.metrics
+            or parts.aggregates
+            or any(noun not in ("activity", parts.names[0].noun) for noun in parts.nouns)
+        ):
+            return None
+        return self._search()

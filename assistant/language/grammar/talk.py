@@ -1,0 +1,122 @@
+"""Constructions about the conversation itself: greetings, explanations, choices, changes, definitions."""
+
+from __future__ import annotations
+
+from assistant.language.frames import Entity, Frame, Pending
+from assistant.language.grammar.pieces import Pieces, with_entity
+
+_ORDINAL_WORDS = (
+    ("first", "1st"),
+    ("second", "2nd"),
+    ("third", "3rd"),
+    ("fourth", "4th"),
+    ("fifth", "5th"),
+    ("sixth", "6th"),
+    ("seventh", "7th"),
+    ("eighth", "8th"),
+)
+
+
+class Talk(Pieces):
+    """What is said to the assistant rather than asked of the records."""
+
+    def _talk(self) -> Frame | None:
+        """ "Hello", "thanks"."""
+        parts = self.parts
+        if parts.smalltalk and not (parts.nouns or parts.metrics or parts.names or parts.unknown):
+            return Frame(intent="smalltalk", detail=parts.smalltalk)
+        return None
+
+    def _meta(self) -> Frame | None:
+        """ "How did you get that?", "show me the rows", "next page", "what can you do?"."""
+        cues = self.parts.cues
+        bare = not (self.parts.names or self.parts.people or self.parts.unknown)
+        for intent in ("explain", "rows", "more"):
+            if intent in cues and bare and not self.parts.metrics and (not self.parts.nouns or intent == "rows" and self.previous):
+                if intent == "rows" and self.previous and self.previous.intent == "list" and not self.previous.count_only:
+                    return None if self.parts.times or self.parts.filters else Frame(intent="rows")
+                if not (self.parts.times or self.parts.filters):
+                    return Frame(intent=intent)
+        if "help" in cues and bare and not self.parts.metrics and not self.parts.nouns:
+            return Frame(intent="help")
+        return None
+
+    def _pending_choice(self) -> Frame | None:
+        """ "The second one", "the Berlin one", a candidate's name: an answer to what was asked back."""
+        if self.previous is None or self.previous.pending is None:
+            return None
+        entity = self._chosen(self.previous.pending)
+        if entity is None:
+            return None
+        self.frame_unknown = []
+        resumed = self.previous.model_copy(deep=True, update={"pending": None})
+        return with_entity(self.ctx, resumed, entity)
+
+    def _chosen(self, pending: Pending) -> Entity | None:
+        parts = self.parts
+        candidates = pending.candidates
+        for name in parts.names:
+            ids = {(match.noun, match.id) for match in name.matches}
+            fitting = [item for item in candidates if (item.noun, item.id) in ids]
+            if len(fitting) == 1:
+                return fitting[0]
+        text = " ".join(parts.topic + [item.said for item in parts.filters] + parts.unknown).lower()
+        if parts.words <= 4:
+            ordinal = {"last": len(candidates) - 1} | {word: place for place, pair in enumerate(_ORDINAL_WORDS) for word in pair}
+            for word in parts.first_words:
+                if ordinal.get(word, len(candidates)) < len(candidates):
+                    return candidates[ordinal[word]]
+            if parts.limit is not None and 1 <= parts.limit <= len(candidates):
+                return candidates[parts.limit - 1]
+        places = {match.label.lower() for name in parts.names for match in name.matches}
+        there = [item for item, hint in zip(candidates, pending.hints, strict=False) if any(place in hint.lower() for place in places)]
+        if len(there) == 1:
+            return there[0]
+        hits = [
+            item
+            for item, hint in zip(candidates, pending.hints, strict=False)
+            if text and any(word in f"{item.label} {hint}".lower() for word in text.split() if len(word) > 2)
+        ]
+        return hits[0] if len(hits) == 1 else None
+
+    def _write(self) -> Frame | None:
+        """ "Log a call with Dana": a change, which this part only recognises."""
+        verb = self.parts.write_verb
+        if not verb:
+            return None
+        if verb in ("email", "phone") and self.parts.names and self.parts.words <= 1 + self.parts.names[0].end - self.parts.names[0].first:
+            self.parts.fields.append(verb)
+            self.parts.kinds.clear()
+            self.parts.nouns.clear()
+            return None  # "email Dana Beckett", nothing more: the address is wanted
+        if verb in ("email", "mail", "close", "call", "note") and (
+            {"of", "for", "address", "date", "from", "with"} & set(self.parts.first_words[1:2])
+        ):
+            return None
+        if verb in ("write", "draft", "compose") and not self.parts.names and not self.parts.nouns:
+            return Frame(intent="unknown", unknown=self.parts.unknown)
+        asks = {"list", "which", "who", "about"} & set(self.parts.cues) or self.parts.aggregates or "?" in self.parts.first_words
+        if verb in ("open", "close", "book", "call", "mail", "email", "note", "make", "put", "give", "post", "add", "set", "mark", "hand") and (
+            self.parts.first_words[1:2] in (["me"], ["us"]) or self.parts.words < 2
+        ):
+            return None
+        if asks or self.parts.metrics and verb not in ("log", "create", "update", "set", "change"):
+            return None
+        if (
+            verb in ("call", "email", "mail", "note", "book", "close", "make")
+            and self.parts.first_words[1:2]
+            and self.parts.kinds[:1] == [verb]
+            and self.parts.times
+        ):
+            return None
+        return Frame(intent="write", detail=verb)
+
+    def _definition(self) -> Frame | None:
+        """ "What does weighted pipeline mean?"."""
+        if "define" in self.parts.cues and len(self.parts.metrics) == 1 and not (self.parts.times or self.parts.filters or self.parts.groups):
+            wants = {"mean", "definition", "define", "defined", "meant", "calculated", "computed"} & set(
+                self.parts.first_words
+            ) or "define" in self.parts.cues
+            if wants and not self.parts.aggregates:
+                return Frame(intent="define", metric=self.parts.metrics[0])
+        return None

@@ -1,0 +1,170 @@
+"""The lexicon of one company, compiled from closed classes, declarations and its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import select
+
+from assistant.language.lexicon.cues import CUES, FILLER, NEGATIONS, SMALLTALK
+from assistant.language.lexicon.measures import ADVERB_GRAINS, AGGREGATES, COMPARE_CUES, COMPARISONS, GRAINS, GROUP_CUES, ORDERS
+from assistant.language.lexicon.model import Lexicon, Sense
+from assistant.language.lexicon.states import STATES
+from crm_core.access import visible
+from crm_core.context import Context
+from crm_core.metrics.definitions import METRICS
+from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, custom_fields
+from crm_core.metrics.filters import choice_values
+from crm_core.models import Contact, Pipeline, Product, Stage, Team, User
+from crm_core.text import fold
+
+_cache: dict[tuple[int, int, int], Lexicon] = {}
+
+
+def lexicon_for(ctx: Context) -> Lexicon:
+    """The lexicon of the company, compiled once per version of its words."""
+    pool = ctx.session.get_bind().engine.pool
+    key = (id(pool), ctx.organisation.vocabulary_version, ctx.actor.user_id or 0)
+    if key not in _cache:
+        if len(_cache) > 64:
+            _cache.clear()
+        _cache[key] = compile_lexicon(ctx)
+    return _cache[key]
+
+
+def compile_lexicon(ctx: Context) -> Lexicon:
+    """Compile closed classes, metadata and the company's own words."""
+    lexicon = Lexicon()
+    _add_closed_classes(lexicon)
+    _add_metrics(lexicon)
+    _add_shapes(lexicon, ctx)
+    _add_own_words(lexicon, ctx)
+    return lexicon.finish()
+
+
+def _add_closed_classes(lexicon: Lexicon) -> None:
+    tables: Iterable[tuple[str, dict[str, Any]]] = (
+        ("state", STATES),
+        ("aggregate", AGGREGATES),
+        ("comparison", COMPARISONS),
+        ("order", ORDERS),
+        ("compare", COMPARE_CUES),
+        ("cue", CUES),
+        ("smalltalk", SMALLTALK),
+    )
+    for kind, table in tables:
+        for phrase, value in table.items():
+            if value:
+                lexicon.add(phrase, Sense(kind, value))
+    for phrase, grain in GRAINS.items():
+        lexicon.add(phrase, Sense("grain", grain, label="adverb" if phrase in ADVERB_GRAINS else ""), plural=phrase not in ADVERB_GRAINS)
+    for phrase in GROUP_CUES:
+        lexicon.add(phrase, Sense("group_cue"))
+    for phrase in NEGATIONS:
+        lexicon.add(phrase, Sense("negation"))
+    for phrase in ("my", "mine", "i", "me"):
+        lexicon.add(phrase, Sense("me"))
+    for phrase in ("my team", "my teams", "our team", "my people", "my reps"):
+        lexicon.add(phrase, Sense("my_team"))
+    for phrase in ("customer", "client", "paying customer"):
+        lexicon.add(phrase, Sense("customer"), plural=True)
+    for phrase in ("or", "either"):
+        lexicon.add(phrase, Sense("or"))
+    lexicon.add("between", Sense("between"))
+    for phrase in ("without", "w o"):
+        lexicon.add(phrase, Sense("negation"))
+    for phrase in ("rep", "sales rep", "seller", "salesperson", "account executive", "ae"):
+        lexicon.add(phrase, Sense("field", "owner"), plural=True)
+    for phrase in ("forecast", "forecasted"):
+        lexicon.add(phrase, Sense("forecast"))
+
+
+def _add_metrics(lexicon: Lexicon) -> None:
+    for metric in METRICS.values():
+        for phrase in (metric.title, *metric.synonyms):
+            lexicon.add(phrase, Sense("metric", metric.name))
+
+
+_ACTIVITY_WORDS = {
+    "call": ("call", "phone call", "dial"),
+    "email": ("email", "mail", "e mail", "message"),
+    "meeting": ("meeting", "appointment", "visit", "meet", "met"),
+    "note": ("note",),
+    "task": ("task", "to do list", "todo list", "to do", "todo", "reminder", "follow up", "action item"),
+}
+
+
+def _add_shapes(lexicon: Lexicon, ctx: Context) -> None:
+    for shape in NOUN_SHAPES.values():
+        for word in (shape.title, *shape.synonyms):
+            if word not in ("sales rep", "rep", "customer", "client"):
+                lexicon.add(word, Sense("noun", shape.name), plural=True)
+        for item in {**shape.fields, **custom_fields(ctx, shape.noun)}.values():
+            if item.name == "id":
+                continue
+            for word in (item.title, *item.synonyms):
+                lexicon.add(word, Sense("field", item.name, noun=shape.name, label=item.kind.value), plural=item.groupable)
+                if word.endswith(" number"):  # else "number of" would win
+                    lexicon.add(f"{word} of", Sense("field", item.name, noun=shape.name, label=item.kind.value))
+            if item.kind is Kind.choice and (item.choices or item.picklist or item.key is not None):
+                _add_choices(lexicon, ctx, shape.name, item)
+    for phrase in ("subsidiary", "daughter company", "child company"):
+        lexicon.add(phrase, Sense("subsidiary"), plural=True)
+    for kind, words in _ACTIVITY_WORDS.items():
+        for word in words:
+            lexicon.add(word, Sense("activity_kind", kind, noun="activity"), plural=True)
+
+
+def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None:
+    if noun == "user" or noun == "activity" and item.name == "kind" or item.name == "status" and noun == "deal" or item.name == "currency":
+        return
+    for value in choice_values(ctx, item):
+        lexicon.add(value, Sense("value", value, noun=noun, field=item.name, label=value), plural=True)
+        if item.name == "loss_reason":  # "lost to a competitor" for "Went with competitor"
+            for word in fold(value).split():
+                if len(word) > 5 and word not in FILLER:
+                    lexicon.add(word, Sense("weak_value", value, noun=noun, field=item.name, label=value), plural=True)
+
+
+def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
+    for pipeline_id, name in ctx.session.execute(select(Pipeline.id, Pipeline.name)):
+        for phrase in (name, f"{name} pipeline", f"pipeline {name}"):
+            lexicon.add(phrase, Sense("ref", pipeline_id, field="pipeline", label=name), plural=phrase == name)
+    stages: dict[str, list[int]] = {}
+    for stage_id, name in ctx.session.execute(select(Stage.id, Stage.name).order_by(Stage.id)):
+        stages.setdefault(name, []).append(stage_id)
+    for name, ids in stages.items():
+        for phrase in (name, f"{name} stage", f"stage {name}"):
+            lexicon.add(phrase, Sense("ref", tuple(ids), field="stage", label=name))
+    for team_id, name in ctx.session.execute(select(Team.id, Team.name)):
+        lexicon.add(name, Sense("ref", team_id, field="team", label=name))
+        lexicon.add(f"{name} team", Sense("ref", team_id, field="team", label=name))
+    for product_id, name, code, family in ctx.session.execute(
+        select(Product.id, Product.name, Product.code, Product.family).where(Product.archived_at.is_(None))
+    ):
+        lexicon.add(name, Sense("ref", product_id, field="product", label=name), plural=True)
+        if code:
+            lexicon.add(code, Sense("ref", product_id, field="product", label=name))
+        if family:
+            lexicon.add(family, Sense("value", family, noun="line_item", field="product_family", label=family))
+            lexicon.add(family, Sense("value", family, noun="product", field="family", label=family))
+    titles = ctx.session.scalars(select(Contact.title).where(Contact.title.is_not(None), visible(ctx, Contact)).distinct().limit(400))
+    for title in titles:
+        lexicon.add(str(title), Sense("value", str(title), noun="contact", field="title", label=str(title)), plural=True)
+    _add_people(lexicon, ctx)
+
+
+def _add_people(lexicon: Lexicon, ctx: Context) -> None:
+    people = ctx.session.execute(select(User.id, User.name, User.email).where(User.archived_at.is_(None))).all()
+    first: dict[str, list[tuple[int, str]]] = {}
+    for user_id, name, email in people:
+        sense = Sense("ref", user_id, field="owner", label=name)
+        lexicon.add(name, sense)
+        lexicon.phrases.setdefault(email.lower(), []).append(sense)
+        words = fold(name).split()
+        for word in {words[0], words[-1]} if words else set():
+            first.setdefault(word, []).append((user_id, name))
+    for word, owners in first.items():
+        for user_id, name in owners:
+            lexicon.add(word, Sense("ref", user_id, field="owner", label=name))

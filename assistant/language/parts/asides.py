@@ -1,0 +1,119 @@
+"""What is said around the question: why it is asked, politeness, and the words a search by meaning is left with."""
+
+from __future__ import annotations
+
+from assistant.language.parts.neighbours import Neighbours
+from crm_core.services.search import STOP_WORDS
+
+#: Words that ask for what was said rather than say what it was about.
+_ASKING = frozenset(
+    "say says said saying tell told mention mentioned mentions mentioning talk talked talks talking discuss discussed discussion speak spoke spoken write wrote find show look looking "
+    "search list give check pull up notes note emails email mails mail calls call meetings meeting activities activity communication correspondence conversation conversations records record "
+    "crm please anything something someone somebody anyone anybody everything know want wants need see like come came comes get got lately recently last latest recent most hear heard raise raised "
+    "bring brought subject topic regarding concerning related whether where when which what who why how customer customers company contact contacts account quick one".split()
+)
+
+
+_PREFACE_STARTS = frozenset(
+    "i im we my our before going putting quick preparing prepping ahead hi hello hey while working meeting getting just cleaning planning thinking heading sitting".split()
+)
+
+
+class Asides(Neighbours):
+    """Which clauses and words are no part of the question."""
+
+    def _gather_content(self, preface: set[int]) -> None:
+        """The words that a search by meaning should look for: all but names, times, and the words of asking."""
+        used = {place for edge in self.edges if edge.kind in ("name", "when") for place in range(edge.first, edge.end)}
+        words = [
+            (token.text, self.clauses[place])
+            for place, token in enumerate(self.tokens)
+            if place not in used and token.norm not in STOP_WORDS and token.norm not in _ASKING and len(token.norm) > 1
+        ]
+        kept = [word for word, clause in words if clause not in preface] or [word for word, _ in words]
+        self.parts.content = kept
+
+    def _read_slips(self) -> None:
+        """ "Their close date was moved back": a slip, said by what happened to the field."""
+        parts = self.parts
+        moved = {"moved", "pushed", "postponed", "shifted", "move", "push"} & parts.words_seen
+        about_date = (
+            "expected_close" in parts.fields or any(cue == "field:expected_close" for _, cue in parts.times) or {"date", "dates"} & parts.words_seen
+        )
+        if moved and about_date and {"later", "back", "out", "date", "dates"} & parts.words_seen:
+            parts.states = ["slipped"]
+            parts.unknown = [word for word in parts.unknown if word.lower() not in ("moved", "move", "back", "shifted", "dates", "date")]
+            parts.times = [(when, "") for when, _ in parts.times]
+            parts.fields = [name for name in parts.fields if name != "expected_close"]
+
+    def _preface(self) -> set[int]:
+        """Clauses before the question that tell why it is asked: "I am seeing them tomorrow, so what ...": only names count there."""
+        numbers = sorted(set(self.clauses))
+        asks = {
+            "how",
+            "what",
+            "which",
+            "who",
+            "whose",
+            "show",
+            "list",
+            "give",
+            "can",
+            "could",
+            "please",
+            "need",
+            "want",
+            "like",
+            "is",
+            "are",
+            "do",
+            "does",
+            "did",
+            "when",
+            "where",
+            "find",
+        }
+        preface: set[int] = set()
+        for number in numbers[:-1]:
+            words = [token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == number]
+            later = {token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause > number}
+            figures = any(self.clauses[edge.first] == number and edge.sense("metric", "aggregate") for edge in self.edges)
+            if (
+                not figures
+                and words[:1]
+                and words[0] in _PREFACE_STARTS
+                and not set(words) & (asks - {"is", "are", "do", "does", "did"})
+                and later & asks
+            ):
+                preface.add(number)
+            else:
+                break
+        return preface
+
+    def _forgive_asides(self) -> None:
+        """Unknown words in a clause that says nothing of the CRM are an aside; in the clause of the question they count."""
+        if len(set(self.clauses)) < 2:
+            return
+        telling = {
+            self.clauses[edge.first]
+            for edge in self.edges
+            if edge.kind in ("when", "name")
+            or edge.kind == "words"
+            and edge.sense("metric", "state", "noun", "value", "ref", "customer", "activity_kind", "aggregate", "field")
+        }
+        heads = {self.clauses[edge.first] for edge in self.edges if edge.sense("metric", "noun", "aggregate", "customer", "activity_kind")}
+        asides = {clause for clause in set(self.clauses) if clause not in telling or heads and clause not in heads and not self._asks(clause)}
+        if not heads or asides >= set(self.clauses):
+            return
+        self.parts.unknown = [
+            word
+            for word, clause in self.unknown_clauses
+            if clause not in asides or word in self.parts.unknown_capital and not (word.isupper() and len(word) < 5)
+        ]
+        self.parts.unknown_capital = [word for word in self.parts.unknown_capital if word in self.parts.unknown]
+
+    def _asks(self, clause: int) -> bool:
+        words = {token.norm for token, number in zip(self.tokens, self.clauses, strict=True) if number == clause}
+        return bool(
+            words & {"how", "what", "which", "who", "show", "list", "by", "per", "each", "only", "just", "in", "for", "with", "without", "from", "at"}
+        )

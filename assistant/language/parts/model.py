@@ -1,0 +1,96 @@
+"""What a message can contribute to a question, before it is decided what is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from assistant.language.dates import When
+from assistant.language.entities import Name
+
+#: Which time field a state is about, by noun.
+STATE_TIME: dict[tuple[str, str], str] = {
+    ("deal", "won"): "closed",
+    ("deal", "lost"): "closed",
+    ("deal", "closed"): "closed",
+    ("deal", "closing"): "expected_close",
+    ("deal", "due"): "expected_close",
+    ("deal", "overdue"): "expected_close",
+    ("deal", "open"): "expected_close",
+    ("ticket", "resolved"): "resolved",
+    ("ticket", "closed"): "resolved",
+    ("lead", "converted"): "converted",
+    ("activity", "due"): "due",
+    ("activity", "overdue"): "due",
+    ("activity", "incomplete"): "due",
+    ("activity", "completed"): "completed",
+}
+
+
+@dataclass
+class RawFilter:
+    """A condition before its noun is known."""
+
+    field: str
+    op: str
+    values: list[Any]
+    said: str
+    noun: str = ""
+    negated: bool = False
+    joined_by_or: bool = False
+
+
+@dataclass
+class Parts:
+    """What the message contributes, before the decision what it asks."""
+
+    metrics: list[str] = field(default_factory=list)
+    nouns: list[str] = field(default_factory=list)
+    plural_noun: bool = False
+    states: list[str] = field(default_factory=list)
+    negated_states: list[str] = field(default_factory=list)
+    aggregates: list[str] = field(default_factory=list)
+    kinds: list[str] = field(default_factory=list)
+    filters: list[RawFilter] = field(default_factory=list)
+    groups: list[str] = field(default_factory=list)
+    wh_groups: list[str] = field(default_factory=list)
+    times: list[tuple[When, str]] = field(default_factory=list)
+    untouched: When | None = None
+    untouched_days: int | None = None
+    order: str = ""
+    order_field: str = ""
+    order_is_soft: bool = False
+    limit: int | None = None
+    compare: str = ""
+    me: bool = False
+    my_team: bool = False
+    customer: bool = False
+    names: list[Name] = field(default_factory=list)
+    negated_names: set[int] = field(default_factory=set)
+    #: For each name, the colleagues that the same words name.
+    colleagues: list[list[tuple[int, str]]] = field(default_factory=list)
+    people: list[tuple[int, str]] = field(default_factory=list)
+    cues: list[str] = field(default_factory=list)
+    fields: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    unknown_capital: list[str] = field(default_factory=list)
+    smalltalk: str = ""
+    record_numbers: list[tuple[str, int]] = field(default_factory=list)
+    follow_up: bool = False
+    pronoun: bool = False
+    sort: str = ""
+    contacts_at: bool = False
+    subsidiary: bool = False
+    why: bool = False
+    #: The grouping word was plural: several groups are asked for.
+    plural_group: bool = False
+    #: What a search by meaning should look for.
+    content: list[str] = field(default_factory=list)
+    #: Every word, and the metric phrases as they were said.
+    words_seen: set[str] = field(default_factory=set)
+    phrases: str = ""
+    write_verb: str = ""
+    first_words: list[str] = field(default_factory=list)
+    #: The content words after "about", or all of them, for a search by meaning.
+    topic: list[str] = field(default_factory=list)
+    words: int = 0

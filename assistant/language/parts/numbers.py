@@ -1,0 +1,149 @@
+"""Numbers: limits, record numbers, and the bounds of comparisons with their units."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assistant.language.chart import Edge, Quantity
+from assistant.language.lexicon import Sense
+from assistant.language.parts.model import RawFilter
+from assistant.language.parts.neighbours import Neighbours
+from crm_core.errors import Invalid
+from crm_core.metrics.fields import NOUN_SHAPES, Kind
+
+
+class Numbers(Neighbours):
+    """What a number says: how many, which record, or more than how much of what."""
+
+    def _quantity(self, edge: Edge) -> None:
+        quantity = edge.quantity
+        assert quantity is not None
+        if self.comparison is not None:
+            self._compare_number(edge, quantity)
+            return
+        following = self._next_edge()
+        if (
+            self._after() in ("to", "until")
+            and self._upper_bound_ahead()
+            or self._before() in ("from", "of")
+            and self._after() == "up"
+            and self._upper_bound_ahead()
+        ):
+            self.comparison = ("between", edge.text)
+            self._compare_number(edge, quantity)
+            return
+        after = following.sense("comparison") if following else None
+        if after and after.value in ("at_least_after", "at_most_after"):
+            self.comparison = (after.value.removesuffix("_after"), "")
+            self._compare_number(edge, quantity)
+            return
+        previous = self.edges[self.at - 1] if self.at else None
+        noun = previous.sense("noun") if previous else None
+        if len(edge.text) > 24:
+            raise Invalid("That number is longer than any the CRM holds. Which number do you mean?")
+        whole = quantity.value == quantity.value.to_integral_value()
+        if self.time_field == "untouched" and whole and self._after() in ("days", "day", "weeks", "week", "months"):
+            self.parts.untouched_days = int(quantity.value) * {"d": 1, "w": 7, "m": 30}[self._after()[0]]
+            self.time_field = ""
+            return
+        if noun and whole and not quantity.scaled and not quantity.currency and not (following and following.sense("noun")):
+            self.parts.record_numbers.append((noun.value, int(quantity.value)))
+            return
+        if quantity.value == 0 and whole and self.parts.order:
+            raise Invalid("I cannot show the top 0; how many do you want to see?")
+        if edge.text.lower() == "one":
+            return  # "each one", "which one": a pronoun
+        if whole and 0 < quantity.value <= 200 and not quantity.currency and not quantity.scaled:
+            if self.parts.limit is None:
+                self.parts.limit = int(quantity.value)
+                return
+        if quantity.currency or quantity.scaled:
+            self.parts.filters.append(RawFilter("amount", "is", [quantity.value], edge.text, "deal"))
+            return
+        self.parts.unknown.append(edge.text)
+
+    def _compare_number(self, edge: Edge, quantity: Quantity) -> None:
+        assert self.comparison is not None
+        if self.minus_before(edge):
+            raise Invalid("Amounts, ages and counts are never negative here. Which number do you mean?")
+        op, said = self.comparison
+        self.comparison = None
+        unit = self._after()
+        name = self._number_field(unit, quantity, op)
+        values: list[Any] = [quantity.value]
+        if op == "between":
+            upper = self._upper_bound()
+            if upper is None:
+                self.parts.unknown.append(edge.text)
+                return
+            values.append(upper.value)
+            if upper.scaled and not quantity.scaled and quantity.value < 1000:  # "50 to 80 thousand"
+                scale = 1000 if upper.value < 1_000_000 else 1_000_000
+                values[0] = quantity.value * scale
+        if op == "older":
+            op = "more_than"
+        elif op == "younger":
+            op = "less_than"
+        if name == "age" and unit in ("week", "weeks", "month", "months", "year", "years"):
+            values = [value * {"week": 7, "month": 30, "year": 365}[unit.rstrip("s")] for value in values]
+        text = {"more_than": "over", "at_least": "at least", "less_than": "under", "at_most": "at most", "between": "between"}.get(op, op)
+        del said
+        flipped = {"more_than": "at_most", "at_least": "less_than", "less_than": "at_least", "at_most": "more_than"}
+        if self.negated:
+            op, self.negated = flipped.get(op, op), False
+        shown = " and ".join(str(value) for value in values)
+        self.parts.filters.append(RawFilter(name, op, values, f"{name.replace('_', ' ')} {text} {shown}"))
+
+    def minus_before(self, edge: Edge) -> bool:
+        """Whether a minus sign stands right before the number."""
+        start = self.tokens[edge.first].start
+        return self.message[max(0, start - 1) : start] == "-" and (start < 2 or not self.message[start - 2].isalnum())
+
+    def _upper_bound_ahead(self) -> bool:
+        return any((following := self._next_edge(ahead)) is not None and following.quantity is not None for ahead in (1, 2))
+
+    def _upper_bound(self) -> Quantity | None:
+        """The second number of "between 10k and 50k"; an unscaled first number takes the second's scale."""
+        for ahead in (1, 2):
+            following = self._next_edge(ahead)
+            if following and following.quantity:
+                self.at += ahead
+                return following.quantity
+        return None
+
+    def _number_field(self, unit: str, quantity: Quantity, op: str) -> str:
+        following = self._next_edge()
+        spoken = following.sense("field") if following else None
+        if spoken and self._is_numeric(spoken):
+            self.at += 1
+            return str(spoken.value)
+        if unit in ("days", "day", "weeks", "week", "months", "month", "years", "year", "old") or op in ("older", "younger"):
+            while self._next_edge() is not None and self._after() in ("days", "day", "weeks", "week", "months", "month", "years", "year", "old"):
+                self.at += 1
+            return "age"
+        if unit in ("minutes", "minute", "mins", "min"):
+            return "duration"
+        for name in reversed(self.parts.fields):
+            for shape in NOUN_SHAPES.values():
+                item = shape.fields.get(name)
+                if item is not None and item.kind in (Kind.number, Kind.money):
+                    self.parts.fields.remove(name)
+                    return name
+            if name in self._custom_numbers():
+                self.parts.fields.remove(name)
+                return name
+        del quantity
+        return "amount"
+
+    def _custom_numbers(self) -> set[str]:
+        return {
+            sense.value
+            for edge in self.edges
+            for sense in edge.senses
+            if sense.kind == "field" and sense.noun and sense.value not in NOUN_SHAPES[sense.noun].fields
+        }
+
+    def _is_numeric(self, sense: Sense) -> bool:
+        shape = NOUN_SHAPES.get(sense.noun)
+        item = shape.fields.get(sense.value) if shape else None
+        return item is None or item.kind in (Kind.number, Kind.money)

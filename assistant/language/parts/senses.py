@@ -1,0 +1,418 @@
+"""What a phrase contributes by the sense that is taken: one method for each kind of sense."""
+
+from __future__ import annotations
+
+from assistant.language.chart import Edge
+from assistant.language.lexicon import ADVERB_GRAINS, Sense
+from assistant.language.parts.model import RawFilter
+from assistant.language.parts.neighbours import Neighbours
+from assistant.language.tokens import singular
+from crm_core.metrics.fields import NOUN_SHAPES
+from crm_core.periods import Grain
+
+#: States that stand between "no" and the noun that is missing.
+_ABSENT_STATES = frozenset("open active won lost overdue upcoming recent new unresolved planned any".split())
+
+
+#: Phrases after which a group is meant: "which rep", "top regions".
+_GROUP_AFTER = frozenset({"which", "what", "top", "best", "worst", "bottom"})
+
+
+class Senses(Neighbours):
+    """A method a kind of sense; each says whether it took the phrase."""
+
+    def _take_my_team(self, _edge: Edge, _sense: Sense) -> bool:
+        self.parts.my_team = True
+        return True
+
+    def _take_me(self, edge: Edge, _sense: Sense) -> bool:
+        word, before = edge.text.lower(), self._before()
+        if self.negated and word in ("my", "mine", "me"):  # "not just mine"
+            self.negated = False
+            return True
+        if word in ("my", "mine"):
+            following = self._next_edge()
+            if (
+                word == "my"
+                and following is not None
+                and following.kind in ("filler", "unknown")
+                and following.text.lower() not in ("own", "current", "currently", "full", "entire", "whole", "total", "overall")
+            ):
+                return True  # "for my report": not the asker's rows
+            self.parts.me = True
+        elif word == "i":
+            asking = (
+                before in ("can", "may", "could", "should", "would", "shall", "know")
+                or self._after()
+                in (
+                    "want",
+                    "would",
+                    "need",
+                    "like",
+                    "wonder",
+                    "know",
+                    "see",
+                    "think",
+                    "guess",
+                    "mean",
+                    "meant",
+                    "could",
+                    "can",
+                    "should",
+                    "was",
+                    "forgot",
+                    "believe",
+                    "just",
+                    "will",
+                    "ask",
+                    "remember",
+                    "understand",
+                )
+                or self._after() == "am"
+                and self._after(1) not in ("late", "behind", "overdue", "the")
+                or self._after() == "have"
+                and self._after(1) in ("the", "a", "to")
+                or self._after() == "have"
+                and before in ("", "so", "ok", "okay")
+            )
+            self.parts.me = self.parts.me or not asking
+        else:
+            self.parts.me = (
+                self.parts.me or before in ("to", "by", "for", "with") and self._before(2) in ("assigned", "owned", "belonging", "handled")
+            )
+        return True
+
+    def _take_compare(self, edge: Edge, sense: Sense) -> bool:
+        if sense.value == "against":
+            following = self._next_edge()
+            while following is not None and following.kind == "filler":
+                following = self._next_edge(self.edges.index(following) - self.at + 1)
+            if following is None:
+                return False
+            if following.kind == "when":
+                self.parts.compare = "against"
+                return True
+            if edge.text.lower() == "against" and following.sense("metric"):
+                return True
+            self.parts.compare = "previous" if following.text.lower() in ("previous", "prior", "before") else self.parts.compare
+            return True
+        self.parts.compare = sense.value
+        return True
+
+    def _take_cue(self, edge: Edge, sense: Sense) -> bool:
+        value = sense.value
+        if value == "sort":
+            self.sort_next = True
+            return True
+        if value == "contacts_at":
+            self.parts.contacts_at = True
+            return True
+        if value == "why":
+            self.parts.why = True
+            return True
+        if value == "said" and edge.text.lower().rstrip("s") in (
+            "complaint",
+            "concern",
+            "objection",
+            "feedback",
+            "complained",
+            "promised",
+            "promise",
+        ):
+            self.parts.topic.append(edge.text)
+        if value == "said" and edge.first == 0 and edge.text.lower() in ("write", "want"):
+            return True
+        if (value in ("which", "who") or edge.text.lower() == "what") and edge.text.lower() != "whose":
+            following = self._next_edge()
+            if following is not None and following.kind == "quantity" and following.quantity is not None:
+                following = self._next_edge(2)
+            if (
+                following is not None
+                and following.sense("noun")
+                and (beyond := self._next_edge(self.edges.index(following) - self.at + 1)) is not None
+                and beyond.kind == "words"
+                and beyond.sense("field")
+                and not beyond.sense("metric", "state")
+            ):
+                following = beyond
+            name = (
+                self._group_name(following) if following is not None and following.kind == "words" and not following.sense("activity_kind") else None
+            )
+            if name and following is not None and name not in Grain.__members__:
+                noun = following.sense("noun")
+                if noun is None or noun.value in ("user", "product", "company", "contact") or following.sense("customer"):
+                    self.parts.wh_groups.append(name)
+                    self.parts.plural_group = singular(following.text.lower()) != following.text.lower()
+        if value == "topic":
+            self.after_topic = True
+        if value == "define" and edge.text.lower() == "mean" and "what does" not in " ".join(self.parts.first_words):
+            return False
+        if value == "more" and len(self.edges) > 3:
+            return True
+        self.parts.cues.append(value)
+        return True
+
+    def _take_aggregate(self, edge: Edge, sense: Sense) -> bool:
+        following = self._next_edge()
+        if sense.value == "count" and following is not None and any(item.kind == "field" and item.label == "number" for item in following.senses):
+            return True  # "number of seats": a field, not a count of records
+        self.parts.aggregates.append(sense.value)
+        return True
+
+    def _take_metric(self, edge: Edge, sense: Sense) -> bool:
+        if self.negated and (self.parts.nouns or self.parts.metrics) and edge.end - edge.first > 1:
+            return self._absent(edge)
+        noun = edge.sense("noun")
+        if noun is not None and edge.text.lower() in {noun.value, f"{noun.value}s", "companies", "activities", "opportunities", "accounts", "people"}:
+            return self._take_noun(edge, noun)
+        if edge.sense("state") and (
+            not edge.end - edge.first > 1
+            or {"list", "which"} & set(self.parts.cues)
+            or any(any(item.kind == "noun" and item.value == "deal" for item in other.senses) for other in self.edges if other is not edge)
+        ):
+            return False
+        if edge.sense("field") is not None and self.compare_fields and singular(edge.text.lower()) != edge.text.lower():
+            self.parts.groups.append(str(edge.sense("field").value))  # type: ignore[union-attr]
+            return True
+        if edge.sense("field") is not None and (self._before() in _GROUP_AFTER) and self._next_edge() is not None:
+            return False
+        if edge.text.lower().startswith("number of") or edge.text.lower().endswith(" count"):
+            self.parts.aggregates.append("count")
+        if sense.value not in self.parts.metrics:
+            self.parts.metrics.append(sense.value)
+        last = edge.text.lower().split()[-1] if edge.text else ""
+        self.parts.plural_noun = self.parts.plural_noun or singular(last) != last and last != "sales"
+        return True
+
+    def _take_state(self, edge: Edge, sense: Sense) -> bool:
+        value = sense.value
+        if (
+            value == "closed"
+            and edge.text.lower() in ("close", "closes")
+            and not {"did", "have", "has", "had"} & {token.norm for token in self.tokens[: edge.first]}
+        ):
+            value = "closing"
+        if value == "occurred" and self.negated:
+            if self._before() == "nothing" or self._before(2) == "nothing":
+                self.negated, self.time_field = False, "untouched"
+            return True  # "have not had any activity": the "not" is about the activity
+        if self.negated:
+            self.negated = False
+            self.parts.negated_states.append(value)
+            return True
+        self.parts.states.append(value)
+        self.time_field = f"state:{value}"
+        return True
+
+    def _take_activity_kind(self, edge: Edge, sense: Sense) -> bool:
+        if (
+            sense.value == "email"
+            and edge.text.lower() in ("email", "mail", "e-mail")
+            and edge.sense("field")
+            and (self.parts.names or self._before() in ("the", "her", "his", "their") and self._after() in ("of", "for", "address"))
+            and not self.parts.aggregates
+        ):
+            return False
+        if self.negated:
+            self.negated = False
+            self.parts.filters.append(RawFilter("kind", "is", [sense.value], edge.text, "activity", negated=True))
+            return True
+        self.parts.kinds.append(sense.value)
+        if "activity" not in self.parts.nouns:
+            self.parts.nouns.append("activity")
+        return True
+
+    def _take_order(self, edge: Edge, sense: Sense) -> bool:
+        order, hint = sense.value
+        if self.parts.order and (edge.text.lower() in ("first", "last", "top") or self._before() == "to"):
+            return True
+        self.parts.order, self.parts.order_field = order, hint
+        self.parts.order_is_soft = edge.text.lower() in ("recent", "recently", "latest", "first")
+        following = self._next_edge()
+        if following is not None and following.kind == "quantity":
+            following = self._next_edge(2)
+        if following is not None and following.kind == "words":
+            beyond = self._next_edge(self.edges.index(following) - self.at + 1)
+            if (
+                following.sense("noun")
+                and beyond is not None
+                and beyond.kind == "words"
+                and beyond.sense("field")
+                and not beyond.sense("metric", "state", "noun")
+            ):
+                following = beyond
+            name = self._group_name(following)
+            plain_noun = following.sense("noun")
+            metric = following.sense("metric")
+            kinds = {item.label for item in following.senses if item.kind == "field"}
+            if kinds and not kinds & {"ref", "choice", "boolean"} and not following.sense("noun", "customer"):
+                return True  # "the most employees": what is measured, not what is compared
+            counted = metric is None or metric.value in ("customers", "companies", "contacts", "deals", "leads", "activities")
+            self.ordered_group = name or ""
+            if (
+                name
+                and name not in Grain.__members__
+                and counted
+                and following.sense("field", "customer", "noun")
+                and (plain_noun is None or plain_noun.value in ("company", "product", "user"))
+            ):
+                self.parts.wh_groups.append(name)
+                self.parts.plural_group = singular(following.text.lower()) != following.text.lower()
+        return True
+
+    def _take_value(self, edge: Edge, sense: Sense) -> bool:
+        values = [item for item in edge.senses if item.kind == "value"]
+        around = {self._before(), self._after(), self._after(1), self._before(2)}
+        named = [item for item in values if item.field in around or item.field.rstrip("s") in around]
+        if "team" in around and any(item.kind == "ref" and item.field == "team" for item in edge.senses):
+            values = []
+        elif named:
+            values = named
+        for item in values:
+            self.parts.filters.append(RawFilter(item.field, "is", [item.value], item.label, item.noun, self.negated, self.or_next))
+        for item in edge.senses:
+            if item.kind == "ref" and item.field != "owner" and not values:
+                self._append_ref(item)
+        self.negated = False
+        del sense
+        return True
+
+    def _append_ref(self, sense: Sense) -> None:
+        ids = list(sense.value) if isinstance(sense.value, tuple) else [sense.value]
+        self.parts.filters.append(RawFilter(sense.field, "is", ids, sense.label, "", self.negated, self.or_next))
+
+    def _take_ref(self, edge: Edge, sense: Sense) -> bool:
+        people = [item for item in edge.senses if item.kind == "ref" and item.field == "owner"]
+        others = [item for item in edge.senses if item.kind == "ref" and item.field != "owner"]
+        following = self._next_edge()
+        if (
+            others
+            and others[0].field == "team"
+            and following is not None
+            and ("ticket" in following.text.lower() or "case" in following.text.lower())
+        ):
+            return True  # "support tickets": what they are, not whose
+        ours = others and others[0].field == "team" and not self.tokens[edge.first].capital
+        if ours and (
+            following is not None
+            and following.sense("state")
+            and "ticket" in self.parts.nouns
+            or any(raw.field in ("team", "region") for raw in self.parts.filters)
+        ):
+            return True  # "did support close", "the north sales team": a description
+        if others:
+            self._append_ref(others[0])
+        elif len(people) == 1:
+            self.parts.people.append((people[0].value, people[0].label))
+            self.parts.filters.append(RawFilter("owner", "is", [people[0].value], people[0].label, "", self.negated, self.or_next))
+        else:
+            self.parts.filters.append(RawFilter("owner", "is", [item.value for item in people], edge.text, "ambiguous", self.negated, self.or_next))
+        self.negated = False
+        del sense
+        return True
+
+    def _take_customer(self, edge: Edge, sense: Sense) -> bool:
+        self.parts.customer = True
+        if self.parts.wh_groups[-1:] != ["company"] and "company" not in self.parts.nouns:
+            self.parts.nouns.append("company")
+        self.parts.plural_noun = self.parts.plural_noun or edge.text.lower().endswith("s")
+        del sense
+        return True
+
+    def _take_noun(self, edge: Edge, sense: Sense) -> bool:
+        if self.negated and sense.value == "activity":
+            self.time_field = "untouched"
+            self.negated = False
+            return True
+        if self.negated and sense.value == "company" and (self.parts.nouns or self.parts.metrics) and edge.end - edge.first == 1:
+            self.negated = False
+            self.parts.filters.append(RawFilter("company", "empty", [], f"without {edge.text.lower()}", ""))
+            return True
+        before = self.tokens[: edge.first]
+        absent = self.negated or (len(before) > 1 and before[-2].norm in ("no", "without") and before[-1].norm in _ABSENT_STATES)
+        if absent and (self.parts.nouns or self.parts.metrics) and sense.value not in self.parts.nouns:
+            return self._absent(edge)
+        if sense.value not in self.parts.nouns:
+            self.parts.nouns.append(sense.value)
+        self.parts.plural_noun = self.parts.plural_noun or singular(edge.text.lower()) != edge.text.lower()
+        self.time_field = self.time_field if self.time_field.startswith("state:") else ""
+        return True
+
+    def _absent(self, edge: Edge) -> bool:
+        """ "Companies with no open deals": what is not there cannot be asked for yet, and must not be dropped."""
+        self.negated = False
+        self.parts.unknown.append(f"no {edge.text.lower()}")
+        return True
+
+    def _take_field(self, edge: Edge, sense: Sense) -> bool:
+        name = str(sense.value)
+        following = self._next_edge()
+        if self.negated and following is not None and following.sense("ref", "value"):
+            return True  # "not in stage Qualification": the value says what is denied
+        if self._is_boolean(edge):
+            self.parts.filters.append(
+                RawFilter(name, "is", ["no" if self.negated else "yes"], f"{'not ' if self.negated else ''}{edge.text.lower()}", sense.noun)
+            )
+            self.negated = False
+            return True
+        if self.negated:
+            self.negated = False
+            if name == "last_activity":
+                self.time_field = "untouched"
+            elif name in ("created", "closed", "occurred"):
+                self.parts.negated_states.append(name)
+            else:
+                self.parts.filters.append(RawFilter(name, "empty", [], f"without {edge.text.lower()}", sense.noun))
+            return True
+        if name == "phone" and edge.text.lower() in ("number", "numbers") and not self.parts.names and not self.parts.pronoun:
+            return True
+        if "x" in (self._before(), self._after()) and {item.label for item in edge.senses} & {"choice", "ref"}:
+            self.parts.groups.append(name)
+            return True
+        if self.parts.wh_groups[-1:] == [name] or name == "owner" and self.parts.wh_groups[-1:] == ["owner"]:
+            return True
+        if self._after() in ("breakdown", "split", "distribution", "mix") and {item.label for item in edge.senses} & {"choice", "ref"}:
+            self.parts.groups.append(name)
+            return True
+        times = {
+            item.value
+            for item in edge.senses
+            if item.kind == "field"
+            and item.noun
+            and NOUN_SHAPES[item.noun].fields.get(item.value) is not None
+            and NOUN_SHAPES[item.noun].fields[item.value].is_time
+        }
+        if times:
+            self.time_field = f"field:{next(iter(sorted(times)))}"
+        self.parts.fields.append(name)
+        return True
+
+    def _is_boolean(self, edge: Edge) -> bool:
+        return any(item.label == "boolean" for item in edge.senses if item.kind == "field")
+
+    def _take_subsidiary(self, _edge: Edge, _sense: Sense) -> bool:
+        self.parts.subsidiary = True
+        if "company" not in self.parts.nouns:
+            self.parts.nouns.append("company")
+        self.parts.plural_noun = True
+        return True
+
+    def _take_grain(self, edge: Edge, sense: Sense) -> bool:
+        if edge.text.lower() in ADVERB_GRAINS or sense.label == "adverb":
+            self.parts.groups.append(sense.value.value)
+            return True
+        return False
+
+    def _take_weak_value(self, _edge: Edge, sense: Sense) -> bool:
+        lost = "lost" in self.parts.states or any(name.startswith("lost") for name in self.parts.metrics)
+        if not lost:
+            return False
+        self.parts.filters.append(RawFilter(sense.field, "is", [sense.value], sense.label, sense.noun, self.negated))
+        self.negated = False
+        return True
+
+    def _take_forecast(self, _edge: Edge, _sense: Sense) -> bool:
+        if any(item.kind == "value" and item.field == "forecast_category" for other in self.edges for item in other.senses):
+            return True
+        self.parts.metrics.append("weighted_pipeline")
+        return True

@@ -1,0 +1,234 @@
+"""The walk over the cover of a message."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from assistant.language.chart import Chart, Edge
+from assistant.language.lexicon import FOLLOW_UP, WRITE_VERBS
+from assistant.language.parts.asides import Asides
+from assistant.language.parts.connectives import Connectives
+from assistant.language.parts.model import Parts
+from assistant.language.parts.numbers import Numbers
+from assistant.language.tokens import singular
+from crm_core.periods import FAR_FUTURE, FAR_PAST, Period
+
+#: Words that stand before a value rather than begin a new thought.
+_VALUE_LEADS = frozenset(
+    {
+        "in",
+        "stage",
+        "status",
+        "at",
+        "from",
+        "via",
+        "through",
+        "category",
+        "priority",
+        "source",
+        "reason",
+        "to",
+        "on",
+        "of",
+        "region",
+        "is",
+        "as",
+        "because",
+        "with",
+    }
+)
+
+
+_PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "hers", "his", "him", "he", "she", "those", "these"})
+
+
+def collect(chart: Chart) -> Parts:
+    """Walk the cover once."""
+    return Walk(chart).run()
+
+
+class Walk(Numbers, Connectives, Asides):
+    """Visits each edge once, from left to right."""
+
+    def run(self) -> Parts:
+        """Visit all edges, then read what only the whole message tells."""
+        norms = [token.norm for token in self.tokens]
+        self.parts.first_words = norms[:4]
+        self.parts.words_seen = set(norms)
+        self.parts.phrases = " ".join(norms)
+        self.parts.follow_up = any(norms[: len(cue.split())] == cue.split() for cue in FOLLOW_UP)
+        self.parts.pronoun = any(norm in _PRONOUNS for norm in norms)
+        self.parts.me = norms[:1] == ["me"]
+        if norms and norms[0] in WRITE_VERBS:
+            self.parts.write_verb = norms[0]
+        elif norms[:2] == ["please", *norms[1:2]] and len(norms) > 1 and norms[1] in WRITE_VERBS:
+            self.parts.write_verb = norms[1]
+        elif norms[:2] in (["can", "you"], ["could", "you"], ["would", "you"]) and len(norms) > 2 and norms[2] in WRITE_VERBS:
+            self.parts.write_verb = norms[2]
+        preface = self._preface()
+        while self.at < len(self.edges):
+            edge = self.edges[self.at]
+            colleague = self.parts.pronoun and any(sense.kind == "ref" and sense.field == "owner" for sense in edge.senses)
+            stranger = edge.kind == "unknown" and self.tokens[edge.first].capital and edge.first > 0 and not edge.text.isupper()
+            place = "there" in self.parts.words_seen and edge.sense("value") is not None
+            if self.clauses[edge.first] in preface and edge.kind != "name" and not (colleague or stranger or place):
+                self.at += 1
+                continue
+            getattr(self, f"_{edge.kind}")(edge)
+            self.at += 1
+        self._gather_content(preface)
+        self._forgive_asides()
+        self._read_slips()
+        return self.parts
+
+    def _filler(self, edge: Edge) -> None:
+        word = self.tokens[edge.first].norm
+        if word == "about":
+            self.after_topic = True
+
+    def _unknown(self, edge: Edge) -> None:
+        word = self.tokens[edge.first].norm
+        if word.endswith("est") and len(word) > 5 and not self.parts.order and not self.tokens[edge.first].capital:
+            self.parts.order = "highest"  # "the fattest pipeline"
+            return
+        self.parts.unknown.append(edge.text)
+        self.unknown_clauses.append((edge.text, self.clauses[edge.first]))
+        if edge.first > 0 and self.tokens[edge.first].capital:
+            self.parts.unknown_capital.append(edge.text)
+        self.parts.topic.append(edge.text)
+        self.negated = self.group_next = False
+
+    def _when(self, edge: Edge) -> None:
+        assert edge.when is not None
+        if self.comparison is not None and "ago" in edge.text.lower().split():  # "more than 90 days ago"
+            day = edge.when.period
+            bound = Period(FAR_PAST, day.first) if self.comparison[0] in ("more_than", "at_least", "older") else Period(day.first, FAR_FUTURE)
+            self.comparison = None
+            self.parts.times.append((replace(edge.when, period=bound, ahead=None), self.time_field))
+            return
+        if self.negated and self.time_field == "last_activity" or self.time_field == "untouched":
+            self.parts.untouched = edge.when
+            self.negated = False
+            self.time_field = ""
+            return
+        if self.comparison and self.comparison[0] in ("older", "younger"):
+            self.comparison = None
+        self.parts.times.append((edge.when, self.time_field))
+        self.group_next = False
+
+    def _name(self, edge: Edge) -> None:
+        assert edge.name is not None
+        if self.negated:
+            self.parts.negated_names.add(len(self.parts.names))
+            self.negated = False
+        self.parts.names.append(edge.name)
+        self.parts.colleagues.append([(sense.value, sense.label) for sense in edge.senses])
+        self.group_next = False
+
+    def _words(self, edge: Edge) -> None:
+        if edge is self.skip_edge:
+            return
+        parts = self.parts
+        sense = edge.sense
+        if sense("negation") and self._negation(edge):
+            return
+        if sense("between"):
+            self.comparison = ("between", edge.text)
+            return
+        if sense("or"):
+            self.or_next = True
+            return
+        if sense("group_cue") and self._group_cue(edge):
+            return
+        if self.group_next and self._group(edge):
+            return
+        if sense("comparison") and self._comparison(edge):
+            return
+        if self.compare_fields and sense("field") and not sense("noun") and singular(edge.text.lower()) != edge.text.lower():
+            self.parts.groups.append(str(sense("field").value))  # type: ignore[union-attr]
+            return
+        people = {"contact", "lead"} & set(self.parts.nouns)
+        if self.negated and sense("aggregate") and self.parts.aggregates == [] and "how many" in self.parts.phrases:
+            self.negated = False  # "not the value, only how many"
+            return
+        if (
+            self.negated
+            and sense("field")
+            and not sense("value", "ref", "state", "noun")
+            and (people or not sense("activity_kind"))
+            or sense("field")
+            and self._is_missing()
+        ):
+            self._take_field(edge, sense("field"))  # type: ignore[arg-type]
+            return
+        if self.sort_next and sense("field"):
+            self.parts.sort = str(sense("field").value)  # type: ignore[union-attr]
+            self.sort_next = False
+            return
+        if edge.sense("smalltalk") and len(self.edges) <= 3:
+            parts.smalltalk = edge.sense("smalltalk").value  # type: ignore[union-attr]
+            return
+        for kind in self._order_of_kinds(edge):
+            found = sense(kind)
+            if found is not None and getattr(self, f"_take_{kind}")(edge, found):
+                self.or_next = self.or_next and kind in ("cue",)
+                return
+        parts.topic.append(edge.text)
+
+    def _order_of_kinds(self, edge: Edge) -> tuple[str, ...]:
+        """Which senses to try first: after "in stage", "from" and the like a value is meant, elsewhere a metric or state."""
+        valued = edge.sense("value", "ref") is not None
+        capital = self.tokens[edge.first].capital and edge.first > 0
+        following = self._next_edge()
+        if (
+            valued
+            and edge.sense("field")
+            and (self._after() in ("of", "for") or following is not None and following.sense("field"))
+            and any(other.kind == "name" for other in self.edges)
+        ):
+            return ("field", "value")  # a fact of a named record: "website of Acme"
+        leads = _VALUE_LEADS - {"of", "to", "on", "with", "as", "is", "because"} if edge.sense("state") else _VALUE_LEADS
+        if edge.sense("field") and valued and self._before() not in ("category", "=") and singular(edge.text.lower()) != edge.text.lower():
+            valued = False  # "our pipelines" are the field, whatever a category is called
+        led = self._before() in leads or self._before() in ("still", "only", "=") or self._after() in ("stage", "status", "category", "priority")
+        if valued and (led or self.or_next or capital) and not edge.sense("metric"):
+            return (
+                "my_team",
+                "me",
+                "value",
+                "ref",
+                "cue",
+                "compare",
+                "aggregate",
+                "metric",
+                "state",
+                "activity_kind",
+                "order",
+                "customer",
+                "subsidiary",
+                "weak_value",
+                "noun",
+                "field",
+                "grain",
+                "forecast",
+            )
+        return (
+            "my_team",
+            "me",
+            "compare",
+            "cue",
+            "aggregate",
+            "metric",
+            "state",
+            "activity_kind",
+            "order",
+            "value",
+            "ref",
+            "customer",
+            "subsidiary",
+            "weak_value",
+            "noun",
+            "field",
+            "grain",
+            "forecast",
+        )
