@@ -183,7 +183,7 @@ def pairs(product: Rapport, client: TestClient, bare: TestClient, headers: dict[
     """Each route's CPU milliseconds, ours and bare, measured in turns, and the size of our body."""
     with unit_of_work(product.engine, 1, write=False) as ctx:
         deal = ctx.session.scalar(select(Deal.id).where(Deal.status == "open").order_by(Deal.id.desc()).limit(1))
-        name = ctx.session.scalar(select(Company.name).order_by(Company.id.desc()).limit(1)) or ""
+        name = ctx.session.scalar(select(Company.name).order_by(Company.id).limit(1)) or ""
     word = name.split()[0].lower()
     count = iter(range(10**9))
     actions: list[tuple[str, Callable[[], Any], Callable[[], Any]]] = [

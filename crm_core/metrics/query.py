@@ -509,7 +509,7 @@ class _Run:
             return lambda key: (key is None, key or FAR_PAST)
         item = field_of(self.shape, name)
         if item.target == "stage":
-            places = {row.id: (row.pipeline_id, row.position) for row in ctx.session.scalars(select(Stage))}
+            places = {row.id: (row.pipeline_id, row.position) for row in ctx.session.execute(select(Stage.id, Stage.pipeline_id, Stage.position))}
             return lambda key: places.get(key, (0, 0))
         if item.name == "priority" and item.picklist:
             noun, choice = item.picklist

@@ -37,6 +37,7 @@ from crm_core.services.records import (
     model_of,
     set_fields,
     shown_name,
+    view_of,
 )
 
 
@@ -146,32 +147,9 @@ class TimelineView(BaseModel):
 
 def activity_view(ctx: Context, record: Activity) -> ActivityView:
     """The activity as doors show it."""
-    return ActivityView(
-        **{
-            name: getattr(record, name)
-            for name in (
-                "id",
-                "version",
-                "external_id",
-                "custom",
-                "kind",
-                "subject",
-                "body",
-                "direction",
-                "outcome",
-                "occurred_at",
-                "duration_minutes",
-                "due_on",
-                "completed_at",
-                "owner_id",
-                "company_id",
-                "contact_id",
-                "deal_id",
-                "ticket_id",
-                "lead_id",
-            )
-        },
-        archived=record.archived_at is not None,
+    return view_of(
+        ActivityView,
+        record,
         owner=shown_name(ctx, record.owner),
         company=shown_name(ctx, record.company),
         contact=shown_name(ctx, record.contact),

@@ -58,10 +58,15 @@ class Capability:
     @property
     def arguments(self) -> type[BaseModel]:
         """The argument model."""
-        name = list(signature(self.function).parameters)[1]
-        model = get_type_hints(self.function)[name]
-        assert isinstance(model, type) and issubclass(model, BaseModel)
-        return model
+        return arguments_of(self.function)
+
+
+def arguments_of(function: Callable[..., Any]) -> type[BaseModel]:
+    """The argument model of a verb, from its signature ``verb(ctx, args)``."""
+    name = list(signature(function).parameters)[1]
+    model = get_type_hints(function)[name]
+    assert isinstance(model, type) and issubclass(model, BaseModel)
+    return model
 
 
 class BehindFigure(Args):

@@ -25,6 +25,7 @@ from crm_core.services.records import (
     set_fields,
     shown_amount,
     shown_name,
+    view_of,
 )
 from crm_core.text import normalise_phone
 
@@ -81,27 +82,9 @@ class GetCompany(Args):
 
 def company_view(ctx: Context, record: Company) -> CompanyView:
     """The company as doors show it."""
-    return CompanyView(
-        **{
-            name: getattr(record, name)
-            for name in (
-                "id",
-                "version",
-                "external_id",
-                "custom",
-                "name",
-                "domain",
-                "phone",
-                "industry",
-                "region",
-                "country",
-                "city",
-                "employees",
-                "parent_id",
-                "owner_id",
-            )
-        },
-        archived=record.archived_at is not None,
+    return view_of(
+        CompanyView,
+        record,
         annual_revenue=shown_amount(record.annual_revenue_minor, ctx.home_currency),
         owner=shown_name(ctx, record.owner),
         parent=shown_name(ctx, record.parent),

@@ -22,6 +22,7 @@ from crm_core.services.records import (
     load_for_change,
     set_fields,
     shown_name,
+    view_of,
 )
 from crm_core.services.validation import check_email
 from crm_core.text import normalise_phone
@@ -85,26 +86,9 @@ class GetContact(Args):
 
 def contact_view(ctx: Context, record: Contact) -> ContactView:
     """The contact as doors show it."""
-    return ContactView(
-        **{
-            name: getattr(record, name)
-            for name in (
-                "id",
-                "version",
-                "external_id",
-                "custom",
-                "name",
-                "title",
-                "email",
-                "phone",
-                "city",
-                "company_id",
-                "owner_id",
-                "consent_email",
-                "consent_phone",
-            )
-        },
-        archived=record.archived_at is not None,
+    return view_of(
+        ContactView,
+        record,
         company=shown_name(ctx, record.company),
         owner=shown_name(ctx, record.owner),
         employments=[EmploymentView.model_validate(item, from_attributes=True) for item in record.employments],

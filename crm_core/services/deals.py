@@ -38,6 +38,7 @@ from crm_core.services.records import (
     set_fields,
     shown_amount,
     shown_name,
+    view_of,
 )
 from crm_core.text import fold
 
@@ -158,28 +159,9 @@ class AddLineItem(Versioned):
 
 def deal_view(ctx: Context, record: Deal) -> DealView:
     """The deal as doors show it."""
-    return DealView(
-        **{
-            name: getattr(record, name)
-            for name in (
-                "id",
-                "version",
-                "external_id",
-                "custom",
-                "name",
-                "company_id",
-                "stage_id",
-                "status",
-                "currency",
-                "expected_close_on",
-                "forecast_category",
-                "source",
-                "loss_reason",
-                "next_step",
-                "owner_id",
-            )
-        },
-        archived=record.archived_at is not None,
+    return view_of(
+        DealView,
+        record,
         company=shown_name(ctx, record.company),
         pipeline=record.pipeline.name,
         stage=record.stage.name,

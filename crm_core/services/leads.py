@@ -31,6 +31,7 @@ from crm_core.services.records import (
     picklists,
     set_fields,
     shown_name,
+    view_of,
 )
 from crm_core.services.validation import check_email
 from crm_core.text import normalise_phone
@@ -103,29 +104,9 @@ class Conversion(BaseModel):
 
 def lead_view(ctx: Context, record: Lead) -> LeadView:
     """The lead as doors show it."""
-    return LeadView(
-        **{
-            name: getattr(record, name)
-            for name in (
-                "id",
-                "version",
-                "external_id",
-                "custom",
-                "name",
-                "company_name",
-                "title",
-                "email",
-                "phone",
-                "source",
-                "status",
-                "region",
-                "owner_id",
-                "company_id",
-                "contact_id",
-                "deal_id",
-            )
-        },
-        archived=record.archived_at is not None,
+    return view_of(
+        LeadView,
+        record,
         owner=shown_name(ctx, record.owner),
         converted_on=local_day(record.converted_at, ctx.zone) if record.converted_at else None,
     )

@@ -62,6 +62,15 @@ class View(BaseModel):
     archived: bool = False
 
 
+V = TypeVar("V", bound=View)
+
+
+def view_of(model: type[V], record: Noun, **shown: Any) -> V:
+    """The record as a view: fields of the same name as they are, the others as ``shown``."""
+    plain = {name: getattr(record, name) for name in model.model_fields if name != "archived" and name not in shown}
+    return model(**plain, archived=record.archived_at is not None, **shown)
+
+
 class Versioned(Args):
     """Arguments that change one record. ``version`` is the one that was read; left out, the newest is taken."""
 

@@ -25,6 +25,7 @@ from crm_core.services.records import (
     picklist_kind,
     set_fields,
     shown_name,
+    view_of,
 )
 
 
@@ -87,28 +88,9 @@ class ResolveTicket(Versioned):
 
 def ticket_view(ctx: Context, record: Ticket) -> TicketView:
     """The ticket as doors show it."""
-    return TicketView(
-        **{
-            name: getattr(record, name)
-            for name in (
-                "id",
-                "version",
-                "external_id",
-                "custom",
-                "subject",
-                "description",
-                "status",
-                "priority",
-                "category",
-                "company_id",
-                "contact_id",
-                "owner_id",
-                "created_at",
-                "first_response_at",
-                "resolved_at",
-            )
-        },
-        archived=record.archived_at is not None,
+    return view_of(
+        TicketView,
+        record,
         company=shown_name(ctx, record.company),
         contact=shown_name(ctx, record.contact),
         owner=shown_name(ctx, record.owner),

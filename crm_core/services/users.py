@@ -33,6 +33,7 @@ from crm_core.services.records import (
     load_for_change,
     set_fields,
     touch_access,
+    view_of,
 )
 from crm_core.services.validation import check_email
 
@@ -101,12 +102,9 @@ class KeyView(BaseModel):
 
 def user_view(record: User) -> UserView:
     """The user as doors show it."""
-    return UserView(
-        **{
-            name: getattr(record, name)
-            for name in ("id", "version", "external_id", "custom", "name", "email", "role", "team_id", "timezone", "active")
-        },
-        archived=record.archived_at is not None,
+    return view_of(
+        UserView,
+        record,
         team=record.team.name if record.team else None,
     )
 

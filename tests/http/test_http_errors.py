@@ -248,7 +248,7 @@ class TestFailures:
         def fail(*_arguments: object) -> None:
             raise RuntimeError("secret detail of the inside")
 
-        monkeypatch.setattr("integrations.http.companies.get_company", fail)
+        monkeypatch.setattr("crm_core.services.companies.load", fail)
         response = house.door("rep").get("/api/companies/1")
         assert_problem(response, 500, "nothing was changed")
         assert "secret" not in response.text
@@ -258,7 +258,7 @@ class TestFailures:
             raise RuntimeError("late failure")
 
         before = house.count("company")
-        monkeypatch.setattr("integrations.http.companies.tagged", fail)
+        monkeypatch.setattr("integrations.http.records.tagged", fail)
         assert_problem(house.door("rep").post("/api/companies", json={"name": "Pelican Paper"}), 500)
         assert house.count("company") == before
 

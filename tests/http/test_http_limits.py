@@ -63,7 +63,7 @@ class TestHeaders:
         def fail(*_arguments: object) -> None:
             raise RuntimeError("inside")
 
-        monkeypatch.setattr("integrations.http.companies.get_company", fail)
+        monkeypatch.setattr("crm_core.services.companies.load", fail)
         response = house.door("rep").get("/api/companies/1")
         assert_problem(response, 500)
         assert response.headers.get("x-content-type-options") == "nosniff"

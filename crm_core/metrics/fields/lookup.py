@@ -51,13 +51,14 @@ def custom_fields(ctx: Context, model: type[Noun]) -> dict[str, Field]:
     """Askable fields made of the company's custom fields of one noun, by key."""
     known: dict[str, dict[str, Field]] = ctx.session.info.setdefault("custom_fields", {})
     if not known:
-        for row in ctx.session.scalars(select(CustomField).order_by(CustomField.id)):
+        columns = (CustomField.noun, CustomField.key, CustomField.label, CustomField.kind, CustomField.choices, CustomField.synonyms)
+        for row in ctx.session.execute(select(*columns).order_by(CustomField.id)):
             known.setdefault(row.noun, {})[row.key] = _custom_field(row)
         known.setdefault("", {})
     return known.get(model.__noun__, {})
 
 
-def _custom_field(row: CustomField) -> Field:
+def _custom_field(row: Any) -> Field:
     stored: InstrumentedAttribute[Any] = NOUNS[row.noun].custom
     value = stored[row.key]
     kind = {"text": Kind.text, "number": Kind.number, "money": Kind.money, "date": Kind.day, "choice": Kind.choice, "boolean": Kind.boolean}[row.kind]
