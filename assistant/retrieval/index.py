@@ -194,6 +194,8 @@ class Index:
                     self._go_on(progress)
                     return
             except IndexUnavailable as error:
+                if self._stopping.is_set():
+                    raise  # its process was ended, which says nothing of its files
                 log.warning("The vector index is damaged and is built anew: %s", error)
             if not self.owner:
                 raise IndexUnavailable("the index is not built yet")
