@@ -309,16 +309,15 @@ class TestFollowing:
 
     def test_an_index_that_is_closed_while_it_opens_is_kept(self, desk: Desk) -> None:
         # Once a fault: the process was ended under the follower, which took that for damage and threw the index away.
-        kept = desk.position()
         desk.index.stop()
+        kept = desk.position(), files_of(desk.index.directory)
         again = Index(desk.engine, desk.index.directory)
         again._stopping.set()
         again.worker.call = lambda *_arguments, **_named: (_ for _ in ()).throw(IndexUnavailable("the index process died"))  # type: ignore[method-assign]
         with pytest.raises(IndexUnavailable, match="died"):
             again.open_or_rebuild()
         again.worker.stop()
-        assert desk.position() == kept
-        assert files_of(desk.index.directory)
+        assert (desk.position(), files_of(desk.index.directory)) == kept
 
 
 def files_of(folder: Path) -> list[Path]:
