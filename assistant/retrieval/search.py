@@ -8,6 +8,7 @@ Every hit's rights are checked in SQL, whatever the index says.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,7 +26,7 @@ from crm_core.models import Activity, Chunk, Company, Contact, Ticket, User
 from crm_core.periods import FAR_FUTURE, FAR_PAST
 from crm_core.ports import VectorIndex
 from crm_core.services.records import Args
-from crm_core.services.search import STOP_WORDS, find_passages
+from crm_core.services.search import content_words, find_passages, passages_with
 from crm_core.text import fold
 
 #: Chunks ranked exactly where filters leave no more than this many.
@@ -37,6 +38,8 @@ FLOOR = 0.23
 #: The same where filters (a company, a person) already say whose words are meant.
 NARROW_FLOOR = 0.13
 _COVERAGE = 0.5
+#: A word in more passages than this is as common as any.
+MOST_COUNTED = 20_000
 
 
 class SearchInteractions(Args):
@@ -77,55 +80,95 @@ class Passages:
 
 def search_interactions(ctx: Context, args: SearchInteractions, index: VectorIndex | None) -> Passages:
     """Find passages; from full text alone, with a notice, where the vector index cannot answer."""
-    conditions = _conditions(ctx, args)
+    scope = _Scope(ctx, args)
     notices: list[str] = []
     if not fold(args.query):
-        hits = dict.fromkeys(_newest(ctx, conditions, args.limit), 1.0)
+        hits = dict.fromkeys(scope.newest(args.limit), 1.0)
         return Passages(args.query, _load(ctx, hits, newest=True), len(hits), notices)
-    ids = _allowed_ids(ctx, conditions)
-    lexical = _lexical(ctx, args.query, conditions, ids)
-    scores: dict[int, float] = {}
+    ids = scope.few()
+    ranked = [_lexical(ctx, args.query, scope, ids)]
     try:
         if index is None:
             raise IndexUnavailable("the index is not running")
         if index.notice:
             notices.append(index.notice)
-        vector = index.search(args.query, limit=POOL, allowed=ids)
-        floor = NARROW_FLOOR if args.filters else FLOOR
-        ranked = [hit for hit in vector if hit.score >= floor]
-        for rank, hit in enumerate(ranked):
-            scores[hit.chunk_id] = scores.get(hit.chunk_id, 0.0) + 1 / (FUSION_K + rank)
+        ranked.append(_by_meaning(index, args, scope, ids))
     except IndexUnavailable as error:
         notices.append(f"Searched by words only: {error}.")
-    for rank, key in enumerate(lexical):
-        scores[key] = scores.get(key, 0.0) + 1 / (FUSION_K + rank)
-    permitted = _permitted(ctx, conditions, list(scores))
-    scores = {key: score for key, score in scores.items() if key in permitted}
+    scores: dict[int, float] = {}
+    for found in ranked:
+        for rank, key in enumerate(found):
+            scores[key] = scores.get(key, 0.0) + 1 / (FUSION_K + rank)
     passages = _load(ctx, scores, newest=args.newest_first)
     return Passages(args.query, passages[: args.limit], len(passages), notices)
 
 
-def _conditions(ctx: Context, args: SearchInteractions) -> list[ColumnElement[bool]]:
-    """Conditions on the chunk, rights included: activities under the filters, tickets where no filter forbids them."""
-    shape = shape_for(ctx, "activity")
-    clauses, joins = compile_conditions(ctx, shape, args.filters)
-    activity = [visible(ctx, Activity), Activity.archived_at.is_(None), Activity.kind != "task", *clauses]
-    ticket: list[ColumnElement[bool]] = [visible(ctx, Ticket), Ticket.archived_at.is_(None)]
-    bounds = args.period.period(ctx.calendar).bounds(ctx.zone) if args.period else None
-    if bounds and args.period:
-        if args.period.first > FAR_PAST:
-            activity.append(Activity.occurred_at >= bounds[0])
-            ticket.append(Ticket.created_at >= bounds[0])
-        if args.period.end < FAR_FUTURE:
-            activity.append(Activity.occurred_at < bounds[1])
-            ticket.append(Ticket.created_at < bounds[1])
-    inner = shape.select_from(ctx, select(Activity.id), joins).where(*activity)
-    permitted = and_(Chunk.noun == "activity", Chunk.record_id.in_(inner))
-    also_tickets = _ticket_clauses(args)
-    if also_tickets is None:
-        return [permitted]
-    tickets = select(Ticket.id).where(*ticket, *also_tickets)
-    return [or_(permitted, and_(Chunk.noun == "ticket", Chunk.record_id.in_(tickets)))]
+def _by_meaning(index: VectorIndex, args: SearchInteractions, scope: _Scope, ids: list[int] | None) -> list[int]:
+    """Permitted chunks by nearness, nearest first; a caller who may see few of the nearest is looked for further down."""
+    floor = NARROW_FLOOR if args.filters else FLOOR
+    near: list[int] = []
+    for pool in (POOL, POOL * 10):
+        hits = index.search(args.query, limit=pool, allowed=ids)
+        permitted = scope.permitted(hit.chunk_id for hit in hits)
+        near = [hit.chunk_id for hit in hits if hit.score >= floor and hit.chunk_id in permitted][:POOL]
+        if len(near) >= args.limit or len(hits) < pool or hits[-1].score < floor:
+            break
+    return near
+
+
+class _Scope:
+    """Which chunks may be found: activities under the filters, tickets where no filter forbids them; rights included.
+
+    Wide scopes are checked row by row where a search has found something; narrow ones are listed from their records.
+    """
+
+    def __init__(self, ctx: Context, args: SearchInteractions) -> None:
+        self.ctx = ctx
+        shape = shape_for(ctx, "activity")
+        clauses, joins = compile_conditions(ctx, shape, args.filters)
+        activity = [visible(ctx, Activity), Activity.archived_at.is_(None), Activity.kind != "task", *clauses]
+        also_tickets = _ticket_clauses(args)
+        ticket = [visible(ctx, Ticket), Ticket.archived_at.is_(None), *(also_tickets or [])]
+        if args.period is not None:
+            since, until = args.period.period(ctx.calendar).bounds(ctx.zone)
+            if args.period.first > FAR_PAST:
+                activity.append(Activity.occurred_at >= since)
+                ticket.append(Ticket.created_at >= since)
+            if args.period.end < FAR_FUTURE:
+                activity.append(Activity.occurred_at < until)
+                ticket.append(Ticket.created_at < until)
+        self.activities = shape.select_from(ctx, select(Activity.id), joins).where(*activity)
+        self.tickets = select(Ticket.id).where(*ticket) if also_tickets is not None else None
+
+    def allows(self) -> ColumnElement[bool]:
+        """The condition on one chunk."""
+        activity = self.activities.where(Activity.id == Chunk.record_id).correlate(Chunk).exists()
+        allowed = and_(Chunk.noun == "activity", activity)
+        if self.tickets is None:
+            return allowed
+        return or_(allowed, and_(Chunk.noun == "ticket", self.tickets.where(Ticket.id == Chunk.record_id).correlate(Chunk).exists()))
+
+    def few(self) -> list[int] | None:
+        """All chunks in the scope where they are no more than ``NARROW``, for exact ranking; None where they are more."""
+        ids: list[int] = []
+        for noun, records in (("activity", self.activities), ("ticket", self.tickets)):
+            if records is not None:
+                column = Activity.id if noun == "activity" else Ticket.id
+                chunks = records.join(Chunk, and_(Chunk.noun == noun, Chunk.record_id == column)).with_only_columns(Chunk.id)
+                ids += self.ctx.session.scalars(chunks.limit(NARROW + 1 - len(ids)))
+            if len(ids) > NARROW:
+                return None
+        return ids
+
+    def newest(self, limit: int) -> list[int]:
+        """The first chunks of the latest activities."""
+        chunks = self.activities.join(Chunk, and_(Chunk.noun == "activity", Chunk.record_id == Activity.id)).with_only_columns(Chunk.id)
+        return list(self.ctx.session.scalars(chunks.where(Chunk.position == 0).order_by(Activity.occurred_at.desc()).limit(limit)))
+
+    def permitted(self, ids: Iterable[int]) -> set[int]:
+        """Those of the chunks that are in the scope."""
+        wanted = list(ids)
+        return set(self.ctx.session.scalars(select(Chunk.id).where(Chunk.id.in_(wanted), self.allows()))) if wanted else set()
 
 
 def _ticket_clauses(args: SearchInteractions) -> list[ColumnElement[bool]] | None:
@@ -141,43 +184,32 @@ def _ticket_clauses(args: SearchInteractions) -> list[ColumnElement[bool]] | Non
     return clauses
 
 
-def _newest(ctx: Context, conditions: list[ColumnElement[bool]], limit: int) -> list[int]:
-    query = (
-        select(Chunk.id)
-        .join(Activity, and_(Chunk.noun == "activity", Chunk.record_id == Activity.id))
-        .where(*conditions, Chunk.position == 0)
-        .order_by(Activity.occurred_at.desc())
-        .limit(limit)
-    )
-    return list(ctx.session.scalars(query))
+def _lexical(ctx: Context, query: str, scope: _Scope, ids: list[int] | None) -> list[int]:
+    """Chunks by words that cover at least half of the query's idf weight, best first.
 
-
-def _allowed_ids(ctx: Context, conditions: list[ColumnElement[bool]]) -> list[int] | None:
-    """The permitted chunk ids where they are few, for exact ranking; None where they are many."""
-    ids = list(ctx.session.scalars(select(Chunk.id).where(*conditions).limit(NARROW + 1)))
-    return ids if len(ids) <= NARROW else None
-
-
-def _permitted(ctx: Context, conditions: list[ColumnElement[bool]], ids: list[int]) -> set[int]:
-    return set(ctx.session.scalars(select(Chunk.id).where(Chunk.id.in_(ids), *conditions))) if ids else set()
-
-
-def _lexical(ctx: Context, query: str, conditions: list[ColumnElement[bool]], ids: list[int] | None) -> list[int]:
-    """Chunks by words that cover at least half of the query's idf weight, best first."""
-    allowed = Chunk.id.in_(ids) if ids is not None and len(ids) <= 500 else and_(*conditions)
-    hits = find_passages(ctx, query, allowed=allowed, limit=POOL)
-    if not hits:
+    A passage with half of the weight holds one of the rare words: those without which half cannot be reached. Only
+    they are looked up, so that a word that stands in every second passage costs nothing.
+    """
+    words = content_words(query)
+    if not words:
         return []
-    words = [word for word in fold(query).split() if word not in STOP_WORDS and len(word) > 1]
-    total = ctx.session.scalar(select(func.count()).select_from(Chunk)) or 1
+    total = ctx.session.scalar(select(func.max(Chunk.id))) or 1
+    weight = {word: math.log(1 + total / (1 + passages_with(ctx, word, limit=MOST_COUNTED))) for word in words}
+    whole = sum(weight[word] for word in words)
+    rare: list[str] = []
+    left = whole
+    for word in sorted(words, key=lambda item: -weight[item]):
+        if left < whole * _COVERAGE:
+            break
+        rare.append(word)
+        left -= weight[word]
+    allowed = Chunk.id.in_(ids) if ids is not None and len(ids) <= 500 else scope.allows()
+    hits = find_passages(ctx, words, every=True, allowed=allowed, limit=POOL)
+    if len(hits) < POOL:  # else no passage with some of the words could come before those with all
+        hits = find_passages(ctx, rare, allowed=allowed, limit=POOL)
     texts = dict(ctx.session.execute(select(Chunk.id, Chunk.text).where(Chunk.id.in_([hit.chunk_id for hit in hits]))).all())
-    folded = {key: set(_stems(fold(text))) for key, text in texts.items()}
-    weights = {}
-    for word in dict.fromkeys(words):
-        seen = len(find_passages(ctx, word, limit=1000))
-        weights[_stem(word)] = math.log(1 + total / (1 + seen))
-    whole = sum(weights.values()) or 1.0
-    covered = {key: sum(weight for stem, weight in weights.items() if stem in stems) / whole for key, stems in folded.items()}
+    stems = {key: {_stem(word) for word in fold(text).split()} for key, text in texts.items()}
+    covered = {key: sum(weight[word] for word in words if _stem(word) in known) / whole for key, known in stems.items()}
     good = [hit for hit in hits if covered.get(hit.chunk_id, 0.0) >= _COVERAGE]
     return [hit.chunk_id for hit in sorted(good, key=lambda hit: (-round(covered[hit.chunk_id], 2), hit.rank))]
 
@@ -187,10 +219,6 @@ def _stem(word: str) -> str:
         if len(word) > len(ending) + 3 and word.endswith(ending):
             return word[: -len(ending)]
     return word
-
-
-def _stems(text: str) -> list[str]:
-    return [_stem(word) for word in text.split()]
 
 
 def _load(ctx: Context, scores: dict[int, float], *, newest: bool) -> list[Passage]:

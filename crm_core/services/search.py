@@ -395,19 +395,35 @@ STOP_WORDS = frozenset(
 )
 
 
-def find_passages(ctx: Context, words: str, *, allowed: ColumnElement[bool] | None = None, limit: int = 50) -> list[TextHit]:
-    """Chunks that share content words with ``words``, best first; ``allowed`` is a condition on the chunk."""
-    terms = [word for word in fold(words).split() if word not in STOP_WORDS and len(word) > 1][:24]
+def content_words(words: str) -> list[str]:
+    """The words that passages are found by: folded, without the commonest, each once, at most 24."""
+    return list(dict.fromkeys(word for word in fold(words).split() if word not in STOP_WORDS and len(word) > 1))[:24]
+
+
+def passages_with(ctx: Context, word: str, *, limit: int) -> int:
+    """How many passages hold the word, counted up to ``limit``."""
+    if ctx.session.get_bind().dialect.name == "sqlite":
+        inner = "SELECT 1 FROM chunk_fts WHERE chunk_fts MATCH :word LIMIT :limit"
+        word = f'"{word}"'
+    else:
+        inner = "SELECT 1 FROM chunk WHERE to_tsvector('english', text) @@ to_tsquery('english', :word) LIMIT :limit"
+    return ctx.session.scalar(text(f"SELECT count(*) FROM ({inner}) AS found"), {"word": word, "limit": limit}) or 0
+
+
+def find_passages(
+    ctx: Context, terms: list[str], *, every: bool = False, allowed: ColumnElement[bool] | None = None, limit: int = 50
+) -> list[TextHit]:
+    """Chunks that hold any (or ``every``) of the ``content_words`` given, best first; ``allowed`` is a condition on the chunk."""
     if not terms:
         return []
     query = select(Chunk.id)
     if ctx.session.get_bind().dialect.name == "sqlite":
-        match = " OR ".join(f'"{term}"' for term in terms)
+        match = (" AND " if every else " OR ").join(f'"{term}"' for term in terms)
         found = text("SELECT rowid AS id, bm25(chunk_fts) AS score FROM chunk_fts WHERE chunk_fts MATCH :match").bindparams(match=match)
         table = found.columns(column("id", Integer), column("score", Float)).subquery("found")
         query = query.join(table, table.c.id == Chunk.id).order_by(table.c.score, Chunk.id)
     else:
-        vector, wanted = func.to_tsvector("english", Chunk.text), func.to_tsquery("english", " | ".join(terms))
+        vector, wanted = func.to_tsvector("english", Chunk.text), func.to_tsquery("english", (" & " if every else " | ").join(terms))
         query = query.where(vector.op("@@")(wanted)).order_by(func.ts_rank_cd(vector, wanted).desc(), Chunk.id)
     if allowed is not None:
         query = query.where(allowed)

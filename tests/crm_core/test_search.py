@@ -17,6 +17,7 @@ from crm_core.services.search import (
     FindRecords,
     Found,
     chunks_of,
+    content_words,
     find_passages,
     find_records,
     rebuild_search,
@@ -247,7 +248,7 @@ class TestUpkeep:
 class TestPassages:
     def hits(self, world: World, words: str) -> list[tuple[str, int]]:
         with world.read() as ctx:
-            found = find_passages(ctx, words)
+            found = find_passages(ctx, content_words(words))
             assert [hit.rank for hit in found] == list(range(len(found)))
             chunks = {row.id: (row.noun, row.record_id) for row in ctx.session.scalars(select(Chunk))}
             return [chunks[hit.chunk_id] for hit in found]
@@ -279,7 +280,7 @@ class TestPassages:
     def test_a_condition_is_obeyed(self, shared_world: World) -> None:
         with shared_world.read() as ctx:
             allowed = Chunk.record_id == shared_world.row("ticket", "junior")
-            (hit,) = find_passages(ctx, "flickers dusk", allowed=allowed)
+            (hit,) = find_passages(ctx, ["flickers", "dusk"], allowed=allowed)
             assert ctx.session.get_one(Chunk, hit.chunk_id).record_id == shared_world.row("ticket", "junior")
 
 
