@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from crm_core.metrics.filters import Filter, FilterGroup
-from crm_core.metrics.query import Days
+from crm_core.metrics.filters import Condition
+from crm_core.metrics.query import Days, GroupCondition
 
 Intent = Literal[
     "metric",
@@ -49,11 +49,12 @@ class Frame(BaseModel):
     intent: Intent
     noun: str = ""
     metric: str = ""
-    filters: list[Filter | FilterGroup] = Field(default_factory=list)
+    filters: list[Condition] = Field(default_factory=list)
     group_by: list[str] = Field(default_factory=list)
     period: Days | None = None
     compare: Literal["previous", "year_before"] | None = None
     order: Literal["highest", "lowest"] | None = None
+    keep: list[GroupCondition] = Field(default_factory=list)
     order_by: str = ""
     descending: bool = True
     limit: int | None = None

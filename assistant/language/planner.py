@@ -38,6 +38,8 @@ def metric_question(frame: Frame) -> dict[str, Any]:
         question["group_by"] = frame.group_by
     if frame.period:
         question["period"] = frame.period.model_dump(mode="json")
+    if frame.keep:
+        question["keep"] = [item.model_dump(mode="json") for item in frame.keep]
     for name in ("compare", "order", "limit"):
         if getattr(frame, name):
             question[name] = getattr(frame, name)
@@ -110,7 +112,7 @@ def _rows(_frame: Frame, previous: Frame | None) -> list[Call]:
     if previous is None:
         return []
     if previous.intent == "metric":
-        question = metric_question(previous.model_copy(update={"compare": None, "order": None, "limit": None, "group_by": []}))
+        question = metric_question(previous.model_copy(update={"compare": None, "order": None, "limit": None, "group_by": [], "keep": []}))
         return [("show_rows", {"question": question, "limit": 25})]
     if previous.intent == "list":
         return _list(previous.model_copy(update={"count_only": False, "limit": previous.limit or 25}), None)

@@ -153,6 +153,8 @@ def _comparison(result: MetricResult) -> str:
 def _grouped(result: MetricResult, title: str, when: str, whose: str) -> tuple[str, str]:
     by = join_words(result.group_titles)
     known = [group for group in result.groups if group.value is not None]
+    if not result.groups and result.groups_compared:
+        return f"None of {plural(result.groups_compared, result.group_titles[0])} {when}{whose} meets the condition on {result.title}.", "empty"
     if not known or not result.value and result.additive:
         return f"There is nothing to show: {result.title} by {by} {when}{whose} has no records behind it.", "empty"
     if len(result.groups) == 1 and result.groups_in_all > 1:
@@ -191,6 +193,8 @@ def _stand_out(result: MetricResult, known: list[Group]) -> str:
 
 
 def _limits(result: MetricResult) -> list[str]:
+    if result.groups_in_all < result.groups_compared:
+        return [f"Shown are the {result.groups_in_all} of {plural(result.groups_compared, result.group_titles[0])} that meet the condition."]
     if len(result.groups) < result.groups_in_all:
         return [f"Shown are {len(result.groups)} of {plural(result.groups_in_all, result.group_titles[0])}."]
     return []

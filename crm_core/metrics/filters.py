@@ -7,6 +7,7 @@ with what would be accepted. Days compare instants at the caller's midnight.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
@@ -19,14 +20,17 @@ from sqlalchemy.orm import Session
 from crm_core.access import visible
 from crm_core.context import Context
 from crm_core.errors import Ambiguous, Candidate, Invalid
-from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, Shape, field_of
+from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, Shape, field_of, shape_for
+from crm_core.metrics.relations import pairs, related_kinds
 from crm_core.models import NOUNS, PicklistValue, Pipeline, SearchEntry, Stage, Team
 from crm_core.money import to_minor
 from crm_core.periods import FAR_FUTURE, FAR_PAST, local_midnight
-from crm_core.text import fold
+from crm_core.text import fold, join_words
 
 Op = Literal["is", "is_not", "at_least", "more_than", "at_most", "less_than", "between", "contains", "empty", "not_empty"]
 _SHOWN = 5
+#: Deals of companies with tickets with activities: as deep as anybody asks.
+MOST_NESTED = 3
 
 
 class Filter(BaseModel):
@@ -49,14 +53,30 @@ class FilterGroup(BaseModel):
     any_of: list[Filter] = Described(description="Conditions of which at least one must hold.", min_length=1)
 
 
-Condition = Filter | FilterGroup
+class Related(BaseModel):
+    """Related records: some that meet the conditions must be there, or none may be."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    related: str = Described(description="Kind of the related records: company, contact, deal, ticket, activity, lead, product or user.")
+    filters: list[Filter | FilterGroup | Related] = Described(
+        default_factory=list, max_length=20, description="Conditions on the related records, all of which must hold for one and the same record."
+    )
+    none: bool = Described(default=False, description="No such record may be there, as in 'companies without open deals'.")
+    at_least: int = Described(default=1, ge=1, le=1_000_000, description="How many such records there must be.")
 
 
-def compile_conditions(ctx: Context, shape: Shape, conditions: list[Condition]) -> tuple[list[ColumnElement[bool]], list[str]]:
+Condition = Filter | FilterGroup | Related
+
+
+def compile_conditions(ctx: Context, shape: Shape, conditions: Sequence[Condition], *, depth: int = 0) -> tuple[list[ColumnElement[bool]], list[str]]:
     """SQL clauses and the joins they need."""
     clauses: list[ColumnElement[bool]] = []
     joins: list[str] = []
     for condition in conditions:
+        if isinstance(condition, Related):
+            clauses.append(_related(ctx, shape, condition, depth))
+            continue
         parts = condition.any_of if isinstance(condition, FilterGroup) else [condition]
         compiled = []
         for part in parts:
@@ -65,6 +85,36 @@ def compile_conditions(ctx: Context, shape: Shape, conditions: list[Condition]) 
             compiled.append(_clause(ctx, item, part))
         clauses.append(or_(*compiled))
     return clauses, joins
+
+
+def _related(ctx: Context, shape: Shape, condition: Related, depth: int) -> ColumnElement[bool]:
+    """The row's record is (or is not) among those that the related records belong to."""
+    if depth >= MOST_NESTED:
+        raise Invalid(f"Related records can be asked for {MOST_NESTED} steps away, not further.")
+    root: Any = shape.noun
+    links = pairs(root.__noun__, condition.related)
+    if links is None or condition.related not in NOUN_SHAPES:
+        kinds = join_words(related_kinds(root.__noun__), "or")
+        raise Invalid(f"A {root.__noun__} has no {condition.related} records of its own; it can be asked for those of kind {kinds}.")
+    other = shape_for(ctx, condition.related)
+    clauses, joins = compile_conditions(ctx, other, condition.filters, depth=depth + 1)
+    found = other.select_from(ctx, select(other.noun.id), joins).where(other.visible(ctx), *clauses).correlate(None)
+    linked = links.subquery()
+    owners = select(linked.c.one).where(linked.c.one.is_not(None), linked.c.other.in_(found)).correlate(None)
+    if condition.at_least > 1 and not condition.none:
+        owners = owners.group_by(linked.c.one).having(func.count(linked.c.other.distinct()) >= condition.at_least)
+    belongs: ColumnElement[bool] = root.id.in_(owners)
+    return not_(belongs) if condition.none else belongs
+
+
+def without_relations(conditions: Sequence[Condition]) -> list[Filter | FilterGroup]:
+    """The conditions on the record itself."""
+    return [item for item in conditions if not isinstance(item, Related)]
+
+
+def named_fields(conditions: Sequence[Condition]) -> list[str]:
+    """The fields that the conditions name on the record itself."""
+    return [part.field for item in without_relations(conditions) for part in ([item] if isinstance(item, Filter) else item.any_of)]
 
 
 def _clause(ctx: Context, item: Field, part: Filter) -> ColumnElement[bool]:

@@ -26,7 +26,7 @@ from crm_core.errors import Invalid
 from crm_core.metrics.conversion import rates
 from crm_core.metrics.definitions import METRICS, Composite, Metric, Unit
 from crm_core.metrics.fields import Field, Shape, field_of, shape_for
-from crm_core.metrics.filters import Condition, Filter, compile_conditions
+from crm_core.metrics.filters import Condition, compile_conditions, named_fields, without_relations
 from crm_core.models import Deal, PicklistValue, Stage, Target
 from crm_core.money import MICRO, exponent
 from crm_core.periods import (
@@ -70,6 +70,16 @@ class Days(BaseModel):
         return Period(self.first, self.end, self.label)
 
 
+class GroupCondition(BaseModel):
+    """Which groups of a figure to keep, by their value of this or another metric."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    metric: str = Described(default="", description="Metric whose value decides; the asked one where left out.")
+    op: Literal["is", "at_least", "more_than", "at_most", "less_than"] = Described(description="Comparison.")
+    value: Decimal = Described(description="Money in whole units, shares in percent, times in the metric's unit.")
+
+
 class MetricQuestion(BaseModel):
     """A question for one figure, or one figure per group."""
 
@@ -90,6 +100,9 @@ class MetricQuestion(BaseModel):
         default=None, description="Order of groups; by default time runs forward, stages in pipeline order, others highest first."
     )
     limit: int | None = Described(default=None, ge=1, le=1000, description="Show only so many groups.")
+    keep: list[GroupCondition] = Described(
+        default_factory=list, max_length=4, description="Show only groups that meet all of these, such as win_rate less_than 30."
+    )
 
 
 @dataclass
@@ -123,6 +136,8 @@ class MetricResult:
     additive: bool
     higher_is_better: bool
     notes: list[str] = field(default_factory=list)
+    #: Groups before ``keep`` left some out; the total is over all of them.
+    groups_compared: int = 0
     statements: list[Select[Any]] = field(default_factory=list)
 
     @property
@@ -168,6 +183,9 @@ def ask(ctx: Context, question: MetricQuestion) -> MetricResult:
         result.notes.append(f"No period was named, so this is {period.label}.")
     if question.compare:
         _compare(ctx, question, run, result)
+    result.groups_compared = len(result.groups)
+    for condition in question.keep:
+        _keep(ctx, question, condition, result)
     _order(ctx, question, run, result)
     if question.limit:
         result.groups = result.groups[: question.limit]
@@ -216,6 +234,31 @@ def _compare(ctx: Context, question: MetricQuestion, run: _Run, result: MetricRe
             place = places.get(group.keys[0], len(steps))
             if place < len(steps):
                 group.previous = values.get((steps[place],), Decimal() if result.additive else None)
+    result.groups_in_all = len(result.groups)
+
+
+def _keep(ctx: Context, question: MetricQuestion, condition: GroupCondition, result: MetricResult) -> None:
+    """Leave out the groups that do not meet the condition; a group without a value meets none."""
+    if not question.group_by:
+        raise Invalid("Groups can be left out only of a figure that is split; say by what to split it.")
+    values: dict[tuple[Any, ...], Decimal | None] = {group.keys: group.value for group in result.groups}
+    metric = metric_named(condition.metric or question.metric)
+    if metric.name != result.metric:
+        other = _Run(ctx, question.model_copy(update={"metric": metric.name, "compare": None, "order": None, "limit": None}), metric)
+        _value, groups, _count = other.figures(result.period)
+        result.statements += other.statements
+        values = {key: Decimal() if metric.additive else None for key in values}
+        values.update((group.keys, group.value) for group in groups)
+    bound = condition.value * 10 ** exponent(ctx.home_currency) if metric.unit is Unit.money else condition.value
+    meets: dict[str, Callable[[Decimal], bool]] = {
+        "is": lambda value: value == bound,
+        "at_least": lambda value: value >= bound,
+        "more_than": lambda value: value > bound,
+        "at_most": lambda value: value <= bound,
+        "less_than": lambda value: value < bound,
+    }
+    met = meets[condition.op]
+    result.groups = [group for group in result.groups if (value := values.get(group.keys)) is not None and met(value)]
     result.groups_in_all = len(result.groups)
 
 
@@ -269,7 +312,9 @@ class _Run:
         return item
 
     def _check_composite(self, metric: Composite) -> None:
-        names = [part.field for item in self.question.filters for part in ([item] if isinstance(item, Filter) else item.any_of)]
+        if len(without_relations(self.question.filters)) < len(self.question.filters):
+            raise Invalid(f"{metric.title.capitalize()} cannot be narrowed by related records, since targets are set for people.")
+        names = named_fields(self.question.filters)
         names += [item.name for item in self.groupings if isinstance(item, Field)]
         for name in names:
             if field_of(self.shape, name).name not in (metric.groups or ()):

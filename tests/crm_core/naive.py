@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from crm_core.access import Actor
 from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS
-from crm_core.metrics.filters import Filter, FilterGroup
+from crm_core.metrics.filters import Condition, FilterGroup, Related
 from crm_core.metrics.query import MetricQuestion
 from crm_core.models import NOUNS, ROLES
 from crm_core.periods import Period
@@ -333,7 +333,51 @@ class Naive:
 
     # conditions
 
-    def passes(self, shape: str, row: Row, condition: Filter | FilterGroup) -> bool:
+    def related(self, shape: str, row: Row, other: str) -> list[Row]:
+        """The records of another kind that belong to a row and that the actor may see, each once."""
+        noun = "deal" if shape in ("line_item", "stage_entry") else shape
+        key = row["id"]
+        tables = self.data.tables
+        own = next(item for item in tables[NOUN_TABLE[noun]] if item["id"] == key)
+        found: list[Row] = []
+        for item in self.rows(other):
+            match (noun, other):
+                case ("user", _):
+                    belongs = item["owner_id"] == key
+                case (_, "user"):
+                    belongs = own["owner_id"] == item["id"]
+                case ("company", "contact") | ("contact", "company"):
+                    company, contact = (own, item) if noun == "company" else (item, own)
+                    stays = {(part["company_id"], part["contact_id"]) for part in tables["employment"] if part["ended_on"] is None}
+                    belongs = contact["company_id"] == company["id"] or (company["id"], contact["id"]) in stays
+                case ("contact", "activity") | ("activity", "contact"):
+                    contact, activity = (own, item) if noun == "contact" else (item, own)
+                    present = {(part["activity_id"], part["contact_id"]) for part in tables["activity_participant"]}
+                    belongs = activity["contact_id"] == contact["id"] or (activity["id"], contact["id"]) in present
+                case ("contact", "deal") | ("deal", "contact"):
+                    contact, deal = (own, item) if noun == "contact" else (item, own)
+                    belongs = any((part["deal_id"], part["contact_id"]) == (deal["id"], contact["id"]) for part in tables["deal_contact"])
+                case ("deal", "product") | ("product", "deal"):
+                    deal, product = (own, item) if noun == "deal" else (item, own)
+                    belongs = any((part["deal_id"], part["product_id"]) == (deal["id"], product["id"]) for part in tables["line_item"])
+                case ("deal", "ticket") | ("ticket", "deal"):
+                    belongs = own["company_id"] is not None and own["company_id"] == item["company_id"]
+                case ("company", "company"):
+                    belongs = item["parent_id"] == key
+                case _:
+                    belongs = item.get(f"{noun}_id") == key or own.get(f"{other}_id") == item["id"]
+            if belongs:
+                found.append(item)
+        return found
+
+    def passes(self, shape: str, row: Row, condition: Condition) -> bool:
+        if isinstance(condition, Related):
+            hits = [
+                item
+                for item in self.related(shape, row, condition.related)
+                if all(self.passes(condition.related, item, part) for part in condition.filters)
+            ]
+            return not hits if condition.none else len(hits) >= condition.at_least
         if isinstance(condition, FilterGroup):
             return any(self.passes(shape, row, part) for part in condition.any_of)
         kind = FIELDS[shape][condition.field]
@@ -466,7 +510,7 @@ class Naive:
     def _composite(self, question: MetricQuestion, period: Period) -> Answer:
         names, finish = COMPOSITES[question.metric]
         parts = {name: self.answer(question.model_copy(update={"metric": name}), period) for name in names}
-        if not parts["target"].value:
+        if "target" in parts and not parts["target"].value:
             raise Invalid("No target")
         keys = {key: words for part in parts.values() for key, (words, _value) in part.groups.items()}
         groups = {key: (words, finish({name: part.groups.get(key, ("", None))[1] for name, part in parts.items()})) for key, words in keys.items()}
@@ -685,4 +729,5 @@ def _attainment(values: dict[str, Decimal | None]) -> Decimal | None:
 COMPOSITES: dict[str, tuple[tuple[str, ...], Callable[[dict[str, Decimal | None]], Decimal | None]]] = {
     "quota_attainment": (("won_value", "target"), _attainment),
     "coverage": (("open_pipeline", "won_value", "target"), _coverage),
+    "forecast": (("won_value", "weighted_pipeline"), lambda values: (values["won_value"] or Decimal()) + (values["weighted_pipeline"] or Decimal())),
 }

@@ -175,7 +175,13 @@ def _value(shape: str, name: str, kind: str) -> st.SearchStrategy[Any]:
 def questions(draw: st.DrawFn, metric: str) -> MetricQuestion:
     """Any question of one metric."""
     composite = metric in COMPOSITES
-    shape = "target" if composite else FORMULAS[metric].shape
+    shape = (
+        FORMULAS[COMPOSITES[metric][0][0]].shape
+        if composite and METRICS[metric].groups is None
+        else "target"
+        if composite
+        else FORMULAS[metric].shape
+    )  # type: ignore[union-attr]
     groupable = [
         name
         for name, kind in FIELDS[shape].items()

@@ -16,7 +16,7 @@ class When:
     end: int
     period: Period
     ahead: Period | None = None
-    #: "since", "until" or "" for a plain range.
+    #: "since", "until", "from" where two ends were named after "from", or "" for a plain range.
     edge: str = ""
     grain: Grain | None = None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from assistant.language.dates.model import Clock, When
 from assistant.language.dates.stretches import Stretches
 from assistant.language.dates.words import LAST, NEXT
@@ -64,7 +66,8 @@ class Ranges(Stretches):
         right = self.point_at(self._skip(left.end + 1))
         if right is None:
             return None
-        return self._span(at, left, right)
+        span = self._span(at, left, right)
+        return replace(span, edge="from") if span is not None and self.word(at) == "from" else span
 
     def _dash(self, left: When) -> When | None:
         """``May to July``, ``Q1 through Q2``."""

@@ -293,6 +293,8 @@ class Figures(Lists):
         """ "How many deals did Priya lose last month?", "how much did we win?", "total value of deals closing in May"."""
         parts = self.parts
         aggregate = next((item for item in parts.aggregates if item in ("count", "sum", "mean", "total")), "")
+        if parts.why and "lost" in parts.states and parts.nouns in ([], ["deal"]) and not (aggregate or parts.names or parts.order):
+            aggregate = "count"  # "why did we lose deals last quarter?"
         happened = {"won", "lost", "slipped", "closed"} & set(parts.states)
         if (
             not aggregate

@@ -27,8 +27,8 @@ class Lists(Pieces):
         if not noun and parts.metrics and self._is_plain_count(parts.metrics[0]):
             noun = STATE_OF_METRIC.get(parts.metrics[0], ("", "", False))[0] or ("company" if parts.metrics[0] == "customers" else "")
         sold = {"open", "won", "lost", "closing", "closed"} & set(parts.states)
-        if not noun and sold and (parts.names or parts.order):
-            noun = "deal"  # "what do we have open with Acme?", "our biggest win this year"
+        if not noun and (sold and (parts.names or parts.order) or "slipped" in parts.states and self.previous is None):
+            noun = "deal"  # "what do we have open with Acme?", "our biggest win this year", "what is slipping?"
         if not noun:
             return None
         if parts.names and noun == "activity" and parts.unknown:

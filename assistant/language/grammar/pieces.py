@@ -82,6 +82,9 @@ class Pieces:
                 FilterGroup(any_of=[Filter(field="last_activity", op="less_than", values=[since]), Filter(field="last_activity", op="empty")])
             )
             frame.said.append(f"no activity since {untouched.period.describe()}")
+            if shape.name == "deal" and not {"won", "lost", "closed", "open", "closing"} & {*self.parts.states, *self.parts.negated_states}:
+                frame.filters.append(Filter(field="status", values=["open"]))  # what is closed wants no attention
+                frame.said.append("open")
         del metric
 
     def _attach_values(self, frame: Frame, shape: Shape) -> None:

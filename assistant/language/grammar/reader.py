@@ -11,6 +11,11 @@ from assistant.language.parts import Parts, collect
 from crm_core.context import Context
 from crm_core.text import join_words
 
+FROM_TO = (
+    "I can tell which deals had their close date moved later in a period, such as 'deals that slipped last month', "
+    "but not yet from which period to which."
+)
+
 
 def read(ctx: Context, message: str, previous: Frame | None) -> tuple[Frame, Chart, Parts]:
     """The best reading of a message that stands alone or leans on ``previous``; raises ``Invalid`` for impossible days."""
@@ -50,9 +55,14 @@ class Reader(Talk, FollowUps):
 
     def _finish(self, frame: Frame) -> Frame:
         """Refuse where content was not understood: an answer to another question is worse than none."""
-        if frame.metric in ("slipped_deals", "slipped_value") and len(self.parts.times) > 1 and not frame.compare:
-            spans = join_words([when.period.describe() for when, _field in self.parts.times[:2]], "or")
-            return Frame(intent="unknown", detail=f"You name two periods, and I can compute what slipped in one of them. Which do you mean: {spans}?")
+        if frame.metric in ("slipped_deals", "slipped_value") and not frame.compare:
+            if len(self.parts.times) > 1:
+                spans = join_words([when.period.describe() for when, _field in self.parts.times[:2]], "or")
+                return Frame(
+                    intent="unknown", detail=f"You name two periods, and I can compute what slipped in one of them. Which do you mean: {spans}?"
+                )
+            if any(when.edge == "from" and when.grain is None for when, _field in self.parts.times):
+                return Frame(intent="unknown", detail=FROM_TO)
         if frame.intent in ("metric", "list", "record", "rows", "more", "explain", "fragment") and self.frame_unknown and frame.pending is None:
             serious = [word for word in self.frame_unknown if len(word) > 2]
             if serious:

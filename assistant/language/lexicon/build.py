@@ -56,7 +56,8 @@ def _add_closed_classes(lexicon: Lexicon) -> None:
     for kind, table in tables:
         for phrase, value in table.items():
             if value:
-                lexicon.add(phrase, Sense(kind, value))
+                for form in _denials(phrase) if kind == "state" else (phrase,):
+                    lexicon.add(form, Sense(kind, value))
     for phrase, grain in GRAINS.items():
         lexicon.add(phrase, Sense("grain", grain, label="adverb" if phrase in ADVERB_GRAINS else ""), plural=phrase not in ADVERB_GRAINS)
     for phrase in GROUP_CUES:
@@ -78,6 +79,14 @@ def _add_closed_classes(lexicon: Lexicon) -> None:
         lexicon.add(phrase, Sense("field", "owner"), plural=True)
     for phrase in ("forecast", "forecasted"):
         lexicon.add(phrase, Sense("forecast"))
+
+
+def _denials(phrase: str) -> tuple[str, ...]:
+    """ "Not answered" is also said as "never answered", "not yet answered", "never been answered"."""
+    head, _, rest = phrase.partition(" ")
+    if head != "not" or not rest or rest.startswith(("been ", "yet ")):
+        return (phrase,)
+    return tuple(f"{denial} {rest}" for denial in ("not", "never", "not yet", "never been", "not been", "not yet been", "yet to be", "have not"))
 
 
 def _add_metrics(lexicon: Lexicon) -> None:

@@ -121,4 +121,7 @@ class Connectives(Senses):
             if following is not None and following.kind == "when" and found.value in ("older", "younger", "more_than", "less_than"):
                 self.comparison = (found.value, edge.text) if "ago" in following.text.lower().split() else None
                 return True
+        following = self._next_edge()
+        if following is not None and following.sense("metric"):
+            self.parts.unknown.append(f"{edge.text} {following.text}")  # "below quota": a comparison that must not be dropped
         return edge.text.lower() in ("over", "under", "above", "below", "plus", "up to")

@@ -30,6 +30,9 @@ class Senses(Neighbours):
         if self.negated and word in ("my", "mine", "me"):  # "not just mine"
             self.negated = False
             return True
+        if word == "my" and self._people_follow():
+            self.parts.my_team = True
+            return True
         if word in ("my", "mine"):
             following = self._next_edge()
             if (
@@ -81,6 +84,15 @@ class Senses(Neighbours):
                 self.parts.me or before in ("to", "by", "for", "with") and self._before(2) in ("assigned", "owned", "belonging", "handled")
             )
         return True
+
+    def _people_follow(self) -> bool:
+        """ "My top reps", "my three best sellers": the asker's people, not the asker."""
+        ahead = 1
+        while (following := self._next_edge(ahead)) is not None and (following.sense("order") or following.kind == "quantity"):
+            ahead += 1
+        if following is None or singular(following.text.lower()) == following.text.lower():
+            return False
+        return any(sense.kind == "field" and sense.value == "owner" for sense in following.senses)
 
     def _take_compare(self, edge: Edge, sense: Sense) -> bool:
         if sense.value == "against":
@@ -414,5 +426,5 @@ class Senses(Neighbours):
     def _take_forecast(self, _edge: Edge, _sense: Sense) -> bool:
         if any(item.kind == "value" and item.field == "forecast_category" for other in self.edges for item in other.senses):
             return True
-        self.parts.metrics.append("weighted_pipeline")
+        self.parts.metrics.append("forecast")
         return True

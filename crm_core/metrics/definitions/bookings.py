@@ -229,6 +229,16 @@ BOOKINGS_METRICS: tuple[Metric | Composite, ...] = (
         ("coverage", "pipeline coverage", "coverage ratio", "pipeline coverage ratio", "coverage against target"),
         groups=("owner", "team"),
     ),
+    Composite(
+        "forecast",
+        "forecast",
+        "Won value in the period plus weighted pipeline expected to close in it.",
+        Unit.money,
+        ("won_value", "weighted_pipeline"),
+        lambda values: (values["won_value"] or Decimal()) + (values["weighted_pipeline"] or Decimal()),
+        ("sales forecast", "revenue forecast", "forecasted revenue", "expected bookings", "projected revenue", "projected bookings"),
+        additive=True,
+    ),
     Metric(
         "product_revenue",
         "product revenue",
