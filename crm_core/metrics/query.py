@@ -416,7 +416,7 @@ class _Run:
         return value, groups, counted
 
     def _clip_to_data(self, metric: Metric, period: Period) -> Period:
-        """An open-ended period narrowed to the days that have rows, so that it can be cut into steps."""
+        """A period whose open ends are narrowed to the days that have rows, so that it can be cut into steps."""
         if period.first > FAR_PAST and period.end < FAR_FUTURE:
             return period
         when = self._when(metric)
@@ -427,8 +427,8 @@ class _Run:
         if low is None:
             return Period(self.ctx.today, self.ctx.today, period.label)
         days = [local_day(item, self.ctx.zone) if hasattr(item, "hour") else item for item in (low, high)]
-        first = max(period.first, days[0])
-        end = min(period.end, date.fromordinal(days[1].toordinal() + 1))
+        first = period.first if period.first > FAR_PAST else days[0]
+        end = period.end if period.end < FAR_FUTURE else date.fromordinal(days[1].toordinal() + 1)
         return Period(first, max(first, end), period.label)
 
     def _when(self, metric: Metric) -> Field:

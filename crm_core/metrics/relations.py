@@ -37,8 +37,8 @@ def _company_contacts() -> Select[Any]:
 
 
 def _deal_tickets() -> Select[Any]:
-    pairs: Select[Any] = select(Deal.id.label("one"), Ticket.id.label("other")).join(Ticket, and_(Ticket.company_id == Deal.company_id))
-    return pairs
+    columns: tuple[Any, Any] = (Deal.id.label("one"), Ticket.id.label("other"))
+    return select(*columns).join(Ticket, and_(Ticket.company_id == Deal.company_id))
 
 
 _PAIRS: dict[tuple[str, str], Pairs] = {
