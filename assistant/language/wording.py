@@ -81,7 +81,9 @@ def show_day(value: Any) -> str:
 def _subject(result: MetricResult, said: list[str]) -> str:
     """Whose: the scope, or the filters that narrow it."""
     if said:
-        return f" for {join_words(list(dict.fromkeys(said)))}"
+        related = [words for words in dict.fromkeys(said) if words.startswith(("with ", "without "))]
+        others = [words for words in dict.fromkeys(said) if words not in related]
+        return (f" for {join_words(others)}" if others else "") + (f" for those {join_words(related)}" if related else "")
     return f" for {result.scope}"
 
 

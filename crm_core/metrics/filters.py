@@ -62,8 +62,8 @@ class Related(BaseModel):
     filters: list[Filter | FilterGroup | Related] = Described(
         default_factory=list, max_length=20, description="Conditions on the related records, all of which must hold for one and the same record."
     )
-    none: bool = Described(default=False, description="No such record may be there, as in 'companies without open deals'.")
-    at_least: int = Described(default=1, ge=1, le=1_000_000, description="How many such records there must be.")
+    none: bool = Described(default=False, description="Not so many may be there: none, as in 'companies without open deals', or fewer than at_least.")
+    at_least: int = Described(default=1, ge=1, le=1_000_000, description="How many such records there must (or, with none, may not) be.")
 
 
 Condition = Filter | FilterGroup | Related
@@ -101,7 +101,7 @@ def _related(ctx: Context, shape: Shape, condition: Related, depth: int) -> Colu
     found = other.select_from(ctx, select(other.noun.id), joins).where(other.visible(ctx), *clauses).correlate(None)
     linked = links.subquery()
     owners = select(linked.c.one).where(linked.c.one.is_not(None), linked.c.other.in_(found)).correlate(None)
-    if condition.at_least > 1 and not condition.none:
+    if condition.at_least > 1:
         owners = owners.group_by(linked.c.one).having(func.count(linked.c.other.distinct()) >= condition.at_least)
     belongs: ColumnElement[bool] = root.id.in_(owners)
     return not_(belongs) if condition.none else belongs

@@ -377,7 +377,7 @@ class Naive:
                 for item in self.related(shape, row, condition.related)
                 if all(self.passes(condition.related, item, part) for part in condition.filters)
             ]
-            return not hits if condition.none else len(hits) >= condition.at_least
+            return (len(hits) >= condition.at_least) != condition.none
         if isinstance(condition, FilterGroup):
             return any(self.passes(shape, row, part) for part in condition.any_of)
         kind = FIELDS[shape][condition.field]

@@ -42,7 +42,7 @@ def relations(draw: st.DrawFn, noun: str, depth: int = 0) -> Related:
     if depth < 1 and draw(st.integers(0, 3)) == 0:
         conditions.append(draw(relations(other, depth + 1)))
     none = draw(st.booleans())
-    return Related(related=other, filters=conditions, none=none, at_least=1 if none else draw(st.sampled_from([1, 1, 2, 3])))
+    return Related(related=other, filters=conditions, none=none, at_least=draw(st.sampled_from([1, 1, 2, 3])))
 
 
 def named_values(naive: Naive, relation: Related, error: Invalid) -> bool:

@@ -4,7 +4,7 @@ Constructions are tried in the order of how much evidence they need; the first t
 one method with a docstring that gives an example, so that a construction is added by adding a method to the room
 of its subject and a name to the order in ``reader``:
 
-- ``states``: tables that join a noun and a state ("won", "overdue") to metrics and to conditions.
+- ``assistant.language.states`` joins a noun and a state ("won", "overdue") to metrics and to conditions.
 - ``pieces``: what all constructions share: conditions, names, time.
 - ``lists``, ``figures``, ``records``, ``talk``: the constructions, by what they ask for.
 - ``followups``: a message that leans on the question before.

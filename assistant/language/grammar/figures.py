@@ -8,12 +8,12 @@ from typing import Any
 from assistant.language.frames import Frame
 from assistant.language.grammar.lists import Lists
 from assistant.language.grammar.pieces import as_days
-from assistant.language.grammar.states import SHARES, STATE_METRICS, STATE_OF_METRIC
+from assistant.language.states import SHARES, STATE_METRICS, STATE_OF_METRIC
 from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, Composite, Metric
 from crm_core.metrics.fields import Shape, field_of, shape_for
 from crm_core.metrics.filters import Filter
-from crm_core.metrics.query import Days
+from crm_core.metrics.query import Days, GroupCondition
 from crm_core.periods import FAR_PAST, Grain, Period, whole
 
 #: Durations that "how long" or "average time" may mean, by what it is about.
@@ -52,6 +52,7 @@ class Figures(Lists):
         if not groups or parts.names and "about" in parts.cues:
             return None
         metrics = [name for name in parts.metrics if name not in ("companies", "contacts", "customers")]
+        metrics += [keep.metric for keep in parts.keeps if keep.metric and not metrics]  # "which reps are below quota?"
         ordered = bool(parts.order) and parts.order not in ("newest", "oldest", "soonest")
         stated = any(state in ("won", "lost", "slipped", "created", "resolved", "closed", "occurred", "converted") for state in parts.states)
         if not metrics and not ordered and not (stated and groups[0] == "owner" and "who" in parts.cues):
@@ -72,6 +73,7 @@ class Figures(Lists):
             return None
         frame = self._frame_metric(metric)
         frame.group_by = self._group_fields(frame, list(dict.fromkeys([*groups[:1], *parts.groups])))
+        self._keep(frame)
         if parts.order or not metrics:
             frame.order = self._metric_order(metric)
         single = not self._plural_group() and not any(word in ("top", "bottom") for word in parts.first_words) or parts.limit == 1
@@ -463,6 +465,7 @@ class Figures(Lists):
         ):
             groups = ["stage"]
         frame.group_by = self._group_fields(frame, groups)
+        self._keep(frame)
         if "who" in parts.cues and not groups and not parts.names and "said" not in parts.cues and ("count" in parts.aggregates or parts.order):
             frame.group_by = ["owner"]
         if parts.order in ("highest", "lowest") and frame.group_by:
@@ -471,6 +474,16 @@ class Figures(Lists):
         elif parts.limit and frame.group_by:
             frame.limit, frame.order = parts.limit, "highest"
         return frame
+
+    def _keep(self, frame: Frame) -> None:
+        """Conditions on the groups; a figure that is not split has no groups to leave out."""
+        for raw in self.parts.keeps:
+            if not frame.group_by:
+                self.frame_unknown.append(raw.said)
+                continue
+            metric = raw.metric if raw.metric != frame.metric else ""
+            frame.keep.append(GroupCondition(metric=metric, op=raw.op, value=raw.value))
+            frame.said.append(f"{METRICS[raw.metric or frame.metric].title} {raw.said}" if raw.metric != "quota_attainment" else raw.said)
 
     def _group_fields(self, frame: Frame, words: list[str]) -> list[str]:
         """The fields that grouping words mean for the frame's metric; a word that fits none is not understood."""

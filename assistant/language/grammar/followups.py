@@ -8,8 +8,8 @@ from assistant.language.frames import Frame
 from assistant.language.grammar.figures import Figures
 from assistant.language.grammar.pieces import as_days
 from assistant.language.grammar.records import Records
-from assistant.language.grammar.states import STATE_METRICS, STATE_OF_METRIC
 from assistant.language.parts import Parts
+from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Metric
 from crm_core.metrics.fields import shape_for
 from crm_core.metrics.filters import Filter

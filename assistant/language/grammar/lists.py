@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from assistant.language.frames import Frame
 from assistant.language.grammar.pieces import Pieces
-from assistant.language.grammar.states import OPPOSITE_STATES, STATE_FILTERS, STATE_OF_METRIC
+from assistant.language.states import OPPOSITE_STATES, STATE_FILTERS, STATE_OF_METRIC
 from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, Metric
 from crm_core.metrics.fields import Kind, Shape, field_of, shape_for
 from crm_core.metrics.filters import Filter, FilterGroup
 
 _UNASSIGNED = "without an owner"
+#: Words for those who sell, not for everybody with an account.
+REPS = frozenset("rep reps seller sellers salesperson salespeople ae aes".split())
 
 
 class Lists(Pieces):
@@ -29,11 +31,13 @@ class Lists(Pieces):
         sold = {"open", "won", "lost", "closing", "closed"} & set(parts.states)
         if not noun and (sold and (parts.names or parts.order) or "slipped" in parts.states and self.previous is None):
             noun = "deal"  # "what do we have open with Acme?", "our biggest win this year", "what is slipping?"
+        if not noun and parts.relations and (parts.wh_groups[:1] == ["owner"] or "owner" in parts.fields):
+            noun = "user"  # "which reps had no meetings?"
         if not noun:
             return None
         if parts.names and noun == "activity" and parts.unknown:
             return None  # "the redlines note for Sierra": the unknown words are what to look for
-        if noun == "user" and not ({"list", "which", "who"} & set(parts.cues)) and not parts.filters and not parts.names:
+        if noun == "user" and not parts.relations and not ({"list", "which", "who"} & set(parts.cues)) and not parts.filters and not parts.names:
             return None
         return self._frame_list(noun)
 
@@ -57,6 +61,10 @@ class Lists(Pieces):
         if noun == "activity" and parts.kinds and not any(isinstance(item, Filter) and item.field == "kind" for item in frame.filters):
             frame.filters.append(Filter(field="kind", values=list(parts.kinds)))
             frame.said.append(" or ".join(f"{kind}s" for kind in parts.kinds))
+        if noun == "user" and parts.relations:
+            frame.filters.append(Filter(field="active", values=[True]))
+            if REPS & parts.words_seen:
+                frame.filters.append(Filter(field="role", values=["rep"]))
         if parts.customer and noun == "company":
             frame.filters.append(Filter(field="customer", values=[True]))
             frame.said.append("customers")
@@ -89,6 +97,10 @@ class Lists(Pieces):
         if parts.order == "newest" and not parts.plural_noun and not parts.order_is_soft and parts.limit is None:
             frame.limit = 1
         return frame
+
+    def related_list(self, noun: str) -> Frame:
+        """The conditions on related records, as a list of them would have."""
+        return self._frame_list(noun)
 
     def _list_order(self, frame: Frame, shape: Shape) -> None:
         parts = self.parts

@@ -11,14 +11,15 @@ from sqlalchemy import select
 from assistant.language.dates import When
 from assistant.language.entities import Name
 from assistant.language.frames import Entity, Frame, Pending
-from assistant.language.grammar.states import STATE_FILTERS, STATE_METRICS, STATE_OF_METRIC
 from assistant.language.parts import STATE_TIME, Parts, RawFilter
+from assistant.language.states import STATE_FILTERS, STATE_METRICS, STATE_OF_METRIC
 from crm_core.access import teams_below
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.metrics.fields import Field, Shape, field_of, shape_for
-from crm_core.metrics.filters import Filter, FilterGroup
+from crm_core.metrics.filters import Filter, FilterGroup, Related
 from crm_core.metrics.query import Days
+from crm_core.metrics.relations import pairs
 from crm_core.models import Contact
 from crm_core.money import MAX_MINOR
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Period
@@ -70,6 +71,7 @@ class Pieces:
         """Filters, names, mine, untouched: what narrows the rows."""
         self._attach_names(frame, shape, subject=False)
         self._attach_values(frame, shape)
+        self._attach_relations(frame, shape)
         self._mine(frame)
         untouched = self.parts.untouched
         quiet_days = self.parts.untouched_days or (STALE_DAYS if "stale" in self.parts.states else 0)
@@ -82,10 +84,15 @@ class Pieces:
                 FilterGroup(any_of=[Filter(field="last_activity", op="less_than", values=[since]), Filter(field="last_activity", op="empty")])
             )
             frame.said.append(f"no activity since {untouched.period.describe()}")
-            if shape.name == "deal" and not {"won", "lost", "closed", "open", "closing"} & {*self.parts.states, *self.parts.negated_states}:
-                frame.filters.append(Filter(field="status", values=["open"]))  # what is closed wants no attention
-                frame.said.append("open")
+            self._open_only(frame, shape)
         del metric
+
+    def _open_only(self, frame: Frame, shape: Shape) -> None:
+        """Deals that nobody attends to are open ones, where nothing else is said: what is closed wants no attention."""
+        told = {*self.parts.states, *self.parts.negated_states, *(STATE_OF_METRIC[name][1] for name in self.parts.metrics if name in STATE_OF_METRIC)}
+        if shape.name == "deal" and not {"won", "lost", "closed", "open", "closing"} & told:
+            frame.filters.append(Filter(field="status", values=["open"]))
+            frame.said.append("open")
 
     def _attach_values(self, frame: Frame, shape: Shape) -> None:
         groups: dict[str, list[RawFilter]] = {}
@@ -105,6 +112,31 @@ class Pieces:
             merged = RawFilter(first.field, first.op, values, " or ".join(dict.fromkeys(raw.said for raw in items)), first.noun, first.negated)
             frame.filters.append(self._filter(shape, merged))
             frame.said.append(f"not {merged.said}" if merged.negated else merged.said)
+
+    def _attach_relations(self, frame: Frame, shape: Shape) -> None:
+        """Related records that must be there, or must not; those of a company in between through that company."""
+        for raw in self.parts.relations:
+            asked = type(self)(self.ctx, raw.parts, None)
+            inner = asked.related_list(raw.noun)
+            self.frame_unknown += asked.frame_unknown
+            if inner.metric:
+                self.frame_unknown.append(raw.said)  # what only a metric can tell of them
+            frame.pending = frame.pending or inner.pending
+            condition = Related(related=raw.noun, filters=inner.filters, none=raw.denied, at_least=raw.at_least)
+            root = shape.noun.__noun__
+            if raw.root != root:
+                if pairs(root, raw.root) is None:
+                    self.frame_unknown.append(raw.said)
+                    continue
+                condition = Related(related=raw.root, filters=[condition])
+            frame.filters.append(condition)
+            frame.said.append(raw.said)
+            if raw.denied and raw.noun == "activity":
+                self._open_only(frame, shape)
+
+    def related_list(self, noun: str) -> Frame:
+        """The conditions on related records, as a list of them would have; the constructions of lists know how."""
+        raise NotImplementedError
 
     def _pending_people(self, raw: RawFilter) -> Pending:
         people = [Entity(noun="user", id=value, label=user_name(self.ctx, value) or raw.said) for value in raw.values]

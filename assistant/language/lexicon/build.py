@@ -17,6 +17,7 @@ from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, custom_fields
 from crm_core.metrics.filters import choice_values
 from crm_core.models import Contact, Pipeline, Product, Stage, Team, User
+from crm_core.services.search import STOP_WORDS
 from crm_core.text import fold
 
 _cache: dict[tuple[int, int, int], Lexicon] = {}
@@ -129,7 +130,13 @@ def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None
     if noun == "user" or noun == "activity" and item.name == "kind" or item.name == "status" and noun == "deal" or item.name == "currency":
         return
     for value in choice_values(ctx, item):
-        lexicon.add(value, Sense("value", value, noun=noun, field=item.name, label=value), plural=True)
+        sense = Sense("value", value, noun=noun, field=item.name, label=value)
+        if fold(value) in STOP_WORDS:  # "tier A" is a value, the "a" of "without a call" is not
+            for title in (item.title, *item.synonyms):
+                lexicon.add(f"{title} {value}", sense)
+                lexicon.add(f"{value} {title}", sense)
+        else:
+            lexicon.add(value, sense, plural=True)
         if item.name == "loss_reason":  # "lost to a competitor" for "Went with competitor"
             for word in fold(value).split():
                 if len(word) > 5 and word not in FILLER:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from assistant.language.chart import Edge
+from assistant.language.parts.model import RawKeep
 from assistant.language.parts.senses import Senses
 from crm_core.periods import Grain
 
@@ -122,6 +125,12 @@ class Connectives(Senses):
                 self.comparison = (found.value, edge.text) if "ago" in following.text.lower().split() else None
                 return True
         following = self._next_edge()
-        if following is not None and following.sense("metric"):
-            self.parts.unknown.append(f"{edge.text} {following.text}")  # "below quota": a comparison that must not be dropped
+        metric = following.sense("metric") if following is not None else None
+        if metric is not None and following is not None:
+            said = f"{edge.text.lower()} {following.text.lower()}"
+            if metric.value == "target" and found.value in ("more_than", "at_least", "less_than", "at_most"):
+                self.parts.keeps.append(RawKeep("quota_attainment", found.value, Decimal(100), said))
+                self.skip_edge = following
+                return True
+            self.parts.unknown.append(said)  # a comparison with another figure must not be dropped
         return edge.text.lower() in ("over", "under", "above", "below", "plus", "up to")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from assistant.language.dates import When
@@ -41,6 +42,28 @@ class RawFilter:
 
 
 @dataclass
+class RawKeep:
+    """A condition on the groups of a figure: "below quota", "win rate over 40%"; no metric means the one asked for."""
+
+    metric: str
+    op: str
+    value: Decimal
+    said: str
+
+
+@dataclass
+class RawRelation:
+    """Related records that must be there, or must not, before it is decided what their conditions are."""
+
+    root: str
+    noun: str
+    parts: Parts
+    said: str
+    denied: bool = False
+    at_least: int = 1
+
+
+@dataclass
 class Parts:
     """What the message contributes, before the decision what it asks."""
 
@@ -52,6 +75,8 @@ class Parts:
     aggregates: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     filters: list[RawFilter] = field(default_factory=list)
+    keeps: list[RawKeep] = field(default_factory=list)
+    relations: list[RawRelation] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     wh_groups: list[str] = field(default_factory=list)
     times: list[tuple[When, str]] = field(default_factory=list)

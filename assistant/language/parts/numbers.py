@@ -6,8 +6,9 @@ from typing import Any
 
 from assistant.language.chart import Edge, Quantity
 from assistant.language.lexicon import Sense
-from assistant.language.parts.model import RawFilter
+from assistant.language.parts.model import RawFilter, RawKeep
 from assistant.language.parts.neighbours import Neighbours
+from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from crm_core.errors import Invalid
 from crm_core.metrics.fields import NOUN_SHAPES, Kind
 
@@ -68,6 +69,10 @@ class Numbers(Neighbours):
             raise Invalid("Amounts, ages and counts are never negative here. Which number do you mean?")
         op, said = self.comparison
         self.comparison = None
+        if op != "between" and self._compares_groups(quantity):
+            counted = self._counted_after()
+            self.parts.keeps.append(RawKeep(counted, op, quantity.value, f"{said} {edge.text}".strip()))
+            return
         unit = self._after()
         name = self._number_field(unit, quantity, op)
         values: list[Any] = [quantity.value]
@@ -93,6 +98,43 @@ class Numbers(Neighbours):
             op, self.negated = flipped.get(op, op), False
         shown = " and ".join(str(value) for value in values)
         self.parts.filters.append(RawFilter(name, op, values, f"{name.replace('_', ' ')} {text} {shown}"))
+
+    def _compares_groups(self, quantity: Quantity) -> bool:
+        """Whether the number bounds the figure of each group rather than an amount of each record.
+
+        "Reps with a win rate over 40%", "which regions won more than 1M", "industries with at least 10 won deals".
+        """
+        parts = self.parts
+        counted = self._counted_after(look_only=True)
+        if counted and parts.fields and not (parts.wh_groups or parts.groups or parts.nouns or parts.metrics):
+            parts.wh_groups.append(parts.fields.pop())  # "regions with fewer than 5 open deals"
+        if not (parts.wh_groups or parts.groups):
+            return False
+        if quantity.percent or counted:
+            return True
+        behind = next((edge for edge in reversed(self.edges[: self.at - 1]) if edge.kind != "filler"), None)
+        if behind is None or behind.sense("noun") is not None:
+            return False
+        if parts.wh_groups:
+            return behind.sense("metric", "state") is not None
+        return bool(parts.metrics) and behind.sense("field", "customer") is not None  # "won value by owner over 200k"
+
+    def _counted_after(self, *, look_only: bool = False) -> str:
+        """The metric that counts the records after the number, if records follow: "10 won deals"."""
+        state, ahead = "", 1
+        while (following := self._next_edge(ahead)) is not None and following.sense("state") and not following.sense("metric", "noun"):
+            state, ahead = following.sense("state").value, ahead + 1  # type: ignore[union-attr]
+        if following is None:
+            return ""
+        metric, noun = following.sense("metric"), following.sense("noun")
+        name = ""
+        if metric is not None and metric.value in STATE_OF_METRIC and not STATE_OF_METRIC[metric.value][2]:
+            name = metric.value
+        if noun is not None and (noun.value, state) in STATE_METRICS and (state or not name):
+            name = STATE_METRICS[(noun.value, state)][0]
+        if name and not look_only:
+            self.at += ahead
+        return name
 
     def minus_before(self, edge: Edge) -> bool:
         """Whether a minus sign stands right before the number."""

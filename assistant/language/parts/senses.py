@@ -174,6 +174,8 @@ class Senses(Neighbours):
     def _take_metric(self, edge: Edge, sense: Sense) -> bool:
         if self.negated and (self.parts.nouns or self.parts.metrics) and edge.end - edge.first > 1:
             return self._absent(edge)
+        if sense.value == "forecast" and any(other.sense("metric", "noun", "aggregate") for other in self.edges if other is not edge):
+            return False  # "for the forecast call": what it is for, not what is asked
         noun = edge.sense("noun")
         if noun is not None and edge.text.lower() in {noun.value, f"{noun.value}s", "companies", "activities", "opportunities", "accounts", "people"}:
             return self._take_noun(edge, noun)
@@ -426,5 +428,6 @@ class Senses(Neighbours):
     def _take_forecast(self, _edge: Edge, _sense: Sense) -> bool:
         if any(item.kind == "value" and item.field == "forecast_category" for other in self.edges for item in other.senses):
             return True
-        self.parts.metrics.append("forecast")
+        if not (self.parts.metrics or self.parts.nouns):
+            self.parts.metrics.append("forecast")
         return True

@@ -8,8 +8,9 @@ from assistant.language.chart import Chart, Edge
 from assistant.language.lexicon import FOLLOW_UP, WRITE_VERBS
 from assistant.language.parts.asides import Asides
 from assistant.language.parts.connectives import Connectives
-from assistant.language.parts.model import Parts
+from assistant.language.parts.model import Parts, RawRelation
 from assistant.language.parts.numbers import Numbers
+from assistant.language.parts.relations import Relations
 from assistant.language.tokens import singular
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Period
 
@@ -47,7 +48,7 @@ def collect(chart: Chart) -> Parts:
     return Walk(chart).run()
 
 
-class Walk(Numbers, Connectives, Asides):
+class Walk(Numbers, Connectives, Asides, Relations):
     """Visits each edge once, from left to right."""
 
     def run(self) -> Parts:
@@ -66,6 +67,7 @@ class Walk(Numbers, Connectives, Asides):
         elif norms[:2] in (["can", "you"], ["could", "you"], ["would", "you"]) and len(norms) > 2 and norms[2] in WRITE_VERBS:
             self.parts.write_verb = norms[2]
         preface = self._preface()
+        self._read_relations()
         while self.at < len(self.edges):
             edge = self.edges[self.at]
             colleague = self.parts.pronoun and any(sense.kind == "ref" and sense.field == "owner" for sense in edge.senses)
@@ -80,6 +82,21 @@ class Walk(Numbers, Connectives, Asides):
         self._forgive_asides()
         self._read_slips()
         return self.parts
+
+    def _read_relations(self) -> None:
+        """Read what is said of related records apart, and take it out of the cover."""
+        for stretch in reversed(self.relation_stretches()):
+            inner = collect(self.inner(stretch))
+            raw = RawRelation(stretch.root, stretch.noun, inner, self.said(stretch), stretch.denied, stretch.at_least)
+            self.parts.relations.insert(0, raw)
+            first = stretch.first
+            while (
+                first > 0
+                and self.edges[first - 1].kind == "filler"
+                and self.edges[first - 1].text.lower() in ("that", "who", "which", "whose", "do", "does", "not")
+            ):
+                first -= 1
+            self.edges = self.edges[:first] + self.edges[stretch.end :]
 
     def _filler(self, edge: Edge) -> None:
         word = self.tokens[edge.first].norm
