@@ -24,7 +24,7 @@ CONVERSATION = (
     ("rep", False, "my open deals over 20k closing this month"),
     ("rep", False, "What did customers say about our competitors?"),
     ("rep", False, "When is Dana's birthday?"),
-    ("manager", False, "which open tickets are urgent"),
+    ("manager", False, "which of my reps are below quota this quarter?"),
     ("manager", False, "show me the moon landing numbers"),
 )
 ROWS = 6

@@ -9,6 +9,7 @@ from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.talk import Talk
 from assistant.language.parts import Parts, collect
 from crm_core.context import Context
+from crm_core.metrics.filters import Related
 from crm_core.text import join_words
 
 FROM_TO = (
@@ -63,6 +64,8 @@ class Reader(Talk, FollowUps):
                 )
             if any(when.edge == "from" and when.grain is None for when, _field in self.parts.times):
                 return Frame(intent="unknown", detail=FROM_TO)
+        related = any(isinstance(item, Related) for item in frame.filters)
+        self.frame_unknown += [raw.said for raw in self.parts.keeps if not frame.keep] + [raw.said for raw in self.parts.relations if not related]
         if frame.intent in ("metric", "list", "record", "rows", "more", "explain", "fragment") and self.frame_unknown and frame.pending is None:
             serious = [word for word in self.frame_unknown if len(word) > 2]
             if serious:

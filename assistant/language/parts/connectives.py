@@ -116,6 +116,8 @@ class Connectives(Senses):
         assert found is not None
         if found.value.endswith("_after"):
             return True
+        if self._compares_with_metric(edge, found.value):
+            return True
         for ahead in (1, 2):
             following = self._next_edge(ahead)
             if following is not None and following.kind == "quantity":
@@ -124,13 +126,23 @@ class Connectives(Senses):
             if following is not None and following.kind == "when" and found.value in ("older", "younger", "more_than", "less_than"):
                 self.comparison = (found.value, edge.text) if "ago" in following.text.lower().split() else None
                 return True
-        following = self._next_edge()
-        metric = following.sense("metric") if following is not None else None
-        if metric is not None and following is not None:
-            said = f"{edge.text.lower()} {following.text.lower()}"
-            if metric.value == "target" and found.value in ("more_than", "at_least", "less_than", "at_most"):
-                self.parts.keeps.append(RawKeep("quota_attainment", found.value, Decimal(100), said))
-                self.skip_edge = following
-                return True
-            self.parts.unknown.append(said)  # a comparison with another figure must not be dropped
         return edge.text.lower() in ("over", "under", "above", "below", "plus", "up to")
+
+    def _compares_with_metric(self, edge: Edge, op: str) -> bool:
+        """ "Below quota", "over their target": a comparison with another figure; one that is not known must not be dropped."""
+        ahead = 1
+        while (following := self._next_edge(ahead)) is not None and following.kind == "filler":
+            ahead += 1
+        metric = following.sense("metric") if following is not None and following.kind == "words" else None
+        if following is None or metric is None:
+            return False
+        said = f"{edge.text.lower()} {following.text.lower()}"
+        self.skip_edge = following
+        if metric.value != "target":
+            self.parts.unknown.append(said)
+            return True
+        self.parts.keeps.append(RawKeep("quota_attainment", op, Decimal(100), said))
+        if not (self.parts.wh_groups or self.parts.groups):
+            named = [name for name in self.parts.fields if name in ("owner", "team")]  # whom targets are set for
+            self.parts.wh_groups.append(named[-1] if named else "owner")
+        return True
