@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from assistant.language.written_dates import spell_dates
 from crm_core.text import fold
 
 _WORD = re.compile(
     r"""[\w.+-]+@[\w-]+(?:\.[\w-]+)+      # an address
       | \d{4}-\d{2}-\d{2}                  # an ISO day
       | \d{1,2}[./]\d{1,2}[./]\d{2,4}      # 3/4/2026
+      | \d{1,2}/\d{1,2}(?![\d/])           # 3/4
       | [$€£¥]?\d+(?:,\d{3})*(?:\.\d+)?%?(?:[a-zA-Z]+\b)?   # numbers, 20k, 3rd, 50%
       | [<>]=?                             # comparisons
       | [^\W\d_](?:[\w&]|['’](?=\w)|-(?=\w))* # words, Q3, o'neil, follow-up
@@ -143,7 +145,7 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def expand(message: str) -> str:
     """The message with contractions and common shorthand written out."""
-    message = _ON_BEHALF.sub("", message)
+    message = spell_dates(_ON_BEHALF.sub("", message))
     text = _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group().lower()], message.replace("’", "'"))
     for pattern, full in _SHORTHAND:
         text = pattern.sub(full, text)

@@ -6,10 +6,13 @@ import re
 from datetime import date, timedelta
 
 from assistant.language.dates.model import Clock, When
-from assistant.language.dates.words import FILL, LAST, MONTHS, NEXT, NUMBER_WORDS, THIS, WEEKDAYS
+from assistant.language.dates.words import DAY_WORDS, FILL, LAST, MONTHS, NEXT, NUMBER_WORDS, THIS, UNITS, WEEKDAYS
 from assistant.language.tokens import Token
 from crm_core.errors import Invalid
 from crm_core.periods import ALL_TIME, Grain, Period, add_months, whole
+
+#: Years ahead that two digits may mean.
+FAR_AHEAD = 20
 
 
 class Days:
@@ -53,6 +56,10 @@ class Days:
         current: Period = build(this_year)
         past = current if current.first <= self.today else build(this_year - 1)
         ahead = current if current.end > self.today else build(this_year + 1)
+        for later in range(this_year + 1, this_year + 9):  # 29 February: the next leap year
+            if ahead.end > self.today:
+                break
+            ahead = build(later)
         return When(at, after, past, ahead if ahead != past else None, grain=grain)
 
     def _until_now(self, grain: Grain) -> Period:
@@ -66,6 +73,9 @@ class Days:
             if word == "day" and self.words[at + 1 : at + 3] in (["before", "yesterday"], ["after", "tomorrow"]):
                 offset = -2 if self.word(at + 1) == "before" else 2
                 return When(at, at + 3, self._whole(Grain.day, self.today + timedelta(days=offset)), grain=Grain.day)
+            if word == "day" and self.word(at - 1 if at else at) == "the" and self.words[at + 1 :] in (["before"], ["after"]):
+                offset = -1 if self.word(at + 1) == "before" else 1
+                return When(at, at + 2, self._whole(Grain.day, self.today + timedelta(days=offset)), grain=Grain.day)
             return None
         assert isinstance(shift, int)
         return When(at, at + 1, self._whole(Grain.day, self.today + timedelta(days=shift)), grain=Grain.day)
@@ -86,18 +96,20 @@ class Days:
 
     def _day_month(self, at: int) -> When | None:
         """``3 March``, ``3rd of March 2026``, ``March 3``, ``March 3rd, 2026``."""
-        day, after = self._day_number(at), at + 1
+        day, after = self._spelled_day(at)
         if day is not None:
             after = after + 1 if self.word(after) == "of" else after
             month = MONTHS.get(self.word(after))
             after += 1
         else:
             month = MONTHS.get(self.word(at))
-            day = self._day_number(after) if month else None
-            after += 1
+            after = at + 1 + (self.word(at + 1) in ("the", ",")) if month else at + 1
+            day, after = self._spelled_day(after) if month else (None, after)
         if day is None or month is None:
             return None
         year, after = self._year_after(after)
+        if year is None and self.word(after) == "of" and re.fullmatch(r"\d{2}", self.word(after + 1)) and self.word(after + 2) not in UNITS:
+            year, after = full_year(self.word(after + 1), self.today), after + 2  # "15 April of 87"
         written = " ".join(self.texts[at:after])
         return self._named(at, after, year, lambda y: self._day(y, month, day, written), self.today.year, Grain.day)
 
@@ -154,6 +166,16 @@ class Days:
         match = re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th)?", self.word(at))
         return int(match.group(1)) if match else None
 
+    def _spelled_day(self, at: int) -> tuple[int | None, int]:
+        """A day of the month in figures or words, and the token after it."""
+        pair = f"{self.word(at)} {self.word(at + 1)}"
+        if pair in DAY_WORDS:
+            return DAY_WORDS[pair], at + 2
+        single = self.word(at).replace("-", " ")
+        if single in DAY_WORDS:
+            return DAY_WORDS[single], at + 1
+        return self._day_number(at), at + 1
+
     def _day(self, year: int, month: int, day: int, written: str) -> Period:
         try:
             return self._whole(Grain.day, date(year, month, day))
@@ -182,12 +204,24 @@ class Days:
                 raise Invalid(f"There is no day {word}. Which day do you mean?") from error
         match = re.fullmatch(r"(\d{1,2})[./](\d{1,2})[./](\d{2,4})", word)
         if match:
-            first, second, year = int(match.group(1)), int(match.group(2)), full_year(match.group(3))
-            month, day = (second, first) if "." in word or first > 12 else (first, second)
-            if not 1 <= month <= 12:
-                raise Invalid(f"There is no day {word}. Write it like 2026-03-31.")
+            year = full_year(match.group(3), self.today)
+            month, day = self._ordered(int(match.group(1)), int(match.group(2)), word)
             return When(at, at + 1, self._day(year, month, day, word), grain=Grain.day)
-        return None
+        match = re.fullmatch(r"(\d{1,2})([./-])(\d{1,2})", word)
+        if match is None or match.group(2) != "/" and self.word(at - 1 if at else at) not in ("on", *WEEKDAYS):
+            return None
+        first, second = int(match.group(1)), int(match.group(3))
+        if not (1 <= first <= 31 and 1 <= second <= 31 and min(first, second) <= 12):
+            return None
+        month, day = self._ordered(first, second, word)
+        return self._named(at, at + 1, None, lambda y: self._day(y, month, day, word), self.today.year, Grain.day)
+
+    def _ordered(self, first: int, second: int, word: str) -> tuple[int, int]:
+        """Month and day of two figures, by the company's convention where both could be either."""
+        month, day = (second, first) if first > 12 or (self.clock.day_first or word.count(".") > 1) and second <= 12 else (first, second)
+        if not 1 <= month <= 12:
+            raise Invalid(f"There is no day {word}. Write it like 2026-03-31.")
+        return month, day
 
     def _year(self, at: int) -> When | None:
         word = self.word(at)
@@ -207,7 +241,9 @@ class Days:
         return When(at, at + 1, Period(date(year, 1, 1), date(year + 1, 1, 1), str(year)))
 
 
-def full_year(text: str) -> int:
-    """The year meant by two or four digits."""
+def full_year(text: str, today: date | None = None) -> int:
+    """The year meant by two or four digits; two digits far ahead of ``today`` are of the century before."""
     year = int(text)
-    return year + 2000 if year < 100 else year
+    if year >= 100:
+        return year
+    return year + (1900 if today is not None and year + 2000 > today.year + FAR_AHEAD else 2000)

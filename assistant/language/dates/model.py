@@ -31,3 +31,9 @@ class Clock:
 
     today: date
     calendar: Calendar
+    #: Whether 3/4 is a day in April; in North America it is one in March.
+    day_first: bool = False
+    #: Whether "next 3 days" begin tomorrow rather than today.
+    next_from_tomorrow: bool = False
+    #: Whether "last Friday" is that of the week before rather than the nearest one gone by.
+    last_is_of_last_week: bool = False

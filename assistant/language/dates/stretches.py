@@ -88,7 +88,8 @@ class Stretches(Days):
         elif direction < 0:
             period = Period(self.calendar.add(grain, tomorrow, -count), tomorrow, f"last {count} {name}")
         else:
-            period = Period(self.today, self.calendar.add(grain, self.today, count), f"next {count} {name}")
+            first = tomorrow if self.clock.next_from_tomorrow else self.today
+            period = Period(first, self.calendar.add(grain, first, count), f"next {count} {name}")
         return When(at, after + 1, period)
 
     def _unit(self, at: int) -> When | None:
@@ -128,6 +129,8 @@ class Stretches(Days):
             day = this_week + timedelta(days=offset)
         elif step > 0:
             day = this_week + timedelta(days=offset + 7)
+        elif self.clock.last_is_of_last_week:
+            day = this_week + timedelta(days=offset - 7)
         else:
             back = (self.today.weekday() - weekday) % 7 or 7
             day = self.today - timedelta(days=back)

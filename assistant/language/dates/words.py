@@ -59,6 +59,13 @@ NUMBER_WORDS = {
 
 
 ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "1st": 1, "2nd": 2, "3rd": 3, "4th": 4}
+_ONES = "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth".split()
+_CARDINALS = "one two three four five six seven eight nine".split()
+#: Days of the month in words: "eleventh", "twenty second", "twenty nine", "thirty-first".
+DAY_WORDS: dict[str, int] = {word: number for number, word in enumerate(_ONES, start=1)}
+DAY_WORDS |= {"twentieth": 20, "thirtieth": 30, "thirty first": 31, "thirty one": 31}
+DAY_WORDS |= {f"twenty {word}": 20 + number for number, word in enumerate(_ONES[:9], start=1)}
+DAY_WORDS |= {f"twenty {word}": 20 + number for number, word in enumerate(_CARDINALS, start=1)}
 
 
 UNITS = {

@@ -105,7 +105,7 @@ class FollowUps(Records, Figures):
             fresh.filters += self._period_filters(shape)
         elif previous.intent == "interactions" and parts.times:
             frame.period = self._days(planned=False)
-        earlier = self._earlier(previous.period) if not parts.times else None
+        earlier = self._earlier(previous.period)
         if earlier is not None:
             frame.period = earlier
             self.frame_unknown = []

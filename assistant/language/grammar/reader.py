@@ -12,6 +12,8 @@ from crm_core.context import Context
 from crm_core.metrics.filters import Related
 from crm_core.text import join_words
 
+#: Regions in which 3/4 is a day in March.
+MONTH_FIRST = frozenset({"US", "PH", "PW", "FM", "MH", "GU"})
 FROM_TO = (
     "I can tell which deals had their close date moved later in a period, such as 'deals that slipped last month', "
     "but not yet from which period to which."
@@ -20,7 +22,7 @@ FROM_TO = (
 
 def read(ctx: Context, message: str, previous: Frame | None) -> tuple[Frame, Chart, Parts]:
     """The best reading of a message that stands alone or leans on ``previous``; raises ``Invalid`` for impossible days."""
-    chart = build_chart(ctx, message, Clock(ctx.today, ctx.calendar))
+    chart = build_chart(ctx, message, Clock(ctx.today, ctx.calendar, ctx.organisation.phone_region not in MONTH_FIRST))
     parts = collect(chart)
     return Reader(ctx, parts, previous).frame(), chart, parts
 
