@@ -159,9 +159,14 @@ def refuse(ctx: Context, change_set_id: int) -> None:
     proposal = load_proposal(ctx, change_set_id)
     if proposal.requester_id != ctx.actor.user_id and not ctx.actor.is_admin:
         raise NotAllowed("Only the person who asked for this change, or an administrator, may turn it down.")
-    if proposal.status != "proposed":
+    turned_down = ctx.session.execute(
+        update(ChangeSet)
+        .where(ChangeSet.id == proposal.id, ChangeSet.status == "proposed")
+        .values(status="refused", approver_id=_user(ctx), decided_at=ctx.now)
+        .execution_options(synchronize_session=False)
+    )
+    if turned_down.rowcount != 1:  # type: ignore[attr-defined]
         raise Conflict(f"This proposal is {proposal.status} already.")
-    proposal.status, proposal.decided_at = "refused", ctx.now
 
 
 def load_proposal(ctx: Context, change_set_id: int) -> ChangeSet:

@@ -101,7 +101,7 @@ def unit_of_work(
         raise Conflict(_explain(error)) from error
     except (OperationalError, ProgrammingError) as error:
         session.rollback()
-        if "no such table" in str(error) or "does not exist" in str(error):
+        if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
             raise Invalid(NOT_SET_UP) from error
         raise
     except BaseException:

@@ -46,6 +46,20 @@ def exponent(currency: str) -> int:
     return int(get_currency_precision(currency))
 
 
+def plain_number(text: str) -> Decimal:
+    """A finite number, with commas between thousands only; raises ``ValueError`` for "1,5", which is no fifteen."""
+    stripped = text.strip()
+    if "," in stripped and not _THOUSANDS.fullmatch(stripped):
+        raise ValueError(f"'{text}' has a comma that does not part thousands")
+    try:
+        number = Decimal(stripped.replace(",", ""))
+    except InvalidOperation as error:
+        raise ValueError(f"'{text}' is not a number") from error
+    if not number.is_finite():
+        raise ValueError(f"'{text}' is not a number")
+    return number
+
+
 def check_currency(code: str) -> str:
     """The upper-case ISO 4217 code; raises ``Invalid`` for anything else."""
     upper = code.strip().upper()

@@ -174,7 +174,7 @@ def preceding(period: Period, calendar: Calendar) -> Period:
     """The period of the same kind just before: the previous quarter for a quarter, the 90 days before for 90 days."""
     if period.grain is not None and (period.first, period.end) == _days(whole(period.grain, period.first, calendar)):
         return whole(period.grain, period.first - timedelta(days=1), calendar)
-    shifted = _shift_to_date(period, calendar, None)
+    shifted = _shift_to_date(period, calendar)
     if shifted is not None:
         return shifted
     first = period.first - timedelta(days=period.days)
@@ -188,22 +188,20 @@ def _days(period: Period) -> tuple[date, date]:
 def year_before(period: Period, calendar: Calendar) -> Period:
     """The same days a year earlier."""
     first = add_months(period.first, -12)
+    if period.grain not in (None, Grain.week) and (period.first, period.end) == _days(whole(period.grain, period.first, calendar)):
+        return whole(period.grain, first, calendar)  # a whole February, leap years included
     end = add_months(period.end - timedelta(days=1), -12) + timedelta(days=1) if period.days else first
-    if period.grain is not None:
-        candidate = whole(period.grain, first, calendar)
-        if period.grain is not Grain.week and (candidate.first, candidate.end) == (first, end):
-            return candidate
     return Period(first, end, format_span(first, end))
 
 
-def _shift_to_date(period: Period, calendar: Calendar, count: int | None) -> Period | None:
+def _shift_to_date(period: Period, calendar: Calendar) -> Period | None:
     """For "quarter to date": the same number of days from the start of the grain before."""
     if period.grain is None:
         return None
     start = calendar.start_of(period.grain, period.first)
     if start != period.first:
         return None
-    before = calendar.add(period.grain, start, -1 if count is None else count)
+    before = calendar.add(period.grain, start, -1)
     end = min(before + timedelta(days=period.days), start)
     return Period(before, end, f"the same days of {label_of(period.grain, before, calendar)}")
 

@@ -9,11 +9,11 @@ import phonenumbers
 
 #: Letters that Unicode does not decompose but that people type without their stroke or ligature.
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
-_WORD = re.compile(r"[a-z0-9]+")
+_WORD = re.compile(r"[^\W_]+")
 
 
 def fold(text: str) -> str:
-    """Casefolded, accent-free, punctuation as single spaces: ``"Société  Général-E"`` -> ``"societe general e"``."""
+    """Casefolded, accent-free, punctuation as single spaces, in any script: ``"Société  Général-E"`` -> ``"societe general e"``."""
     if not text.isascii():
         decomposed = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
         text = "".join(letter for letter in decomposed if not unicodedata.combining(letter))

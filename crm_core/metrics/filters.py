@@ -128,12 +128,16 @@ def _clause(ctx: Context, item: Field, part: Filter) -> ColumnElement[bool]:
         raise Invalid(f"{item.title} cannot be compared.")
     column = item.key(ctx)
     if item.kind is Kind.text:
+        if part.op not in ("is", "is_not", "contains"):
+            raise Invalid(f"{item.title} is text; compare it with 'is', 'is_not' or 'contains'.")
         words = [str(value) for value in part.values]
         found = or_(*(column.icontains(word, autoescape=True) for word in words))
         return or_(not_(found), column.is_(None)) if part.op == "is_not" else found
     if part.op in ("is", "is_not"):
         equal = or_(*(_equals(ctx, item, column, value) for value in part.values))
         return or_(not_(equal), column.is_(None)) if part.op == "is_not" else equal
+    if part.op == "contains":
+        raise Invalid(f"{item.title} is no text; compare it with 'is', 'at_least', 'less_than' or 'between'.")
     compared: ColumnElement[bool] = _comparison(ctx, item, column, part)
     return compared
 

@@ -58,11 +58,14 @@ class Days(BaseModel):
     first: date = Described(description="First day, inclusive, such as 2026-07-01.")
     end: date = Described(description="Day after the last one, such as 2026-10-01.")
     label: str = Described(default="", description="What people call it, such as 'Q3 2026'.")
+    grain: Grain | None = Described(default=None, description="The unit that it is a part of, for 'quarter to date'; left out for whole units.")
 
     def period(self, calendar: Calendar) -> Period:
         """As a period; whole months, quarters and years are recognised."""
         if not FAR_PAST <= self.first <= FAR_FUTURE or not FAR_PAST <= self.end <= FAR_FUTURE:
             raise Invalid(f"The days {self.first} to {self.end} are out of range; use years between 1900 and 2200.")
+        if self.grain is not None:
+            return Period(self.first, self.end, self.label, self.grain)
         for grain in (Grain.month, Grain.quarter, Grain.year, Grain.week, Grain.day):
             candidate = whole(grain, self.first, calendar) if self.first > FAR_PAST else None
             if candidate and (candidate.first, candidate.end) == (self.first, self.end):
@@ -179,6 +182,10 @@ def ask(ctx: Context, question: MetricQuestion) -> MetricResult:
         notes=run.notes(),
         statements=run.statements,
     )
+    if run.narrowed is not None:
+        result.period = run.narrowed
+    if run.grain is not None and isinstance(metric, Metric) and metric.when is None and not metric.ahead:
+        result.additive = False  # what was there at each month's end does not add up
     if assumed:
         result.notes.append(f"No period was named, so this is {period.label}.")
     if question.compare:
@@ -289,6 +296,8 @@ class _Run:
         self.ctx, self.question, self.metric = ctx, question, metric
         self.statements: list[Select[Any]] = []
         self.foreign = 0
+        #: The period used in place of all time, where a series needs an end.
+        self.narrowed: Period | None = None
         first = metric if isinstance(metric, Metric) else METRICS[metric.inputs[0]]
         assert isinstance(first, Metric)
         self.shape = shape_for(ctx, first.shape)
@@ -396,7 +405,9 @@ class _Run:
         if period.first <= FAR_PAST:
             year = whole(Grain.year, self.ctx.today, self.ctx.calendar)
             period = Period(year.first, min(year.end, self.ctx.today.fromordinal(self.ctx.today.toordinal() + 1)), "this year")
-        steps = list(islice(takewhile(lambda step: step.first <= self.ctx.today, walk(period, self.grain, self.ctx.calendar)), MAX_STATE_BUCKETS + 1))
+            self.narrowed = period
+        here = (step for step in walk(period, self.grain, self.ctx.calendar) if metric.ahead or step.first <= self.ctx.today)
+        steps = list(islice(here if metric.ahead else takewhile(lambda step: step.first <= self.ctx.today, here), MAX_STATE_BUCKETS + 1))
         if len(steps) > MAX_STATE_BUCKETS:
             raise Invalid(f"{metric.title.capitalize()} can be shown over at most {MAX_STATE_BUCKETS} steps; use longer steps.")
         place = next(index for index, item in enumerate(self.groupings) if isinstance(item, Grain))

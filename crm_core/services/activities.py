@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
-from sqlalchemy import ColumnElement, exists, func, or_, select
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 
 from crm_core.access import visible
 from crm_core.context import Context
@@ -14,6 +14,7 @@ from crm_core.errors import Invalid
 from crm_core.models import (
     Activity,
     ActivityParticipant,
+    Contact,
     Deal,
     Event,
     Stage,
@@ -201,7 +202,7 @@ def complete_task(ctx: Context, args: CompleteTask) -> ActivityView:
         raise Invalid(f"'{record.subject}' is a {record.kind}, not a task; there is nothing to complete.")
     if record.completed_at is not None:
         raise Invalid(f"'{record.subject}' was completed already.")
-    values: dict[str, object] = {"completed_at": ctx.now}
+    values: dict[str, object] = {"completed_at": ctx.now, "occurred_at": ctx.now}
     if args.outcome:
         values["outcome"] = args.outcome
     return activity_view(ctx, change(ctx, record, values))
@@ -280,15 +281,12 @@ def _ticket_entries(ctx: Context, args: Timeline) -> list[TimelineEntry]:
 
 def _event_entries(ctx: Context, noun: str, record_id: int, args: Timeline) -> list[TimelineEntry]:
     """Events of the record itself, and of its deals where it is a company."""
-    wanted = [(noun, record_id)]
+    wanted: ColumnElement[bool] = and_(Event.noun == noun, Event.record_id == record_id)
     if noun == "company":
-        deals = select(Deal.id).where(Deal.company_id == record_id, visible(ctx, Deal)).limit(200)
-        wanted += [("deal", deal_id) for deal_id in ctx.session.scalars(deals)]
-    entries: list[TimelineEntry] = []
-    for kind, ident in wanted:
-        query = select(Event).where(Event.noun == kind, Event.record_id == ident).order_by(Event.id.desc()).limit(args.limit)
-        entries += [_event_entry(ctx, item) for item in ctx.session.scalars(query)]
-    return entries
+        deals = select(Deal.id).where(Deal.company_id == record_id, visible(ctx, Deal))
+        wanted = or_(wanted, and_(Event.noun == "deal", Event.record_id.in_(deals)))
+    query = select(Event).where(wanted).order_by(Event.id.desc()).limit(args.limit)
+    return [_event_entry(ctx, item) for item in ctx.session.scalars(query)]
 
 
 def _event_entry(ctx: Context, item: Event) -> TimelineEntry:
@@ -320,6 +318,9 @@ def describe_changes(ctx: Context, item: Event) -> str:
 def _shown(ctx: Context, name: str, value: object, currency: str | None) -> str:
     if value is None:
         return "nothing"
+    if isinstance(value, dict) and "contact_id" in value:  # a name is shown to those who may see the contact
+        contact = ctx.session.get(Contact, value["contact_id"])
+        return f"{shown_name(ctx, contact) or 'a contact'}: {value.get('role', '')}"
     if name == "stage_id":
         return ctx.session.scalar(select(Stage.name).where(Stage.id == value)) or str(value)
     if name == "owner_id":

@@ -21,6 +21,7 @@ from crm_core.models import (
     Stage,
     StageEntry,
 )
+from crm_core.money import MAX_MINOR
 from crm_core.periods import local_day
 from crm_core.services.records import (
     Args,
@@ -219,6 +220,8 @@ def update_deal(ctx: Context, args: UpdateDeal) -> DealView:
     record = load_for_change(ctx, Deal, args)
     if args.currency and args.currency.strip().upper() != record.currency and "amount" not in args.model_fields_set:
         raise Invalid("A new currency needs the amount in it; give both.")
+    if args.currency and args.currency.strip().upper() != record.currency and record.line_items:
+        raise Invalid(f"The deal's products are priced in {record.currency}; a deal with products cannot change its currency.")
     return deal_view(ctx, change(ctx, record, _values(ctx, args, record.currency), args.custom))
 
 
@@ -263,7 +266,7 @@ def set_deal_contact(ctx: Context, args: SetDealContact) -> DealView:
     contact = load(ctx, Contact, args.contact_id)
     if not any(item.contact_id == contact.id and item.role == args.role for item in record.contact_roles):
         record.contact_roles.append(DealContact(contact_id=contact.id, contact=contact, role=args.role))
-        note_change(ctx, record, {"contact_roles": [None, f"{contact.name}: {args.role}"]})
+        note_change(ctx, record, {"contact_roles": [None, {"contact_id": contact.id, "role": args.role}]})
     return deal_view(ctx, record)
 
 
@@ -276,6 +279,8 @@ def add_line_item(ctx: Context, args: AddLineItem) -> DealView:
     else:
         unit = list_price(ctx, product, record.currency)
     assert unit is not None
+    if unit * args.quantity > MAX_MINOR:
+        raise Invalid(f"{args.quantity} times this price is more than an amount may be.")
     record.line_items.append(
         LineItem(product_id=product.id, product=product, quantity=args.quantity, unit_price_minor=unit, total_minor=unit * args.quantity)
     )
@@ -336,7 +341,7 @@ def _close(ctx: Context, record: Deal, kind: str, day: date | None, values: dict
     if day is not None and day < local_day(_last_moved(ctx, record), ctx.zone):
         raise Invalid(f"A deal cannot be {kind} on {day}, before it was created or last moved; use that day or a later one.")
     if day is not None and day != ctx.today:
-        moment = ctx.now.astimezone(ctx.zone).replace(year=day.year, month=day.month, day=day.day, hour=12)
+        moment = ctx.now.astimezone(ctx.zone).replace(year=day.year, month=day.month, day=day.day, hour=12, minute=0, second=0, microsecond=0)
         moment = max(moment, _last_moved(ctx, record))
     return _to_stage(ctx, record, _stage_of_kind(ctx, record.pipeline_id, kind), {**values, "closed_at": moment})
 

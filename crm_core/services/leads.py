@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from crm_core.access import visible
 from crm_core.context import Context
-from crm_core.errors import Invalid
+from crm_core.errors import Ambiguous, Candidate, Invalid
 from crm_core.models import Company, Lead
 from crm_core.periods import local_day
 from crm_core.services.companies import CreateCompany, create_company
@@ -148,18 +148,15 @@ def convert_lead(ctx: Context, args: ConvertLead) -> Conversion:
         raise Invalid(f"{record.name} was converted already, to contact {record.contact_id}.")
     if args.amount is not None and not args.deal_name:
         raise Invalid("An amount needs a deal to stand in; give the deal's name, too.")
-    company_id: int | None = None
-    if record.company_name:
-        company_id = (
-            ctx.session.scalar(
-                select(Company.id).where(Company.name == record.company_name, visible(ctx, Company), Company.archived_at.is_(None)).limit(1)
-            )
-            or create_company(ctx, CreateCompany(name=record.company_name)).id
-        )
-    contact = create_contact(ctx, CreateContact(name=record.name, title=record.title, email=record.email, phone=record.phone, company_id=company_id))
+    company_id = _company_of(ctx, record) if record.company_name else None
+    contact = create_contact(
+        ctx,
+        CreateContact(name=record.name, title=record.title, email=record.email, phone=record.phone, company_id=company_id, owner_id=record.owner_id),
+    )
     deal_id = None
     if args.deal_name:
-        deal = CreateDeal(name=args.deal_name, company_id=company_id, amount=args.amount, source=None)
+        source = record.source if record.source in picklists(ctx, "deal").get("source", [record.source]) else None
+        deal = CreateDeal(name=args.deal_name, company_id=company_id, amount=args.amount, source=source, owner_id=record.owner_id)
         deal_id = create_deal(ctx, deal).id
     values: dict[str, object] = {"converted_at": ctx.now, "contact_id": contact.id, "company_id": company_id, "deal_id": deal_id}
     converted = picklist_kind(ctx, "lead", "status", "converted")
@@ -169,3 +166,15 @@ def convert_lead(ctx: Context, args: ConvertLead) -> Conversion:
         values["first_response_at"] = ctx.now
     change(ctx, record, values)
     return Conversion(lead_id=record.id, company_id=company_id, contact_id=contact.id, deal_id=deal_id)
+
+
+def _company_of(ctx: Context, lead: Lead) -> int:
+    """The company of the lead's name, made where there is none; raises ``Ambiguous`` where several bear it."""
+    query = select(Company.id, Company.name).where(Company.name == lead.company_name, visible(ctx, Company), Company.archived_at.is_(None))
+    found = ctx.session.execute(query.order_by(Company.id).limit(6)).all()
+    if len(found) > 1:
+        candidates = [Candidate("company", row.id, row.name) for row in found]
+        raise Ambiguous(f"There are {len(found)} companies called {lead.company_name}; rename the lead's company or merge them first.", candidates)
+    if found:
+        return int(found[0].id)
+    return create_company(ctx, CreateCompany(name=lead.company_name or "", owner_id=lead.owner_id)).id

@@ -25,7 +25,7 @@ from crm_core.models import (
     PicklistValue,
     User,
 )
-from crm_core.money import check_currency, to_decimal, to_minor
+from crm_core.money import check_currency, plain_number, to_decimal, to_minor
 from crm_core.text import join_words
 
 MAX_NUMBER = 10**15
@@ -257,8 +257,8 @@ def checked_custom(ctx: Context, noun: str, custom: Mapping[str, Any]) -> dict[s
 
 def number_value(value: Any) -> int | float:
     """A number as custom fields keep it; raises ``ValueError`` or ``ArithmeticError`` for anything else."""
-    number = Decimal(str(value).replace(",", ""))
-    if not number.is_finite() or abs(number) > MAX_NUMBER:
+    number = plain_number(str(value))
+    if abs(number) > MAX_NUMBER:
         raise ValueError
     return int(number) if number == number.to_integral_value() else float(number)
 

@@ -71,7 +71,7 @@ class FindRecords(Args):
     text: str = Field(min_length=1, max_length=300, description="Name, initials, e-mail, phone or part of them.")
     nouns: list[str] = Field(default_factory=list, description="Record kinds to look in; all where left out.")
     limit: int = Field(default=10, ge=1, le=100, description="Matches to show.")
-    offset: int = Field(default=0, ge=0, description="Matches to skip.")
+    offset: int = Field(default=0, ge=0, le=1_000_000, description="Matches to skip.")
 
 
 class Match(BaseModel):

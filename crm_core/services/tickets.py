@@ -23,6 +23,7 @@ from crm_core.services.records import (
     load,
     load_for_change,
     picklist_kind,
+    picklists,
     set_fields,
     shown_name,
     view_of,
@@ -101,7 +102,7 @@ def create_ticket(ctx: Context, args: CreateTicket) -> TicketView:
     """Open a ticket for a customer."""
     values = set_fields(args)
     check_references(ctx, values)
-    values["status"] = picklist_kind(ctx, "ticket", "status", "open") or "Open"
+    values["status"] = picklist_kind(ctx, "ticket", "status", "open") or next(iter(picklists(ctx, "ticket").get("status", [])), "Open")
     return ticket_view(ctx, create(ctx, Ticket, values, args.custom))
 
 
@@ -121,7 +122,7 @@ def update_ticket(ctx: Context, args: UpdateTicket) -> TicketView:
         )
         if kind == "resolved" and record.resolved_at is None:
             values["resolved_at"] = ctx.now
-        elif kind != "resolved":
+        elif kind == "open":
             values["resolved_at"] = None
     return ticket_view(ctx, change(ctx, record, values, args.custom))
 

@@ -164,14 +164,17 @@ def set_grant(ctx: Context, args: SetGrant) -> SetGrant:
     if args.noun not in DEFAULT_GRANTS:
         raise Invalid(f"Rights are set for {', '.join(DEFAULT_GRANTS)}; '{args.noun}' is none of them.")
     grant = ctx.session.scalar(select(Grant).where(Grant.role == args.role, Grant.noun == args.noun))
+    old = (grant.read_scope, grant.write_scope) if grant is not None else (None, None)
     if grant is None:
         grant = Grant(role=args.role, noun=args.noun, read_scope=args.read, write_scope=args.write)
         ctx.session.add(grant)
-    old = (grant.read_scope, grant.write_scope)
     grant.read_scope, grant.write_scope = args.read, args.write
     ctx.session.flush()
     changes = {"read_scope": [old[0], args.read], "write_scope": [old[1], args.write]}
-    row = event_row("grant", grant.id, 1, "updated", changes, at=ctx.now, actor_id=ctx.actor.user_id, door=ctx.session.info["door"])
+    info = ctx.session.info
+    row = event_row(
+        "grant", grant.id, 1, "updated", changes, at=ctx.now, actor_id=ctx.actor.user_id, door=info["door"], change_set_id=info.get("change_set_id")
+    )
     record_events(ctx.session, [row])
     touch_access(ctx)
     return args

@@ -494,9 +494,10 @@ class Naive:
         others = [name for name in question.group_by if name != grain]
         plain = question.model_copy(update={"group_by": []})
         whole = self.answer(plain, period)
-        result = Answer(whole.value, counted=whole.counted, steps=[start for start in starts if start <= self.today])
+        ahead = question.metric == "target"  # set for days to come, too
+        result = Answer(whole.value, counted=whole.counted, steps=[start for start in starts if ahead or start <= self.today])
         for start, end in zip(starts, ends, strict=True):
-            if start > self.today:
+            if start > self.today and not ahead:
                 continue
             part = self.answer(question.model_copy(update={"group_by": others}), Period(start, end))
             groups = part.groups if others else {(): ((), part.value)}

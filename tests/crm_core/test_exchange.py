@@ -329,7 +329,7 @@ class TestRefusals:
             ("deals.csv", "name,expected_close_on\nX,soon\n", "expected_close_on 'soon' is not a day"),
             ("deals.csv", "name,expected_close_on\nX,2026-02-30\n", "is not a day"),
             ("leads.csv", "name,created_on\nX,25:00\n", "created_on '25:00' is not a time"),
-            ("companies.csv", "name,employees\nX,many\n", "employees 'many' is not a number"),
+            ("companies.csv", "name,employees\nX,many\n", "employees 'many' is not a whole number"),
             ("companies.csv", "name,employees\nX,-3\n", "is not a whole number"),
             ("companies.csv", "name,employees\nX,Infinity\n", "is not a whole number"),
             ("companies.csv", "name,parent\nX,No Such Parent\n", "parent 'No Such Parent' of X is not known"),

@@ -410,8 +410,14 @@ class TestUpdateDeal:
         with pytest.raises(Invalid, match="needs the amount in it; give both"), world.write("rep") as ctx:
             deals.update_deal(ctx, deals.UpdateDeal(id=world.row("deal"), currency="EUR"))
         with world.write("rep") as ctx:
-            view = deals.update_deal(ctx, deals.UpdateDeal(id=world.row("deal"), currency="eur", amount=Decimal(3)))
+            made = deals.create_deal(ctx, deals.CreateDeal(name="Plain", amount=Decimal(2)))
+            view = deals.update_deal(ctx, deals.UpdateDeal(id=made.id, currency="eur", amount=Decimal(3)))
         assert (view.amount, view.currency) == ("3.00", "EUR")
+
+    # Once a fault: the products kept their numbers under the new currency.
+    def test_a_deal_with_products_keeps_its_currency(self, world: World) -> None:
+        with pytest.raises(Invalid, match="priced in USD"), world.write("rep") as ctx:
+            deals.update_deal(ctx, deals.UpdateDeal(id=world.row("deal"), currency="EUR", amount=Decimal(3)))
 
     def test_an_amount_can_be_emptied(self, world: World) -> None:
         with world.write("rep") as ctx:

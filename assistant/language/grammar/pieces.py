@@ -32,7 +32,7 @@ STALE_DAYS = 30
 
 def as_days(period: Period) -> Days:
     """A period as the typed questions take it."""
-    return Days(first=period.first, end=period.end, label=period.label)
+    return Days(first=period.first, end=period.end, label=period.label, grain=period.grain)
 
 
 class Pieces:

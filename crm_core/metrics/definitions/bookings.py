@@ -189,6 +189,7 @@ BOOKINGS_METRICS: tuple[Metric | Composite, ...] = (
         additive=True,
         rows="",
         default_period=Grain.quarter,
+        ahead=True,
     ),
     Composite(
         "quota_attainment",

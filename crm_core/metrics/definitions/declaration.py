@@ -56,6 +56,8 @@ class Metric:
     #: Noun of the rows behind the figure.
     rows: str = "deal"
     counted: str = ""
+    #: What it counts is set for days to come as well, so that a series of it does not end today.
+    ahead: bool = False
     #: Grain of the current period meant where a question names none; empty: all time, or as of now.
     default_period: Grain | None = None
 

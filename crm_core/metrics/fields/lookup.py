@@ -44,7 +44,7 @@ def shape_for(ctx: Context, name: str) -> Shape:
         for name, item in custom_fields(ctx, Company).items():
             if item.groupable and name not in shape.fields:
                 custom.setdefault(name, replace(item, joins=("company",)))
-    return replace(shape, fields=shape.fields | custom) if custom else shape
+    return replace(shape, fields=custom | shape.fields) if custom else shape
 
 
 def custom_fields(ctx: Context, model: type[Noun]) -> dict[str, Field]:

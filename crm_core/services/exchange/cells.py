@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from sqlalchemy import func, select
@@ -12,8 +11,8 @@ from sqlalchemy import func, select
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.models import NOUNS, Noun, PicklistValue, Pipeline, Stage, User
-from crm_core.money import MAX_MINOR, MAX_UNCONVERTED_MINOR, to_minor
-from crm_core.periods import zone_named
+from crm_core.money import MAX_MINOR, MAX_UNCONVERTED_MINOR, plain_number, to_minor
+from crm_core.periods import FAR_FUTURE, FAR_PAST, zone_named
 from crm_core.services.exchange.columns import CHOICES
 from crm_core.text import fold, normalise_phone
 
@@ -47,7 +46,7 @@ class Cells:
         self.ctx, self.session = ctx, ctx.session
         self.zone = zone_named(ctx.organisation.timezone)
         self.known: dict[str, dict[str, int]] = {}
-        self.names: dict[str, dict[str, int]] = {}
+        self.names: dict[str, dict[str, list[int]]] = {}
         self.records: dict[str, dict[str, Noun]] = {}
         self.words: set[tuple[str, str, str]] = {(row.noun, row.field, row.value) for row in self.session.scalars(select(PicklistValue))}
         self.stages = self._stages()
@@ -58,9 +57,12 @@ class Cells:
     def _learn(self, noun: str) -> None:
         model: Any = NOUNS[noun]
         label = getattr(model, "name", None) or model.subject
-        rows = self.session.execute(select(model.id, model.external_id, label)).all()
+        rows = self.session.execute(select(model.id, model.external_id, label, model.archived_at)).all()
         self.known[noun] = {row[1]: row[0] for row in rows if row[1]}
-        self.names[noun] = {fold(row[2]): row[0] for row in rows} if noun != "activity" else {}
+        self.names[noun] = {}
+        for key, _external, name, archived in rows:
+            if noun != "activity" and archived is None:
+                self.names[noun].setdefault(fold(name), []).append(key)
 
     def _stages(self) -> dict[str, list[Stage]]:
         pipelines = self.session.execute(select(Pipeline.name, Stage).join(Stage).order_by(Pipeline.position, Stage.position)).all()
@@ -79,14 +81,13 @@ class Cells:
         return normalise_phone(cells["phone"], self.ctx.organisation.phone_region)[:60] if cells.get("phone") else None
 
     def _whole(self, cells: dict[str, str], name: str) -> int | None:
-        text = cells.get(name, "").replace(",", "")
-        if not text:
+        if not cells.get(name):
             return None
         try:
-            number = Decimal(text)
-        except InvalidOperation as error:
-            raise Invalid(f"{name} '{cells[name]}' is not a number") from error
-        if not number.is_finite() or number != number.to_integral_value() or not 0 <= number <= 10**9:
+            number = plain_number(cells[name])
+        except ValueError as error:
+            raise Invalid(f"{name} '{cells[name]}' is not a whole number; write it like 1500 or 1,500") from error
+        if number != number.to_integral_value() or not 0 <= number <= 10**9:
             raise Invalid(f"{name} '{cells[name]}' is not a whole number from 0 on")
         return int(number)
 
@@ -126,6 +127,8 @@ class Cells:
         if "T" in text or ":" in text:
             try:
                 moment = datetime.fromisoformat(text)
+                if not FAR_PAST <= moment.date() < FAR_FUTURE:
+                    raise ValueError
             except ValueError as error:
                 raise Invalid(f"{name} '{text}' is not a time; write it like 2026-03-31T14:00:00Z") from error
             return (moment if moment.tzinfo else moment.replace(tzinfo=self.zone)).astimezone(UTC)
@@ -133,14 +136,14 @@ class Cells:
         assert day is not None
         return datetime.combine(day, time(12), self.zone).astimezone(UTC)
 
-    def _word(self, noun: str, name: str, cells: dict[str, str]) -> str | None:
-        """A picklist word; one that is new joins the picklist, since the company's words are its data."""
+    def _word(self, noun: str, name: str, cells: dict[str, str], kind: str | None = None) -> str | None:
+        """A picklist word; one that is new joins the picklist, since the company's words are its data. ``kind`` says what it means."""
         word = cells.get(name, "")[:120]
         if not word:
             return None
         if (noun, name, word) not in self.words and name in CHOICES.get(noun, ()):
             position = sum(known[:2] == (noun, name) for known in self.words)
-            self.session.add(PicklistValue(noun=noun, field=name, value=word, position=position, synonyms=[]))
+            self.session.add(PicklistValue(noun=noun, field=name, value=word, position=position, kind=kind, synonyms=[]))
             self.words.add((noun, name, word))
         return word
 
@@ -149,7 +152,7 @@ class Cells:
         text = cells.get(name, "")
         if not text:
             return None
-        found = self.known[noun].get(text) or self.names[noun].get(fold(text))
+        found = self.named(noun, text, name)
         if found is None and noun == "user" and "@" in text:
             found = self.session.scalar(select(User.id).where(func.lower(User.email) == text.lower()))
         if found is None and later is not None:
@@ -158,6 +161,15 @@ class Cells:
         if found is None:
             raise Invalid(f"{name} '{text}' is not known; import it first, or correct the name in the mapping's values")
         return found
+
+    def named(self, noun: str, text: str, column: str) -> int | None:
+        """The record that an external id or a name means; raises ``Invalid`` where a name fits several."""
+        if text in self.known[noun]:
+            return self.known[noun][text]
+        fitting = self.names[noun].get(fold(text), []) if fold(text) else []
+        if len(fitting) > 1:
+            raise Invalid(f"{column} '{text}' fits {len(fitting)} records; use the external_id of the one that is meant")
+        return fitting[0] if fitting else None
 
     def _stage(self, cells: dict[str, str]) -> Stage:
         name, pipeline = cells.get("stage", ""), cells.get("pipeline", "")

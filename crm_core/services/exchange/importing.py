@@ -13,7 +13,10 @@ from sqlalchemy import func, select
 from crm_core.access import require_admin
 from crm_core.context import Context
 from crm_core.errors import Invalid, RapportError
+from crm_core.metrics.fields import NOUN_SHAPES
 from crm_core.models import NOUNS, Company, CustomField, Pipeline, Stage
+from crm_core.money import plain_number
+from crm_core.periods import Grain
 from crm_core.services.exchange.cells import Counts
 from crm_core.services.exchange.columns import COLUMNS, NOUN_OF_FILE
 from crm_core.services.exchange.loading import Loader
@@ -142,10 +145,10 @@ def _translated(cells: dict[str, str], mapping: FileMapping) -> dict[str, str]:
         cells[name] = cells[name] or value
     for name, factor in mapping.scale.items():
         if cells.get(name):
-            whole, _, part = cells[name].replace(",", "").partition(".")
-            if (whole + part).lstrip("-").isdecimal():
-                digits = len(str(factor)) - 1
-                cells[name] = str(int(whole + part) * factor // 10 ** len(part)) if len(part) <= digits else cells[name]
+            try:
+                cells[name] = f"{(plain_number(cells[name].lstrip('$€£ ')) * factor).normalize():f}"
+            except ValueError as error:
+                raise Invalid(f"{name} '{cells[name]}' is not a number to scale by {factor}") from error
     for name, template in mapping.templates.items():
         if not cells.get(name):
             cells[name] = " ".join(template.format_map(_Blank(cells)).split())
@@ -160,7 +163,11 @@ class _Blank(dict[str, str]):
 def _link_parents(ctx: Context, loader: Loader, parents: list[tuple[str, str]], counts: Counts) -> None:
     """Parents may stand below their children in the file: link them when all are there."""
     for child, parent in parents:
-        child_id, parent_id = loader.names["company"].get(fold(child)), loader.names["company"].get(fold(parent))
+        try:
+            child_id, parent_id = loader.named("company", child, "name"), loader.named("company", parent, "parent")
+        except Invalid as error:
+            counts.refused.append(f"{counts.file}: {error.message}")
+            continue
         if parent_id is None:
             counts.refused.append(f"{counts.file}: parent '{parent}' of {child} is not known")
         elif child_id is not None and child_id != parent_id:
@@ -176,6 +183,8 @@ def _custom_fields(ctx: Context, noun: str, columns: list[str], rows: list[dict[
     keys: dict[str, str] = {}
     for column in columns:
         key = "_".join(fold(column).split())[:60]
+        if key in NOUN_SHAPES[noun].fields or key in Grain.__members__:
+            key = f"{key[:54]}_field"  # a word that the product has taken already
         twin = next((other for other, taken in keys.items() if taken == key), None)
         if twin is not None:
             raise Invalid(f"The columns '{twin}' and '{column}' would be one custom field; rename one, or ignore it in the mapping.")
@@ -201,7 +210,8 @@ def infer_kind(values: list[str]) -> tuple[str, list[str]]:
 
     if fits(lambda value: {"yes": 1, "no": 1, "true": 1, "false": 1}.get(value.lower())):
         return "boolean", []
-    if fits(number_value):
+    coded = any(len(value) > 1 and value.startswith("0") and value.isdecimal() for value in values)  # postcodes, article numbers
+    if not coded and fits(number_value):
         return "number", []
     if fits(date.fromisoformat):
         return "date", []

@@ -86,7 +86,7 @@ class Loader(Cells):
         self.known[noun][external_id] = record.id
         label = str(getattr(record, "name", None) or getattr(record, "subject", ""))
         if noun != "activity":
-            self.names[noun].setdefault(fold(label), record.id)
+            self.names[noun].setdefault(fold(label), []).append(record.id)
         return record
 
     def _update(self, record: Any, values: dict[str, Any], custom: dict[str, Any]) -> bool:
@@ -173,6 +173,8 @@ class Loader(Cells):
         currency = check_currency(cells["currency"]) if cells.get("currency") else (old.currency if old else self.ctx.home_currency)
         if currency not in rates(self.ctx):
             raise Invalid(f"there is no exchange rate for {currency}")
+        if old is not None and currency != old.currency and (not cells.get("amount") and old.amount_minor is not None or old.line_items):
+            raise Invalid(f"the deal is in {old.currency}; a new currency needs the amount in it, and a deal with products keeps its own")
         created, closed = self._instant(cells, "created_on"), self._instant(cells, "closed_on")
         if closed is None and old is not None and stage.kind != "open":
             closed = old.closed_at
@@ -180,6 +182,10 @@ class Loader(Cells):
             raise Invalid(f"the deal is {stage.kind} but has no closed_on")
         if stage.kind == "open" and closed is not None:
             raise Invalid(f"the deal has a closed_on but its stage {stage.name} is open")
+        if old is not None and old.closed_at is not None and stage.kind == "open":
+            old.closed_at = None  # back in work: an empty cell cannot say so
+        if created is None and old is not None and closed and closed < old.created_at:
+            raise Invalid(f"closed_on {cells.get('closed_on')} is before the day on which the deal was created, {old.created_at.date()}")
         if created and closed and closed < created:
             raise Invalid(f"closed_on {cells['closed_on']} is before created_on {cells['created_on']}")
         if created is None and old is None:
@@ -206,7 +212,7 @@ class Loader(Cells):
         return {
             "subject": self._required(cells, "subject"),
             "description": cells.get("description") or (None if old else ""),
-            "status": self._word("ticket", "status", cells) or (None if old else "Open"),
+            "status": self._word("ticket", "status", cells, "resolved" if cells.get("resolved_on") else "open") or (None if old else "Open"),
             "priority": self._word("ticket", "priority", cells),
             "category": self._word("ticket", "category", cells),
             "company_id": self._reference("company", cells, "company"),
