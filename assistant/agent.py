@@ -29,7 +29,6 @@ from sqlalchemy import Engine
 from assistant.answer import Answer, Block
 from assistant.blocks import blocks_of, choices_block, citations_of
 from assistant.conversation import Memory, keep, recall
-from assistant.language import understand
 from assistant.language.frames import Frame
 from assistant.language.mouth import compose
 from assistant.models import EmbeddedChatModel
@@ -102,10 +101,16 @@ class Hands(AgentMiddleware[Any, Turn]):
         """Run the call; the tool object itself is never executed."""
         turn = request.runtime.context
         assert turn is not None, "the agent is always run with a turn"
-        text, done = run_tool(turn, request.tool_call["name"], dict(request.tool_call["args"]))
+        text, done = run_tool(turn, request.tool_call["name"], dict(request.tool_call["args"]), place=_place(request))
         return ToolMessage(
             content=text, tool_call_id=request.tool_call["id"] or "", name=request.tool_call["name"], status="error" if done.error else "success"
         )
+
+
+def _place(request: ToolCallRequest) -> int:
+    """Where the call stands among those of the turn: they run side by side, and are spoken of in the order asked for."""
+    calls = [call["id"] for message in request.state["messages"] for call in getattr(message, "tool_calls", [])]
+    return calls.index(request.tool_call["id"]) if request.tool_call["id"] in calls else len(calls)
 
 
 def _within(seconds: float, call: Callable[[], ModelResponse[Any]]) -> ModelResponse[Any]:
@@ -212,7 +217,7 @@ class Agent:
             model_seconds=self.model_seconds,
             listener=listener,
         )
-        turn.ledger.enter_text(text)
+        turn.ledger.enter_question(text)
         return turn
 
     def _run(self, turn: Turn) -> Answer:
@@ -245,16 +250,20 @@ class Agent:
                 currency=ctx.home_currency,
                 metrics=", ".join(METRICS),
             )
-            turn.ledger.enter_text(f"{ctx.today.isoformat()} {ctx.organisation.name}")
+            turn.dates = (ctx.today.isoformat(), f"{ctx.today.day} {ctx.today:%B %Y}", f"{ctx.today:%B} {ctx.today.day}, {ctx.today.year}")
         return [("system", prompt)]
 
     def _finish(self, turn: Turn, words: str) -> Answer:
-        embedded = self.model is None or turn.fell_back
-        if not embedded:
+        turn.done.sort(key=lambda done: done.place)
+        if self.model is not None and not turn.fell_back:
             passages = sum(len(done.result.found) for done in turn.done if isinstance(done.result, Passages))
-            untraced = turn.ledger.untraced(words, citations=passages)
+            dated = words
+            for date in turn.dates:
+                dated = dated.replace(date, "")
+            untraced = turn.ledger.untraced(dated, citations=passages, computed=any(not done.error for done in turn.done))
             if untraced:
                 words = self._rebuild(turn, untraced)
+        embedded = self.model is None or turn.fell_back
         notices = list(dict.fromkeys(turn.notices))
         answer = Answer(
             text=words,
@@ -281,10 +290,10 @@ class Agent:
             f"The model wrote {', '.join(untraced[:3])}, which no computed result supports; these words were made from the results instead."
         )
         turn.frame = turn.frame or Frame(intent="metric" if any(done.figure for done in turn.done) else "unknown")
-        if any(not done.error for done in turn.done):
-            return compose(turn)
+        if any(not done.error for done in turn.done) and (words := compose(turn)):
+            return words
         turn.fell_back, turn.frame = True, None
-        turn.frame = understand(turn)
+        turn.skipped = len(turn.done)
         return self._speak(turn)
 
     @contextmanager
@@ -309,7 +318,7 @@ def _history(turn: Turn) -> list[Any]:
     messages: list[Any] = []
     for asked, answered in turn.history[-4:]:
         messages += [HumanMessage(asked), AIMessage(answered)]
-        turn.ledger.enter_text(asked)
+        turn.ledger.enter_question(asked)
     return messages
 
 

@@ -138,7 +138,7 @@ def rate(engine: Engine, user_id: int, thread_id: str, number: int, rating: int 
     """Thumbs up (1), down (-1) or neither on one's own turn."""
     if rating not in (-1, 1, None):
         raise Invalid("A rating is 1, -1 or null.")
-    if number >= 2**31:
+    if not 0 <= number < 2**31:
         raise NotFound("There is no such answer of yours to rate.")
     with unit_of_work(engine, user_id, write=True) as ctx:
         row = ctx.session.scalar(select(TurnRow).where(TurnRow.thread_id == thread_id, TurnRow.number == number, TurnRow.user_id == user_id))

@@ -2,8 +2,8 @@
 
 Tools enter their results here; ``shown`` forms of every value in them (the figure, its groups, totals, counts,
 cells, facts) become the *vouched* set. ``untraced`` returns the figures of a text that nothing vouches for:
-such an answer is rebuilt from the results or refused. Numbers that the asker wrote, and plain ordinals of a
-list, are vouched for by the message itself.
+such an answer is rebuilt from the results or refused. Numbers that the asker wrote may be repeated beside
+a result; numbers that people outside wrote only in a sentence that cites them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from crm_core.money import to_decimal
 
 #: A number as people and models write it: 5 · -1,234.50 · USD999 · $.5 · 1 000 000 · 1'000'000 · 1.000.000 · 2.5m
 _NUMBER = re.compile(
-    r"""(?:(?<![\w.])|(?<=\b[A-Z]{3}))     # not inside a word or another number, but right after a currency code
+    r"""(?:(?<![^\W_])(?<!\.)|(?<=\b[A-Z]{3}))     # not inside a word or another number, but right after a currency code
         [-+]?(?:
             \d{1,3}(?:[ '\u00a0\u202f\u2019]\d{3}(?!\d))+(?:[.,]\d{1,2}(?!\d))?   # groups of three, by blanks or quotes
           | \d{1,3}(?:\.\d{3}){2,}(?:,\d+)?                                       # groups of three, by points
@@ -34,6 +34,8 @@ _NUMBER = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 _CITATION = re.compile(r"\[(\d{1,2})\]")
+#: Ends of sentences and lines: a citation stands for its own.
+_SENTENCE = re.compile(r"(?<=[.!?\]])\s+(?=[A-Z])|\n+")
 _SCALE = {"k": 10**3, "thousand": 10**3, "m": 10**6, "million": 10**6, "bn": 10**9, "billion": 10**9}
 
 
@@ -43,6 +45,18 @@ class Ledger:
 
     figures: list[Figure] = field(default_factory=list)
     vouched: set[Decimal] = field(default_factory=set)
+    #: Numbers in what people outside wrote: theirs to say, only where the words cite them.
+    quoted: set[Decimal] = field(default_factory=set)
+    #: Numbers of the question and the ones before: they can be repeated beside a result, never be one.
+    asked: set[Decimal] = field(default_factory=set)
+
+    def enter_question(self, text: str) -> None:
+        """Note the numbers that the asker wrote."""
+        self.asked |= set(numbers_in(text))
+
+    def enter_quotation(self, text: str) -> None:
+        """Note the numbers of outside text; a sentence may repeat them where it cites a passage."""
+        self.quoted |= set(numbers_in(text))
 
     def enter_text(self, text: str) -> None:
         """Vouch for every number that stands in a trusted text, such as the question or a result in JSON."""
@@ -124,14 +138,19 @@ class Ledger:
         if previous:
             self._vouch(abs((value - previous) * 100 / previous), Unit.percent, "")
 
-    def untraced(self, text: str, *, citations: int = 0) -> list[str]:
-        """The figures of ``text`` that no result vouches for, as written; marks ``[1]`` to ``[citations]`` are no figures."""
+    def untraced(self, text: str, *, citations: int = 0, computed: bool = True) -> list[str]:
+        """The figures of ``text`` that nothing vouches for, as written; marks ``[1]`` to ``[citations]`` are no figures.
+
+        Numbers of the question count only where something was ``computed`` or read in this turn.
+        """
         found = []
-        text = _CITATION.sub(lambda mark: " " if 1 <= int(mark.group(1)) <= citations else mark.group(), text)
-        for match in _NUMBER.finditer(text):
-            value = _value_of(match.group())
-            if value is not None and abs(value) not in self.vouched:
-                found.append(match.group().strip())
+        for sentence in _SENTENCE.split(text):
+            bare = _CITATION.sub(lambda mark: " " if 1 <= int(mark.group(1)) <= citations else mark.group(), sentence)
+            vouched = self.vouched | (self.quoted if bare != sentence else set()) | (self.asked if computed else set())
+            for match in _NUMBER.finditer(bare):
+                value = _value_of(match.group())
+                if value is not None and abs(value) not in vouched:
+                    found.append(match.group().strip())
         return found
 
 

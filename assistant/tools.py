@@ -16,7 +16,7 @@ from typing import Any
 from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field, ValidationError
 
-from assistant.answer import Approval
+from assistant.answer import Approval, Figure
 from assistant.language.wording import show_cell, show_value
 from assistant.retrieval.search import Passages, SearchInteractions, search_interactions
 from assistant.safety import fence, unfenced
@@ -87,9 +87,17 @@ def _tool(name: str, arguments: type[BaseModel], description: str) -> Structured
     return StructuredTool.from_function(func=refuse, name=name, description=description, args_schema=arguments)
 
 
-def run_tool(turn: Turn, name: str, arguments: dict[str, Any]) -> tuple[str, Done]:
-    """Run one call under the turn's caller; returns what the model reads, and the typed outcome. Never raises for bad input."""
-    done = Done(name, arguments)
+def run_tool(turn: Turn, name: str, arguments: dict[str, Any], *, place: int = 0) -> tuple[str, Done]:
+    """Run one call under the turn's caller; returns what the model reads, and the typed outcome. Never raises for bad input.
+
+    Calls of one turn run one at a time: they share its ledger and its list of results. ``place`` is the call's place among them.
+    """
+    with turn.lock:
+        return _run_alone(turn, Done(name, arguments, place=place))
+
+
+def _run_alone(turn: Turn, done: Done) -> tuple[str, Done]:
+    name, arguments = done.tool, done.arguments
     turn.tell("status", _status(name))
     try:
         done.result = _run(turn, name, arguments)
@@ -147,13 +155,38 @@ def _enter(turn: Turn, done: Done) -> str:
     if isinstance(result, ListResult):
         done.figure = turn.ledger.enter_list(result, {"tool": done.tool, "arguments": done.arguments}, as_of, _filters(turn))
         return list_for_model(result, done.figure.ref)
-    carried = plain(result)
-    turn.ledger.enter_text(json.dumps(carried, ensure_ascii=False, default=str))
-    if isinstance(result, Passages):
-        return _passages_for_model(result)
     if isinstance(result, Approval):
         return f"Proposed, not applied: {result.title}. The user sees the preview and decides."
+    if isinstance(result, Passages):
+        turn.notices += result.notices
+        turn.ledger.enter_quotation(json.dumps(plain(result), ensure_ascii=False, default=str))
+        turn.ledger.enter_text(" ".join(f"{passage.id} {passage.at.date().isoformat()}" for passage in result.found))
+        return _passages_for_model(result)
+    carried = [_explained(figure) for figure in result] if _are_figures(result) else plain(result)
+    ours, outside = _parted(carried)
+    turn.ledger.enter_text(json.dumps(ours, ensure_ascii=False, default=str))
+    turn.ledger.enter_quotation(json.dumps(outside, ensure_ascii=False, default=str))
     return json.dumps(_fence_outside(carried), ensure_ascii=False, default=str)
+
+
+def _are_figures(result: Any) -> bool:
+    return isinstance(result, list) and bool(result) and all(isinstance(item, Figure) for item in result)
+
+
+def _explained(figure: Figure) -> dict[str, Any]:
+    """A figure of the answer before as a model reads it: as it was shown, never in minor units."""
+    return figure.model_dump(mode="json", exclude={"value", "groups", "sql", "question", "record_ids"})
+
+
+def _parted(value: Any) -> tuple[Any, Any]:
+    """A result without, and of, its fields that people outside may have written."""
+    if isinstance(value, dict):
+        parted = {key: ("", item) if key in FREE_TEXTS else _parted(item) for key, item in value.items()}
+        return {key: pair[0] for key, pair in parted.items()}, {key: pair[1] for key, pair in parted.items()}
+    if isinstance(value, list):
+        pairs = [_parted(item) for item in value]
+        return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    return value, ""
 
 
 def _filters(turn: Turn) -> str:

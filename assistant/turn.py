@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,6 +29,8 @@ class Done:
     error: str = ""
     code: str = ""
     figure: Figure | None = None
+    #: Where the call stands among those of the turn.
+    place: int = 0
 
 
 @dataclass
@@ -60,6 +63,9 @@ class Turn:
     #: Results that came before the embedded model took over; it does not speak of them.
     skipped: int = 0
     outcome: str = "answered"
+    #: Ways in which the prompt's day may be written back.
+    dates: tuple[str, ...] = ()
+    lock: threading.RLock = field(default_factory=threading.RLock)
     listener: Listener = lambda _kind, _data: None
 
     def tell(self, kind: str, data: Any) -> None:

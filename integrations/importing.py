@@ -8,7 +8,7 @@ from rich.table import Table
 
 from crm_core.access import Actor, system_actor
 from crm_core.context import unit_of_work
-from crm_core.errors import Conflict
+from crm_core.errors import Conflict, NotFound
 from crm_core.services.exchange import (
     ImportOptions,
     ImportReport,
@@ -32,7 +32,10 @@ def run_import(directory: str, mapping_file: str, *, dry_run: bool, custom_field
     who: Actor | int = system_actor(words.timezone)
     if email:
         with unit_of_work(product.engine, system_actor(), write=False) as ctx:
-            who = user_by_email(ctx.session, email) or who
+            user_id = user_by_email(ctx.session, email)
+            if user_id is None:
+                raise NotFound(f"There is no active user {email}; create one with 'rapport user add', or import without --as.")
+            who = user_id
     with progress_bar() as progress, unit_of_work(product.engine, who, write=True, door="import") as ctx:
         report = import_directory(ctx, Path(directory), mapping, ImportOptions(dry_run, custom_fields, skip_bad), progress)
     print_report(report, dry_run=dry_run, custom_fields=custom_fields)

@@ -48,6 +48,10 @@ class IndexUnavailable(Exception):
     """The vector index cannot answer now; the message says why, for a notice."""
 
 
+class IndexSlow(IndexUnavailable):
+    """The index process did not answer in time."""
+
+
 class IndexBusy(IndexUnavailable):
     """The index is whole but its turn did not come in time."""
 
@@ -107,7 +111,7 @@ class Worker:
         try:
             if not pipe.poll(seconds):
                 self.stop()
-                raise IndexUnavailable("the index did not answer in time")
+                raise IndexSlow("the index did not answer in time")
             status, result = pipe.recv()
         except (EOFError, OSError) as error:
             self.stop()
@@ -194,8 +198,8 @@ class Index:
                     self._go_on(progress)
                     return
             except IndexUnavailable as error:
-                if self._stopping.is_set():
-                    raise  # its process was ended, which says nothing of its files
+                if self._stopping.is_set() or isinstance(error, IndexSlow):
+                    raise  # a process that was ended, or is slow, says nothing of the files
                 log.warning("The vector index is damaged and is built anew: %s", error)
             if not self.owner:
                 raise IndexUnavailable("the index is not built yet")

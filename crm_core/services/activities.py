@@ -149,6 +149,7 @@ class TimelineView(BaseModel):
 def activity_view(ctx: Context, record: Activity) -> ActivityView:
     """The activity as doors show it."""
     return view_of(
+        ctx,
         ActivityView,
         record,
         owner=shown_name(ctx, record.owner),

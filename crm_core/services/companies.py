@@ -83,6 +83,7 @@ class GetCompany(Args):
 def company_view(ctx: Context, record: Company) -> CompanyView:
     """The company as doors show it."""
     return view_of(
+        ctx,
         CompanyView,
         record,
         annual_revenue=shown_amount(record.annual_revenue_minor, ctx.home_currency),

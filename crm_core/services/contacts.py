@@ -87,6 +87,7 @@ class GetContact(Args):
 def contact_view(ctx: Context, record: Contact) -> ContactView:
     """The contact as doors show it."""
     return view_of(
+        ctx,
         ContactView,
         record,
         company=shown_name(ctx, record.company),

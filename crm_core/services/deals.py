@@ -161,6 +161,7 @@ class AddLineItem(Versioned):
 def deal_view(ctx: Context, record: Deal) -> DealView:
     """The deal as doors show it."""
     return view_of(
+        ctx,
         DealView,
         record,
         company=shown_name(ctx, record.company),

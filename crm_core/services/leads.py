@@ -105,6 +105,7 @@ class Conversion(BaseModel):
 def lead_view(ctx: Context, record: Lead) -> LeadView:
     """The lead as doors show it."""
     return view_of(
+        ctx,
         LeadView,
         record,
         owner=shown_name(ctx, record.owner),

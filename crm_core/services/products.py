@@ -24,6 +24,7 @@ from crm_core.services.records import (
     note_change,
     set_fields,
     shown_amount,
+    view_of,
 )
 
 
@@ -80,11 +81,12 @@ class SetPrice(Versioned):
     valid_from: date | None = Field(default=None, description="First day it holds; today where left out.")
 
 
-def product_view(record: Product) -> ProductView:
+def product_view(ctx: Context, record: Product) -> ProductView:
     """The product as doors show it."""
-    return ProductView(
-        **{name: getattr(record, name) for name in ("id", "version", "external_id", "custom", "name", "code", "family", "active")},
-        archived=record.archived_at is not None,
+    return view_of(
+        ctx,
+        ProductView,
+        record,
         prices=[
             PriceView(currency=item.currency, amount=shown_amount(item.amount_minor, item.currency) or "", valid_from=item.valid_from)
             for item in record.prices
@@ -101,18 +103,18 @@ def create_product(ctx: Context, args: CreateProduct) -> ProductView:
     if minor is not None:
         record.prices.append(Price(currency=currency, amount_minor=minor, valid_from=ctx.today))
         ctx.session.flush()
-    return product_view(record)
+    return product_view(ctx, record)
 
 
 def get_product(ctx: Context, args: GetProduct) -> ProductView:
     """Read a product with its list prices."""
-    return product_view(load(ctx, Product, args.id))
+    return product_view(ctx, load(ctx, Product, args.id))
 
 
 def update_product(ctx: Context, args: UpdateProduct) -> ProductView:
     """Change a product. Only an administrator may."""
     require_admin(ctx, "change products")
-    return product_view(change(ctx, load_for_change(ctx, Product, args), set_fields(args), args.custom))
+    return product_view(ctx, change(ctx, load_for_change(ctx, Product, args), set_fields(args), args.custom))
 
 
 def set_price(ctx: Context, args: SetPrice) -> ProductView:
@@ -127,4 +129,4 @@ def set_price(ctx: Context, args: SetPrice) -> ProductView:
     else:
         known.amount_minor = minor or 0
     note_change(ctx, record, {"price": [None, f"{args.amount} {currency} from {day}"]})
-    return product_view(record)
+    return product_view(ctx, record)

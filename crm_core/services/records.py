@@ -16,6 +16,7 @@ from crm_core.context import Context
 from crm_core.errors import Conflict, Invalid, NotFound
 from crm_core.events import changed_fields, event_row, history
 from crm_core.metrics.conversion import rates
+from crm_core.metrics.fields import Kind, custom_fields
 from crm_core.models import (
     NOUNS,
     CustomField,
@@ -65,10 +66,19 @@ class View(BaseModel):
 V = TypeVar("V", bound=View)
 
 
-def view_of(model: type[V], record: Noun, **shown: Any) -> V:
-    """The record as a view: fields of the same name as they are, the others as ``shown``."""
-    plain = {name: getattr(record, name) for name in model.model_fields if name != "archived" and name not in shown}
-    return model(**plain, archived=record.archived_at is not None, **shown)
+def view_of(ctx: Context, model: type[V], record: Noun, **shown: Any) -> V:
+    """The record as a view: fields of the same name as they are, the company's own fields and the others as ``shown``."""
+    plain = {name: getattr(record, name) for name in model.model_fields if name not in ("archived", "custom") and name not in shown}
+    return model(**plain, custom=shown_custom(ctx, record), archived=record.archived_at is not None, **shown)
+
+
+def shown_custom(ctx: Context, record: Noun) -> dict[str, Any]:
+    """The company's own fields as JSON carries them: money as a decimal, as it is given."""
+    fields = custom_fields(ctx, type(record))
+    return {
+        key: shown_amount(value, ctx.home_currency) if key in fields and fields[key].kind is Kind.money and value is not None else value
+        for key, value in record.custom.items()
+    }
 
 
 class Versioned(Args):

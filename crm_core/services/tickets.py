@@ -90,6 +90,7 @@ class ResolveTicket(Versioned):
 def ticket_view(ctx: Context, record: Ticket) -> TicketView:
     """The ticket as doors show it."""
     return view_of(
+        ctx,
         TicketView,
         record,
         company=shown_name(ctx, record.company),

@@ -100,9 +100,10 @@ class KeyView(BaseModel):
     secret: str | None = None
 
 
-def user_view(record: User) -> UserView:
+def user_view(ctx: Context, record: User) -> UserView:
     """The user as doors show it."""
     return view_of(
+        ctx,
         UserView,
         record,
         team=record.team.name if record.team else None,
@@ -120,12 +121,12 @@ def create_user(ctx: Context, args: CreateUser) -> UserView:
     values = {"name": args.name, "email": email, "role": args.role, "timezone": args.timezone, "active": True, "team_id": team_id(ctx, args.team)}
     record = create(ctx, User, values)
     touch_access(ctx)
-    return user_view(record)
+    return user_view(ctx, record)
 
 
 def get_user(ctx: Context, args: GetUser) -> UserView:
     """Read a user."""
-    return user_view(load(ctx, User, args.id))
+    return user_view(ctx, load(ctx, User, args.id))
 
 
 def update_user(ctx: Context, args: UpdateUser) -> UserView:
@@ -143,7 +144,7 @@ def update_user(ctx: Context, args: UpdateUser) -> UserView:
     if values.get("active") is False:
         ctx.session.execute(delete(WebSession).where(WebSession.user_id == record.id))
     touch_access(ctx)
-    return user_view(record)
+    return user_view(ctx, record)
 
 
 def team_id(ctx: Context, name: str | None) -> int | None:

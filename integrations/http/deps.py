@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Conflict, Invalid, RapportError
+from crm_core.metrics.fields import Kind
 from crm_core.metrics.filters import Filter
-from crm_core.metrics.listing import ListQuestion, list_records
+from crm_core.metrics.listing import ListQuestion, ListResult, list_records
 from crm_core.models import IdempotencyKey
 from crm_core.services.records import shown_amount
 from crm_core.services.search import FindRecords, find_records
@@ -160,9 +161,16 @@ def page(ctx: Context, noun: str, params: ListParams) -> Page:
         offset=params.offset,
     )
     result = list_records(ctx, question)
+    return page_of(result, params.limit, params.offset)
+
+
+def page_of(result: ListResult, limit: int, offset: int) -> Page:
+    """A list as JSON carries it: amounts as decimals, the company's own money fields included."""
+    money = [column.name for column in result.columns if column.kind is Kind.money and column.name != "amount"]
     items = []
     for row in result.rows:
         item = {key: value for key, value in row.items() if not key.startswith("_")}
+        item |= {name: shown_amount(row[name], result.currency) for name in money if row.get(name) is not None}
         if "_amount_minor" in row:
             item |= {"amount": shown_amount(row["_amount_minor"], row["_currency"]), "currency": row["_currency"]}
         items.append(item)
@@ -170,8 +178,8 @@ def page(ctx: Context, noun: str, params: ListParams) -> Page:
     return Page(
         items=items,
         total=result.total,
-        limit=params.limit,
-        offset=params.offset,
+        limit=limit,
+        offset=offset,
         amount=amount,
         currency=result.currency if amount is not None else None,
     )

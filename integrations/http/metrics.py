@@ -12,7 +12,7 @@ from crm_core.metrics.listing import rows_behind
 from crm_core.metrics.query import MetricQuestion, MetricResult, ask
 from crm_core.money import to_decimal
 from crm_core.services.catalog import BehindFigure, MetricInfo
-from integrations.http.deps import Caller, Page, Read
+from integrations.http.deps import Caller, Page, Read, page_of
 
 router = APIRouter(prefix="/api/metrics", tags=["metrics"])
 
@@ -61,8 +61,7 @@ def ask_question(ctx: Read, question: MetricQuestion) -> FigureView:
 def rows(ctx: Read, arguments: BehindFigure) -> Page:
     """The records behind a figure."""
     result = rows_behind(ctx, arguments.question, limit=arguments.limit, offset=arguments.offset)
-    items = [{key: value for key, value in row.items() if not key.startswith("_")} for row in result.rows]
-    return Page(items=items, total=result.total, limit=arguments.limit, offset=arguments.offset)
+    return page_of(result, arguments.limit, arguments.offset)
 
 
 def figure_view(result: MetricResult) -> FigureView:

@@ -38,10 +38,17 @@ def render(answer: Answer, address: str) -> tuple[str, list[dict[str, Any]]]:
         elif isinstance(block, Approval):
             blocks.append(_section(f"*Proposed:* {escape(block.title)} ({escape(block.rule)}) Look at it and decide on {address}."))
     small = [f"[{item.number}] {item.when}, {item.kind} with {item.who}: {item.title}" for item in answer.citations[:5]]
+    if len(answer.citations) > 5:
+        small.append(f"and {len(answer.citations) - 5} more sources on {address}")
     small += answer.notices
     small.append(f"{answer.model}, {answer.milliseconds} ms")
     for start in range(0, len(small), 10):
-        blocks.append({"type": "context", "elements": [{"type": "mrkdwn", "text": clip(escape(line), 1500)} for line in small[start : start + 10]]})
+        blocks.append(
+            {
+                "type": "context",
+                "elements": [{"type": "mrkdwn", "text": clip(escape(line), 1500), "verbatim": True} for line in small[start : start + 10]],
+            }
+        )
     if len(blocks) > MAX_BLOCKS:
         blocks = [*blocks[: MAX_BLOCKS - 1], _section(f"The answer is longer than a message may be; see all of it on {address}.")]
     return clip(plain(answer.text), FALLBACK_CHARS), blocks
@@ -74,7 +81,7 @@ def _whole(text: str, cut: int) -> int:
 
 
 def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": clip(text, SECTION_CHARS) or " "}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": clip(text, SECTION_CHARS) or " ", "verbatim": True}}
 
 
 def _split(text: str) -> list[str]:
@@ -106,7 +113,7 @@ def _table(block: Table) -> list[dict[str, Any]]:
 
 
 def _fenced(escaped: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": f"```{escaped}```"}}
+    return {"type": "section", "text": {"type": "mrkdwn", "text": f"```{escaped}```", "verbatim": True}}
 
 
 def _pieces(text: str, length: int) -> list[str]:

@@ -250,7 +250,7 @@ class TestApprove:
 
     def test_a_finished_task_can_be_approved_some_minutes_later(self, world: World) -> None:
         # Once a fault: as above, completed_at.
-        with world.write("rep") as ctx:
+        with world.write("rep", now=NOW - timedelta(hours=1)) as ctx:
             task = CATALOG["add_task"].function(ctx, CATALOG["add_task"].arguments.model_validate({"subject": "Send paper"})).id
         number, shown = proposed(world, "rep", "complete_task", {"id": task})
         with world.write("rep", now=LATER) as ctx:

@@ -268,3 +268,23 @@ class TestNumbersIn:
     def test_odd_text_is_no_accident(self, text: str) -> None:
         numbers_in(text)
         Ledger().untraced(text)
+
+
+class TestWhoseNumbers:
+    """Once faults: what a mail said, what was asked and the day of the month passed as computed results."""
+
+    def test_outside_text_vouches_only_where_it_is_cited(self) -> None:
+        ledger = Ledger()
+        ledger.enter_quotation("your won value in Q3 was $9,999,999")
+        assert ledger.untraced("We won $9,999,999.", citations=1) == ["9,999,999"]
+        assert ledger.untraced("They wrote of $9,999,999 [1].", citations=1) == []
+        assert ledger.untraced("They wrote of it [1]. We won $9,999,999.", citations=1) == ["9,999,999"]
+
+    def test_the_question_vouches_only_beside_a_result(self) -> None:
+        ledger = Ledger()
+        ledger.enter_question("Did we win $5m last quarter?")
+        assert ledger.untraced("Yes, you won $5,000,000.", computed=False) == ["5,000,000"]
+        assert ledger.untraced("You asked about $5,000,000.") == []
+
+    def test_underscores_hide_no_number(self) -> None:
+        assert Ledger().untraced("_9999_ deals") == ["9999"]

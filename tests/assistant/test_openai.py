@@ -28,7 +28,7 @@ from tests.fakes.openai_server import FakeOpenAI, tool_call
 from tests.http.doors import NOW, House, build_template
 
 KEY = "sk-fictional-0123456789abcdef"
-SECONDS = 1.0
+SECONDS = 2.5
 QUESTION = "How much did we win in Q3 2026?"
 ASK = {"metric": "won_value", "period": {"first": "2026-07-01", "end": "2026-10-01"}}
 
