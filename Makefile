@@ -32,6 +32,8 @@ lint: $(STAMP)  ## Style, types and import contracts
 
 evals: $(STAMP)  ## Evaluations: table in the terminal, page in build/evals
 	@$(BIN)/python -m evals.run
+	@$(BIN)/python -m evals.maven
+	@$(BIN)/python -m evals.dates
 
 bench: $(STAMP)  ## Benchmarks on a large generated company
 	@$(BIN)/python -m evals.bench

@@ -24,7 +24,7 @@ from assistant.turn import Done
 from crm_core.metrics.definitions import Unit
 from crm_core.metrics.fields import Kind
 from crm_core.metrics.listing import ListResult
-from crm_core.metrics.query import MetricResult
+from crm_core.metrics.question import MetricResult
 from crm_core.money import format_money, to_decimal
 from crm_core.periods import Grain
 from crm_core.services.activities import TimelineView

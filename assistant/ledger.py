@@ -18,7 +18,7 @@ from assistant.language.wording import show_cell, show_value
 from crm_core.metrics.definitions import Unit
 from crm_core.metrics.fields import Kind
 from crm_core.metrics.listing import ListResult
-from crm_core.metrics.query import MetricResult
+from crm_core.metrics.question import MetricResult
 from crm_core.money import to_decimal
 
 #: A number as people and models write it: 5 · -1,234.50 · USD999 · $.5 · 1 000 000 · 1'000'000 · 1.000.000 · 2.5m

@@ -26,7 +26,7 @@ from crm_core.context import Context, unit_of_work
 from crm_core.errors import RapportError
 from crm_core.metrics.definitions import Unit
 from crm_core.metrics.listing import ListResult
-from crm_core.metrics.query import MetricResult
+from crm_core.metrics.question import MetricResult
 from crm_core.services.catalog import CATALOG, Effect
 from crm_core.services.records import Args
 

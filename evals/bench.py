@@ -28,7 +28,8 @@ from sqlalchemy.orm import Session
 from assistant.retrieval.search import SearchInteractions, search_interactions
 from crm_core.context import unit_of_work
 from crm_core.database import open_engine
-from crm_core.metrics.query import MetricQuestion, ask
+from crm_core.metrics.query import ask
+from crm_core.metrics.question import MetricQuestion
 from crm_core.models import Chunk, Company, Deal
 from crm_core.ports import VectorIndex
 from crm_core.services.search import FindRecords, find_records

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from crm_core.metrics.filters import Condition
-from crm_core.metrics.query import Days, GroupCondition
+from crm_core.metrics.question import Days, GroupCondition
 
 Intent = Literal[
     "metric",

@@ -11,7 +11,7 @@ from assistant.language.wording import fact, list_text, metric_text, money_of, s
 from assistant.retrieval.search import Passage, Passages
 from assistant.turn import Done, Turn
 from crm_core.metrics.listing import ListResult
-from crm_core.metrics.query import MetricResult
+from crm_core.metrics.question import MetricResult
 from crm_core.money import format_money
 from crm_core.services.activities import TimelineView
 from crm_core.services.catalog import MetricInfo
@@ -246,6 +246,7 @@ def _related(result: ListResult) -> str:
 def _latest(view: TimelineView) -> str:
     spoken = [entry for entry in view.entries if entry.noun == "activity"]
     if not spoken:
-        return "No interaction is on file."
+        older = plural(view.total_activities, "older activity", "older activities")
+        return f"{older[0].upper()}{older[1:]} on file; the newest entries are others." if view.total_activities else "No interaction is on file."
     entry = spoken[0]
     return f"Last interaction: {entry.kind} on {show_day(entry.at)} by {entry.who or 'unknown'}, “{entry.title}” ({plural(view.total_activities, 'activity', 'activities')} in all)."

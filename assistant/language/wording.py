@@ -6,10 +6,10 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
-from crm_core.metrics.definitions import Unit
+from crm_core.metrics.definitions import METRICS, Metric, Unit
 from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind
 from crm_core.metrics.listing import ListResult
-from crm_core.metrics.query import Group, MetricResult
+from crm_core.metrics.question import Group, MetricResult
 from crm_core.money import exponent, format_money
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Period, format_day
 from crm_core.text import join_words, plural, pluralise
@@ -83,14 +83,22 @@ def _subject(result: MetricResult, said: list[str]) -> str:
     if said:
         related = [words for words in dict.fromkeys(said) if words.startswith(("with ", "without "))]
         others = [words for words in dict.fromkeys(said) if words not in related]
-        return (f" for {join_words(others)}" if others else "") + (f" for those {join_words(related)}" if related else "")
+        among = "" if result.scope.startswith("all ") or others and others[0].startswith("your") else f", among {result.scope}"
+        return (f" for {join_words(others)}" if others else "") + (f" for those {join_words(related)}" if related else "") + among
     return f" for {result.scope}"
+
+
+def _is_a_state(result: MetricResult) -> bool:
+    """Whether the figure tells what is there now: pipeline, open tickets, customers, asked without a period."""
+    metric = METRICS.get(result.metric)
+    whole = result.period.first <= FAR_PAST and result.period.end >= FAR_FUTURE
+    return whole and isinstance(metric, Metric) and (metric.when == "expected_close" or metric.span is not None)
 
 
 def metric_text(result: MetricResult, said: list[str]) -> tuple[str, str]:
     """The answer's text and its outcome."""
     title = result.title[0].upper() + result.title[1:]
-    when = show_period(result.period)
+    when = "today" if _is_a_state(result) else show_period(result.period)
     whose = _subject(result, said)
     if result.groups or result.group_titles:
         return _grouped(result, title, when, whose)
@@ -183,7 +191,8 @@ def _stand_out(result: MetricResult, known: list[Group]) -> str:
     ranked = sorted(known, key=lambda group: group.value or Decimal(), reverse=True)
     top, bottom = ranked[0], ranked[-1]
     if top.value == bottom.value:
-        return "All are alike."
+        alike = f"{len(known)} share this place with {show_value(top.value, result.unit, result.currency)} each"
+        return f"{alike}: {join_words([' / '.join(group.labels) for group in known[:5]])}." if result.groups_in_all > len(known) else "All are alike."
 
     def named(group: Group) -> str:
         return f"{' / '.join(group.labels)} ({show_value(group.value, result.unit, result.currency)})"

@@ -21,7 +21,7 @@ from crm_core.access import visible
 from crm_core.context import Context
 from crm_core.metrics.fields import shape_for
 from crm_core.metrics.filters import Condition, Filter, compile_conditions
-from crm_core.metrics.query import Days
+from crm_core.metrics.question import Days
 from crm_core.models import Activity, Chunk, Company, Contact, Ticket, User
 from crm_core.periods import FAR_FUTURE, FAR_PAST
 from crm_core.ports import VectorIndex

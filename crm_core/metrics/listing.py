@@ -28,7 +28,8 @@ from crm_core.metrics.fields import (
     shape_for,
 )
 from crm_core.metrics.filters import Condition, choice_values, compile_conditions
-from crm_core.metrics.query import MetricQuestion, underlying
+from crm_core.metrics.query import underlying
+from crm_core.metrics.question import MetricQuestion
 from crm_core.models import Deal
 
 MAX_PAGE = 200

@@ -13,7 +13,8 @@ from pydantic import BaseModel, Field
 from crm_core.context import Context
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.listing import ListQuestion, ListResult, list_records, rows_behind
-from crm_core.metrics.query import MetricQuestion, MetricResult, ask
+from crm_core.metrics.query import ask
+from crm_core.metrics.question import MetricQuestion, MetricResult
 from crm_core.services import (
     activities,
     companies,

@@ -9,7 +9,8 @@ from pydantic import BaseModel
 
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.listing import rows_behind
-from crm_core.metrics.query import MetricQuestion, MetricResult, ask
+from crm_core.metrics.query import ask
+from crm_core.metrics.question import MetricQuestion, MetricResult
 from crm_core.money import to_decimal
 from crm_core.services.catalog import BehindFigure, MetricInfo
 from integrations.http.deps import Caller, Page, Read, page_of

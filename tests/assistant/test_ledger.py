@@ -13,7 +13,7 @@ from assistant.ledger import Ledger, numbers_in
 from crm_core.metrics.definitions import Unit
 from crm_core.metrics.fields import Field, Kind
 from crm_core.metrics.listing import ListResult
-from crm_core.metrics.query import Group, MetricResult
+from crm_core.metrics.question import Group, MetricResult
 from crm_core.periods import Period
 
 QUESTION: dict[str, Any] = {"tool": "ask_metric", "arguments": {"metric": "won_value"}}

@@ -17,7 +17,7 @@ from crm_core.access import Actor
 from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.filters import Condition, FilterGroup, Related
-from crm_core.metrics.query import MetricQuestion
+from crm_core.metrics.question import MetricQuestion
 from crm_core.models import NOUNS, ROLES
 from crm_core.periods import Period
 from tests.crm_core.random_company import Data, Row

@@ -24,7 +24,8 @@ from crm_core.context import Context, unit_of_work
 from crm_core.errors import Invalid, NotAllowed, NotFound
 from crm_core.metrics.filters import Filter
 from crm_core.metrics.listing import ListQuestion, list_records, rows_behind
-from crm_core.metrics.query import MetricQuestion, ask
+from crm_core.metrics.query import ask
+from crm_core.metrics.question import MetricQuestion
 from crm_core.models import NOUNS, ROLES, SCOPES, Grant, SearchEntry, User
 from crm_core.services import (
     activities,

@@ -16,7 +16,8 @@ from crm_core.errors import Ambiguous, Invalid
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.filters import Filter, FilterGroup
 from crm_core.metrics.listing import ListQuestion, list_records, rows_behind
-from crm_core.metrics.query import Days, MetricQuestion, MetricResult, ask
+from crm_core.metrics.query import ask
+from crm_core.metrics.question import Days, MetricQuestion, MetricResult
 from crm_core.models import Deal, Organisation, Stage, User
 from crm_core.money import Rate
 from tests.factories import NOW, QUARTER, TODAY, Maker, World

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crm_core.errors import Invalid
-from crm_core.metrics.query import Days
+from crm_core.metrics.question import Days
 from crm_core.periods import (
     ALL_TIME,
     FAR_FUTURE,

@@ -14,7 +14,8 @@ from crm_core.context import unit_of_work
 from crm_core.errors import Invalid
 from crm_core.metrics.filters import Filter, Related
 from crm_core.metrics.listing import ListQuestion, list_records
-from crm_core.metrics.query import GroupCondition, MetricQuestion, ask
+from crm_core.metrics.query import ask
+from crm_core.metrics.question import GroupCondition, MetricQuestion
 from crm_core.metrics.relations import pairs, related_kinds
 from crm_core.models import NOUNS
 from tests.crm_core.naive import Naive

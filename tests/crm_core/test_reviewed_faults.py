@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from crm_core.metrics.query import Days
+from crm_core.metrics.question import Days
 from crm_core.money import plain_number
 from crm_core.periods import Calendar, Grain, preceding, year_before
 from crm_core.services.exchange.importing import infer_kind

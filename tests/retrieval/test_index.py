@@ -31,7 +31,7 @@ from crm_core.access import system_actor
 from crm_core.context import unit_of_work
 from crm_core.database import open_engine
 from crm_core.metrics.filters import Filter
-from crm_core.metrics.query import Days
+from crm_core.metrics.question import Days
 from crm_core.models import Activity, Chunk, Company, Document, User
 from crm_core.ports import VectorHit, VectorIndex
 from integrations.world.generate import Size

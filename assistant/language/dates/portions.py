@@ -24,6 +24,9 @@ class Portions(Stretches):
     def portion_at(self, at: int) -> When | None:
         """The portion that starts at a token."""
         for parse in (
+            self._before_last,
+            self._half_of,
+            self._within_year,
             self._week_of,
             self._week_number,
             self._nth_of,
@@ -39,6 +42,46 @@ class Portions(Stretches):
             when = parse(at)
             if when is not None:
                 return when
+        return None
+
+    def _before_last(self, at: int) -> When | None:
+        """``the quarter before last``, ``same month last year``."""
+        if self.word(at) == "same" and (grain := UNITS.get(self.word(at + 1))) and self.words[at + 2 : at + 4] == ["last", "year"]:
+            return When(at, at + 4, self._whole(grain, self.calendar.add(Grain.year, self.today, -1)), grain=grain)
+        grain = UNITS.get(self.word(at))
+        if grain is None or self.words[at + 1 : at + 3] != ["before", "last"]:
+            return None
+        this = self._whole(grain, self.today)
+        return When(at, at + 3, self._whole(grain, self.calendar.add(grain, this.first, -2)), grain=grain)
+
+    def _half_of(self, at: int) -> When | None:
+        """``the first half of October``: halves of months and quarters; those of years have a name of their own."""
+        if self.word(at) not in ("first", "second", "last") or self.words[at + 1 : at + 3] != ["half", "of"]:
+            return None
+        inner = self._stretch(self._skip(at + 3))
+        if inner is None or inner.grain not in (Grain.month, Grain.quarter):
+            return None
+
+        def half(period: Period) -> Period:
+            middle = period.first + timedelta(days=15) if inner.grain is Grain.month else period.first + timedelta(days=period.days // 2)
+            return Period(period.first, middle) if self.word(at) == "first" else Period(middle, period.end)
+
+        return self._both(at, inner.end, inner, half, None)
+
+    def _within_year(self, at: int) -> When | None:
+        """``last year in Q2``, ``this year's March``: the year first."""
+        year = self._unit(at)
+        if year is None or year.grain is not Grain.year or self.word(year.end) != "in":
+            return None
+        inner = self._quarter(year.end + 1) or self._month(year.end + 1)
+        if inner is None:
+            return None
+        for period in (inner.period, inner.ahead):
+            if period is not None and period.grain is not None:
+                years = year.period.first.year - period.first.year
+                moved = self._whole(period.grain, add_months(period.first, 12 * years))
+                if year.period.first <= moved.first < year.period.end:
+                    return When(at, inner.end, moved, grain=period.grain)
         return None
 
     def _both(self, at: int, end: int, inner: When, build: Callable[[Period], Period], grain: Grain | None) -> When:
@@ -219,6 +262,8 @@ class Portions(Stretches):
 
     def _side(self, at: int, word: str) -> When | None:
         """What of a stretch lies before today or from today on; of one that holds no today, its first or second half."""
+        if self.word(at - 1 if at else at) in ("pushed", "moved", "postponed", "shifted", "push", "move", "date", "out"):
+            return None  # "the close date was pushed later this year": later is where it went
         inner = self._stretch(self._skip(at + 1)) if self.word(at + 1) in ("in", *THIS, *LAST, *NEXT) else None
         if inner is None:
             return None

@@ -11,9 +11,9 @@ from assistant.language.grammar.pieces import as_days
 from assistant.language.states import SHARES, STATE_METRICS, STATE_OF_METRIC
 from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, Composite, Metric
-from crm_core.metrics.fields import Shape, field_of, shape_for
+from crm_core.metrics.fields import Field, Shape, field_of, shape_for
 from crm_core.metrics.filters import Filter
-from crm_core.metrics.query import Days, GroupCondition
+from crm_core.metrics.question import Days, GroupCondition
 from crm_core.periods import FAR_PAST, Grain, Period, whole
 
 #: Durations that "how long" or "average time" may mean, by what it is about.
@@ -22,6 +22,13 @@ _DURATIONS: tuple[tuple[str, str], ...] = (
     ("closed", "sales_cycle"),
     ("won", "sales_cycle"),
     ("closing", "sales_cycle"),
+)
+
+
+#: What is said of a share that no metric is.
+NO_SHARE = (
+    "I do not compute that share as one figure yet. Ask for the figure split by what you want the share of, such as 'bookings by source this year': "
+    "the total stands beside each part."
 )
 
 
@@ -49,6 +56,9 @@ class Figures(Lists):
                 groups = ["owner"]
             elif "company" in parts.nouns and parts.metrics[:1] != ["companies"]:
                 groups = ["company"]
+        if not groups and parts.order in ("highest", "lowest") and parts.metrics and "with" in parts.words_seen and not parts.groups:
+            head = [name for name in parts.fields if (item := self._deal_field(name)) is not None and item.groupable]
+            groups = head[:1]  # "the industry with the highest average deal size"
         if not groups or parts.names and "about" in parts.cues:
             return None
         metrics = [name for name in parts.metrics if name not in ("companies", "contacts", "customers")]
@@ -81,6 +91,9 @@ class Figures(Lists):
         if ordered and frame.limit is None and not parts.groups:
             frame.limit = 1 if single else 5 if {"top", "bottom"} & set(parts.first_words) else None
         return frame
+
+    def _deal_field(self, name: str) -> Field | None:
+        return shape_for(self.ctx, "line_item").fields.get(name)
 
     def _plural_group(self) -> bool:
         """ "Which reps have...": more than one is asked for."""
@@ -136,8 +149,18 @@ class Figures(Lists):
             metric = SHARES.get((noun or "deal", state))
             if metric == "win_rate" and {"value", "amount", "dollar", "dollars", "money", "amounts"} & parts.words_seen:
                 metric = "win_rate_value"
+            if (
+                metric == "lead_conversion"
+                and not state
+                and not any(word.startswith(("conver", "turn", "becom", "qualif")) for word in parts.words_seen)
+            ):
+                metric = None  # "what share of leads came from trade shows" is about where they came from
+            if metric and any(STATE_OF_METRIC[name][2] for name in parts.metrics if name in STATE_OF_METRIC) and "closed" not in told:
+                metric = None  # "what share of bookings came from referrals"
             if metric:
                 return self._with_groups(self._frame_metric(metric))
+        if parts.metrics or noun:
+            return Frame(intent="unknown", detail=NO_SHARE)
         return None
 
     def _grouped_noun(self) -> Frame | None:
@@ -401,7 +424,7 @@ class Figures(Lists):
         del name
 
     def _metric_period(self, frame: Frame, metric: Metric | Composite, shape: Shape) -> None:
-        planned = isinstance(metric, Metric) and metric.when == "expected_close"
+        planned = isinstance(metric, Metric) and metric.when == "expected_close" or metric.name in ("forecast", "coverage")
         if not self.parts.times:
             return
         when, cue = self.parts.times[0]
@@ -464,7 +487,7 @@ class Figures(Lists):
             and not any(isinstance(item, Filter) and item.field == "stage" for item in frame.filters)
         ):
             groups = ["stage"]
-        frame.group_by = self._group_fields(frame, groups)
+        frame.group_by = self._group_fields(frame, groups) or self._compared_values(frame)
         self._keep(frame)
         if "who" in parts.cues and not groups and not parts.names and "said" not in parts.cues and ("count" in parts.aggregates or parts.order):
             frame.group_by = ["owner"]
@@ -474,6 +497,19 @@ class Figures(Lists):
         elif parts.limit and frame.group_by:
             frame.limit, frame.order = parts.limit, "highest"
         return frame
+
+    def _compared_values(self, frame: Frame) -> list[str]:
+        """ "EMEA vs APAC", "compare Ruth and Wanda": values of one field that are compared are groups, not one sum."""
+        joined = {"vs", "versus", "compare", "compared", "comparing", "against", "than"} & self.parts.words_seen
+        people = {"and"} & self.parts.words_seen and not {"or"} & self.parts.words_seen
+        declared = METRICS[frame.metric]
+        shape = shape_for(self.ctx, declared.shape if isinstance(declared, Metric) else METRICS[declared.inputs[0]].shape)  # type: ignore[union-attr]
+        for item in frame.filters:
+            if isinstance(item, Filter) and item.op == "is" and len(item.values) > 1 and item.field in shape.fields and not frame.compare:
+                field = shape.fields[item.field]
+                if field.groupable and (joined or people and item.field in ("owner", "company")):
+                    return [item.field]
+        return []
 
     def _keep(self, frame: Frame) -> None:
         """Conditions on the groups; a figure that is not split has no groups to leave out."""

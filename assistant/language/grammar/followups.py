@@ -13,7 +13,7 @@ from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Metric
 from crm_core.metrics.fields import shape_for
 from crm_core.metrics.filters import Filter
-from crm_core.metrics.query import Days
+from crm_core.metrics.question import Days
 from crm_core.periods import Grain, preceding, year_before
 
 #: "The quarter before", "the one before that", "the previous month" at the end of a message.

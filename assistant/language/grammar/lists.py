@@ -72,6 +72,7 @@ class Lists(Pieces):
             frame.filters.append(FilterGroup(any_of=[Filter(field="kind", op="is_not", values=["task"]), Filter(field="completed", op="not_empty")]))
         if not frame.latest and frame.metric != "slipped_deals":
             frame.filters += [item for item in self._period_filters(shape) if item not in frame.filters]
+            frame.said += self._said_times(shape)
         self._list_order(frame, shape)
         frame.limit = parts.limit
         if parts.sort:

@@ -17,12 +17,12 @@ from crm_core.access import teams_below
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.metrics.fields import Field, Shape, field_of, shape_for
-from crm_core.metrics.filters import Filter, FilterGroup, Related
-from crm_core.metrics.query import Days
+from crm_core.metrics.filters import Condition, Filter, FilterGroup, Related
+from crm_core.metrics.question import Days
 from crm_core.metrics.relations import pairs
 from crm_core.models import Contact
 from crm_core.money import MAX_MINOR
-from crm_core.periods import FAR_FUTURE, FAR_PAST, Period
+from crm_core.periods import FAR_FUTURE, FAR_PAST, Period, format_day
 from crm_core.services.activities import user_name
 from crm_core.services.search import Match
 
@@ -112,6 +112,7 @@ class Pieces:
             merged = RawFilter(first.field, first.op, values, " or ".join(dict.fromkeys(raw.said for raw in items)), first.noun, first.negated)
             frame.filters.append(self._filter(shape, merged))
             frame.said.append(f"not {merged.said}" if merged.negated else merged.said)
+        _joined(frame)
 
     def _attach_relations(self, frame: Frame, shape: Shape) -> None:
         """Related records that must be there, or must not; those of a company in between through that company."""
@@ -185,8 +186,9 @@ class Pieces:
             colleagues = self.parts.colleagues[index]
             if colleagues and (not subject or not name.exact) and self._prefers_colleague(name, shape):
                 if len(colleagues) == 1:
-                    frame.filters.append(Filter(field="owner", values=[colleagues[0][0]]))
-                    frame.said.append(colleagues[0][1])
+                    denied = index in self.parts.negated_names
+                    frame.filters.append(Filter(field="owner", op="is_not" if denied else "is", values=[colleagues[0][0]]))
+                    frame.said.append(f"not {colleagues[0][1]}" if denied else colleagues[0][1])
                 else:
                     people = [Entity(noun="user", id=key, label=label) for key, label in colleagues]
                     frame.pending = Pending(name=people[0].label.split()[0], candidates=people, hints=[""] * len(people))
@@ -200,6 +202,7 @@ class Pieces:
                 frame.pending = Pending(name=self._spoken(name), candidates=entities[:8], hints=[match.hint for match in matches[:8]])
                 continue
             self._add_entity(frame, shape, entities[0], negated=index in self.parts.negated_names)
+        _joined(frame)
         if self.parts.pronoun and not self.parts.names and self.previous is not None:
             known = self.previous.entity or (self.previous.entities[-1] if self.previous.entities else None)
             if known is not None and {"their", "its", "it", "them", "they", "her", "his", "him", "she", "he"} & set(self._all_words()):
@@ -288,6 +291,23 @@ class Pieces:
             filters.append(self._time_filter(shape, name, when))
         return filters
 
+    def _said_times(self, shape: Shape) -> list[str]:
+        """How the times of a list read: "closed in Q3 2026", "expected close from 1 Dec 2026 on"."""
+        said = []
+        for when, cue in self.parts.times:
+            name = self._time_field(shape, cue) or self._default_time(shape)
+            period = when.reading(name in ("expected_close", "due"))
+            if period.first <= FAR_PAST and period.end >= FAR_FUTURE:
+                continue
+            if period.first <= FAR_PAST:
+                span = f"before {format_day(period.end)}"
+            elif period.end >= FAR_FUTURE:
+                span = f"from {format_day(period.first)} on"
+            else:
+                span = period.describe() if period.days > 1 or period.label else format_day(period.first)
+            said.append(f"{shape.fields[name].title} {span}")
+        return said
+
     def _default_time(self, shape: Shape) -> str:
         states = self.parts.states
         for state in states:
@@ -313,6 +333,21 @@ class Pieces:
 
     def _days(self, *, planned: bool) -> Days | None:
         return as_days(self.parts.times[0][0].reading(planned)) if self.parts.times else None
+
+
+def _joined(frame: Frame) -> None:
+    """Names of one sort are alternatives: "bookings of Rosa and Wanda" are those of either, for no deal is of both."""
+    kept: list[Condition] = []
+    for item in frame.filters:
+        twin = next(
+            (other for other in kept if isinstance(item, Filter) and isinstance(other, Filter) and (other.field, other.op) == (item.field, item.op)),
+            None,
+        )
+        if isinstance(twin, Filter) and isinstance(item, Filter) and item.op in ("is", "is_not"):
+            twin.values = list(dict.fromkeys([*twin.values, *item.values]))
+        else:
+            kept.append(item)
+    frame.filters = kept
 
 
 def with_entity(ctx: Context, frame: Frame, entity: Entity) -> Frame:

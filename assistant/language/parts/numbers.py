@@ -96,7 +96,7 @@ class Numbers(Neighbours):
         flipped = {"more_than": "at_most", "at_least": "less_than", "less_than": "at_least", "at_most": "more_than"}
         if self.negated:
             op, self.negated = flipped.get(op, op), False
-        shown = " and ".join(str(value) for value in values)
+        shown = " and ".join(f"{value:,}" for value in values)
         self.parts.filters.append(RawFilter(name, op, values, f"{name.replace('_', ' ')} {text} {shown}"))
 
     def _compares_groups(self, quantity: Quantity) -> bool:

@@ -150,7 +150,8 @@ class Senses(Neighbours):
             name = (
                 self._group_name(following) if following is not None and following.kind == "words" and not following.sense("activity_kind") else None
             )
-            if name and following is not None and name not in Grain.__members__:
+            ranked = any(other.sense("order") for other in self.edges)
+            if name and following is not None and (name not in Grain.__members__ or ranked):
                 noun = following.sense("noun")
                 if noun is None or noun.value in ("user", "product", "company", "contact") or following.sense("customer"):
                     self.parts.wh_groups.append(name)
@@ -256,6 +257,9 @@ class Senses(Neighbours):
             ):
                 following = beyond
             name = self._group_name(following)
+            if name in Grain.__members__ and order in ("highest", "lowest") and singular(following.text.lower()) == following.text.lower():
+                self.parts.wh_groups.append(str(name))  # "best month this year for bookings"
+                return True
             plain_noun = following.sense("noun")
             metric = following.sense("metric")
             kinds = {item.label for item in following.senses if item.kind == "field"}
@@ -283,7 +287,7 @@ class Senses(Neighbours):
         elif named:
             values = named
         for item in values:
-            self.parts.filters.append(RawFilter(item.field, "is", [item.value], item.label, item.noun, self.negated, self.or_next))
+            self.parts.filters.append(RawFilter(item.field, "is", [item.value], item.label, item.noun, self._denied(item.field), self.or_next))
         for item in edge.senses:
             if item.kind == "ref" and item.field != "owner" and not values:
                 self._append_ref(item)
@@ -293,7 +297,13 @@ class Senses(Neighbours):
 
     def _append_ref(self, sense: Sense) -> None:
         ids = list(sense.value) if isinstance(sense.value, tuple) else [sense.value]
-        self.parts.filters.append(RawFilter(sense.field, "is", ids, sense.label, "", self.negated, self.or_next))
+        self.parts.filters.append(RawFilter(sense.field, "is", ids, sense.label, "", self._denied(sense.field), self.or_next))
+
+    def _denied(self, field: str) -> bool:
+        """Whether a value is denied: by a word right before it, or with the value that it is joined to: "not in A or B"."""
+        before = self.parts.filters[-1] if self.parts.filters else None
+        joined = before is not None and before.field == field and before.negated and self._before() in ("or", "and", "nor", "stage")
+        return self.negated or joined
 
     def _take_ref(self, edge: Edge, sense: Sense) -> bool:
         people = [item for item in edge.senses if item.kind == "ref" and item.field == "owner"]
@@ -318,7 +328,7 @@ class Senses(Neighbours):
             self._append_ref(others[0])
         elif len(people) == 1:
             self.parts.people.append((people[0].value, people[0].label))
-            self.parts.filters.append(RawFilter("owner", "is", [people[0].value], people[0].label, "", self.negated, self.or_next))
+            self.parts.filters.append(RawFilter("owner", "is", [people[0].value], people[0].label, "", self._denied("owner"), self.or_next))
         else:
             self.parts.filters.append(RawFilter("owner", "is", [item.value for item in people], edge.text, "ambiguous", self.negated, self.or_next))
         self.negated = False
