@@ -45,7 +45,6 @@ class Turn:
     index: VectorIndex | None = None
     previous: Frame | None = None
     previous_figures: list[Figure] = field(default_factory=list)
-    previous_results: list[dict[str, Any]] = field(default_factory=list)
     history: list[tuple[str, str]] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)
     done: list[Done] = field(default_factory=list)

@@ -134,11 +134,6 @@ def visible(who: HasActor, model: type[Noun], *, entity: Any = None) -> ColumnEl
     return _scope_clause(who.actor, who.actor.reads.get(model.__noun__, "none"), model, entity or model)
 
 
-def changeable(who: HasActor, model: type[Noun], *, entity: Any = None) -> ColumnElement[bool]:
-    """SQL for "the caller may change this row"."""
-    return _scope_clause(who.actor, who.actor.writes.get(model.__noun__, "none"), model, entity or model)
-
-
 def _scope_clause(actor: Actor, scope: str, model: type[Noun], entity: Any) -> ColumnElement[bool]:
     if scope == "all":
         return true()
@@ -159,7 +154,7 @@ def may_read(who: HasActor, record: Noun) -> bool:
 
 
 def may_change(who: HasActor, record: Noun) -> bool:
-    """Whether the caller may change this loaded record, as ``changeable`` says in SQL."""
+    """Whether the caller may change this loaded record."""
     return _in_scope(who.actor, who.actor.writes.get(record.__noun__, "none"), record)
 
 

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from crm_core.context import Context
 from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound
 from crm_core.events import json_value
-from crm_core.models import ChangeSet, User
+from crm_core.models import ChangeSet
 from crm_core.services.catalog import CATALOG, Effect
 from crm_core.text import plural
 
@@ -202,8 +202,3 @@ def _user(ctx: Context) -> int:
     if ctx.actor.user_id is None:
         raise Invalid("The system itself proposes and approves nothing; act as a user.")
     return ctx.actor.user_id
-
-
-def requester_name(ctx: Context, proposal: ChangeSet) -> str:
-    """Who asked for the change."""
-    return ctx.session.scalar(select(User.name).where(User.id == proposal.requester_id)) or "somebody"

@@ -64,7 +64,6 @@ class ListResult:
     scope: str
     offset: int = 0
     order: str = ""
-    archived_included: bool = False
     ids: list[int] = field(default_factory=list)
 
 

@@ -11,7 +11,6 @@ SECTION_CHARS = 3000
 #: Room inside a section that is set in fixed width.
 FENCED_CHARS = SECTION_CHARS - 6
 BUTTON_CHARS = 75
-HEADER_CHARS = 150
 VALUE_CHARS = 2000
 FALLBACK_CHARS = 3000
 #: Rows of a table that fit a message comfortably; more are told, and asked for with "more".
