@@ -70,15 +70,10 @@ def check_currency(code: str) -> str:
 
 def to_minor(amount: Decimal | int | str, currency: str, *, limit: int = MAX_MINOR) -> int:
     """Minor units of a decimal amount, up to ``limit``; raises ``Invalid`` for negatives, junk, and more decimals than the currency has."""
-    text = str(amount).strip()
-    if "," in text and not _THOUSANDS.fullmatch(text):
-        raise Invalid(f"'{amount}' is not an amount; write it like 12500, 12,500 or 12500.50.")
     try:
-        value = Decimal(text.replace(",", ""))
-    except InvalidOperation as error:
-        raise Invalid(f"'{amount}' is not an amount; write it like 12500 or 12500.50.") from error
-    if not value.is_finite():
-        raise Invalid(f"'{amount}' is not an amount; write it like 12500 or 12500.50.")
+        value = plain_number(str(amount))
+    except ValueError as error:
+        raise Invalid(f"'{amount}' is not an amount; write it like 12500, 12,500 or 12500.50.") from error
     if value < 0:
         raise Invalid(f"An amount cannot be negative ({amount}); use zero or more.")
     places = exponent(currency)

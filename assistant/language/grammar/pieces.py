@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -35,7 +36,7 @@ def as_days(period: Period) -> Days:
     return Days(first=period.first, end=period.end, label=period.label, grain=period.grain)
 
 
-class Pieces:
+class Pieces(ABC):
     """The parts of the message, and how they narrow the rows of a shape."""
 
     def __init__(self, ctx: Context, parts: Parts, previous: Frame | None) -> None:
@@ -135,9 +136,9 @@ class Pieces:
             if raw.denied and raw.noun == "activity":
                 self._open_only(frame, shape)
 
+    @abstractmethod
     def related_list(self, noun: str) -> Frame:
         """The conditions on related records, as a list of them would have; the constructions of lists know how."""
-        raise NotImplementedError
 
     def _pending_people(self, raw: RawFilter) -> Pending:
         people = [Entity(noun="user", id=value, label=user_name(self.ctx, value) or raw.said) for value in raw.values]

@@ -113,7 +113,11 @@ class Talk(Pieces):
 
     def _definition(self) -> Frame | None:
         """ "What does weighted pipeline mean?"."""
-        if "define" in self.parts.cues and len(self.parts.metrics) == 1 and not (self.parts.times or self.parts.filters or self.parts.groups):
+        if (
+            "define" in self.parts.cues
+            and len(self.parts.metrics) == 1
+            and not (self.parts.times or self.parts.filters or self.parts.groups or self.parts.fields)
+        ):
             wants = {"mean", "definition", "define", "defined", "meant", "calculated", "computed"} & set(
                 self.parts.first_words
             ) or "define" in self.parts.cues

@@ -214,6 +214,10 @@ GROUP_CUES = (
     "broken out by",
     "divided by",
     "split per",
+    "split over",
+    "spread over",
+    "spread across",
+    "split across",
 )
 
 
