@@ -50,6 +50,13 @@ def _outcome(expect: str, truth: list[tuple[Any, ...]], family: dict[str, Any], 
     return Grade(verdict, expect, f"{answer.outcome}: {answer.text[:140]}")
 
 
+def grade_outside(answer: Answer) -> Grade:
+    """Judge a message that the data cannot answer: wrong is an answer that shows data all the same."""
+    if answer.figures or answer.citations or any(block.type in ("table", "card", "chart") for block in answer.blocks):
+        return Grade("wrong", "no data", f"{answer.outcome}: {answer.text[:140]}")
+    return Grade("exact")
+
+
 def close(left: Any, right: Any) -> bool:
     """Equal as numbers."""
     try:

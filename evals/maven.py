@@ -30,9 +30,10 @@ from crm_core.models import NOUNS
 from crm_core.services.exchange import ImportOptions, import_directory, load_mapping
 from crm_core.services.setup import Conventions, set_up
 from crm_core.services.users import CreateUser, create_user
+from evals.companies import CASES
 from evals.graders import grade
 from evals.report import print_table
-from evals.run import CASES, Result, summary
+from evals.run import Result, summary
 from evals.world import BUILD, ROOT
 
 NOW = datetime(2018, 1, 15, 12, tzinfo=UTC)

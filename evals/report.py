@@ -41,8 +41,8 @@ def print_table(results: dict[str, list[Result]], summaries: dict[str, dict[str,
     console.print(table)
 
 
-def write_page(path: Path, results: dict[str, list[Result]], summaries: dict[str, dict[str, float]]) -> None:
-    """One static page: summaries, families, and each development miss with what was expected. Held-out misses are counted, not shown."""
+def write_page(path: Path, results: dict[str, list[Result]], summaries: dict[str, dict[str, float]], shown: dict[str, list[Result]]) -> None:
+    """One static page: summaries, families, and each miss of the sets that may be ``shown``. Held-out misses are counted, not shown."""
     parts = [
         "<!doctype html><meta charset=utf-8><title>Rapport evaluations</title><style>body{font:14px system-ui;margin:2rem;max-width:70rem}"
         "table{border-collapse:collapse;margin:1rem 0}td,th{padding:.2rem .6rem;border-bottom:1px solid #ccc;text-align:left;vertical-align:top}"
@@ -56,7 +56,7 @@ def write_page(path: Path, results: dict[str, list[Result]], summaries: dict[str
         for family, counts in sorted(_by_family(rows).items()):
             parts.append(f"<tr><td>{escape(family)}<td>{name}" + "".join(f"<td>{counts[verdict] or ''}" for verdict in VERDICTS))
     parts.append("</table><h2>Misses on development wordings</h2><table><tr><th>verdict<th>family<th>wording<th>expected<th>got")
-    for row in [*results.get("dev", []), *results.get("dev2", [])]:
+    for row in (row for rows in shown.values() for row in rows):
         if row.verdict != "exact":
             parts.append(
                 f"<tr><td class={row.verdict}>{row.verdict}<td>{escape(row.family)}<td>{escape(row.wording)}<td>{escape(row.expected[:200])}<td>{escape(row.got[:240])}"

@@ -1,4 +1,7 @@
-"""The company that the questions are about, made once and kept in ``build/evals``."""
+"""The companies that the questions are about, made once and kept in ``build/evals``.
+
+``python -m evals.world machinery`` makes one and prints the path of its database.
+"""
 
 from __future__ import annotations
 
@@ -11,41 +14,45 @@ from pathlib import Path
 
 from crm_core.database import open_engine
 from crm_core.settings import Settings
-from integrations.app import Rapport
+from evals.companies import COMPANIES, Company
+from integrations.app import Rapport, assemble
 from integrations.world.load import load_world
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build" / "evals"
 NOW = datetime(2026, 11, 20, 15, tzinfo=UTC)
-SEED = 7
 
 
-def _fingerprint() -> str:
-    """Changes when the generator, the schema or what is indexed changes."""
+def _fingerprint(company: Company) -> str:
+    """Changes when the generator, the schema, the company's profile or what is indexed changes."""
     digest = hashlib.sha256()
     for folder in ("integrations/world", "crm_core/models", "crm_core/migrations/versions"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             digest.update(path.read_bytes())
     digest.update((ROOT / "crm_core/services/search.py").read_bytes())
+    digest.update(repr((company.profile, company.seed)).encode())
     return digest.hexdigest()[:12]
 
 
-def open_world(*, with_index: bool) -> Rapport:
-    """The assembled product on the evaluation company; its vector index is built where wanted."""
-    folder = BUILD / f"world-{_fingerprint()}"
+def world_folder(company: Company) -> Path:
+    """The folder of the company's database, made where it is missing."""
+    folder = BUILD / f"{company.name}-{_fingerprint(company)}"
     ready = folder / "ready"
     if not ready.exists():
-        for old in BUILD.glob("world-*"):
+        for old in BUILD.glob(f"{company.name}-*"):
             shutil.rmtree(old, ignore_errors=True)
         folder.mkdir(parents=True)
         engine = open_engine(f"sqlite:///{folder / 'world.db'}")
-        load_world(engine, profile="software", size="demo", seed=SEED, now=NOW)
+        load_world(engine, profile=company.profile, size="demo", seed=company.seed, now=NOW)
         engine.dispose()
         ready.touch()
-    settings = Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'world.db'}", allow_now=True)
-    from integrations.app import assemble
+    return folder
 
-    product = assemble(settings)
+
+def open_world(company: Company = COMPANIES["software"], *, with_index: bool) -> Rapport:
+    """The assembled product on an evaluation company; its vector index is built where wanted."""
+    folder = world_folder(company)
+    product = assemble(Settings(data_dir=folder, database_url=f"sqlite:///{folder / 'world.db'}", allow_now=True))
     if with_index:
         product.index.start()
         said = 0.0
@@ -55,3 +62,7 @@ def open_world(*, with_index: bool) -> Rapport:
                 said = time.monotonic()
                 print(f"building the index: {product.index.share:.0%}", file=sys.stderr, flush=True)
     return product
+
+
+if __name__ == "__main__":
+    print(world_folder(COMPANIES[sys.argv[1]]) / "world.db")

@@ -30,6 +30,7 @@ from crm_core.metrics.fields import (
 from crm_core.metrics.filters import Condition, choice_values, compile_conditions
 from crm_core.metrics.query import underlying
 from crm_core.metrics.question import MetricQuestion
+from crm_core.metrics.rewind import REWOUND, as_known_at, check_past, end_of_day
 from crm_core.models import Deal
 
 MAX_PAGE = 200
@@ -46,6 +47,7 @@ class ListQuestion(BaseModel):
     descending: bool = Described(default=False, description="Largest or latest first.")
     limit: int = Described(default=25, ge=1, le=MAX_PAGE, description="Rows on the page.")
     offset: int = Described(default=0, ge=0, le=1_000_000, description="Rows to skip.")
+    as_of: date | None = Described(default=None, description="List deals as they were at the end of this past day; left out: as they are now.")
     columns: list[str] | None = Described(default=None, description="Fields to show; the usual ones where left out.")
 
 
@@ -64,6 +66,8 @@ class ListResult:
     scope: str
     offset: int = 0
     order: str = ""
+    #: The past day at whose end this was so; none: now.
+    as_of: date | None = None
     ids: list[int] = field(default_factory=list)
 
 
@@ -71,13 +75,31 @@ def list_records(ctx: Context, question: ListQuestion) -> ListResult:
     """The page and the totals; raises ``Invalid`` for an unknown noun, field or value."""
     if question.noun not in NOUN_SHAPES:
         raise Invalid(f"There is no record kind '{question.noun}'; use one of {', '.join(NOUN_SHAPES)}.")
+    if question.as_of is not None:
+        return _as_of(ctx, question, question.as_of)
     shape = shape_for(ctx, question.noun)
     clauses, joins = compile_conditions(ctx, shape, question.filters)
     return _page(ctx, shape, [shape.visible(ctx), *clauses], joins, question)
 
 
+def _as_of(ctx: Context, question: ListQuestion, day: date) -> ListResult:
+    check_past(ctx, day)
+    if question.noun not in REWOUND:
+        raise Invalid(f"I can look back at deals, not at {NOUN_SHAPES[question.noun].plural}; leave the past day out.")
+    with as_known_at(ctx, end_of_day(ctx, day)) as then:
+        result = list_records(then, question.model_copy(update={"as_of": None}))
+    result.as_of, result.scope = day, describe_scope(ctx, question.noun)
+    return result
+
+
 def rows_behind(ctx: Context, question: MetricQuestion, *, limit: int = 25, offset: int = 0) -> ListResult:
-    """The records behind a figure: same rights, filters and period, as a list."""
+    """The records behind a figure: same rights, filters, period and day, as a list."""
+    if question.as_of is not None:
+        check_past(ctx, question.as_of)
+        with as_known_at(ctx, end_of_day(ctx, question.as_of)) as then:
+            result = rows_behind(then, question.model_copy(update={"as_of": None}), limit=limit, offset=offset)
+        result.as_of, result.scope = question.as_of, describe_scope(ctx, "deal")
+        return result
     fact, clauses, joins, _period = underlying(ctx, question)
     noun = fact.noun.__noun__
     shape = shape_for(ctx, noun)

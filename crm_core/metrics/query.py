@@ -25,6 +25,7 @@ from crm_core.metrics.definitions import METRICS, Composite, Metric, Unit
 from crm_core.metrics.fields import Field, Shape, field_of, shape_for
 from crm_core.metrics.filters import compile_conditions, named_fields, without_relations
 from crm_core.metrics.question import Group, GroupCondition, MetricQuestion, MetricResult
+from crm_core.metrics.rewind import REWOUND, as_known_at, check_past, end_of_day
 from crm_core.models import Deal, PicklistValue, Stage, Target
 from crm_core.money import MICRO, exponent
 from crm_core.periods import (
@@ -57,6 +58,8 @@ class _Compiled:
 def ask(ctx: Context, question: MetricQuestion) -> MetricResult:
     """Compute the answer; raises ``Invalid`` for an unknown metric, field, value or impossible combination."""
     metric = metric_named(question.metric)
+    if question.as_of is not None:
+        return _as_of(ctx, question, metric, question.as_of)
     period, assumed = _period(ctx, metric, question)
     run = _Run(ctx, question, metric)
     value, groups, counted = run.figures(period)
@@ -97,6 +100,17 @@ def ask(ctx: Context, question: MetricQuestion) -> MetricResult:
         while question.order in ("highest", "lowest") and shown < len(result.groups) and result.groups[shown].value == result.groups[shown - 1].value:
             shown += 1  # one of several with the same figure is not the first
         result.groups = result.groups[:shown]
+    return result
+
+
+def _as_of(ctx: Context, question: MetricQuestion, metric: Metric | Composite, day: date) -> MetricResult:
+    """The answer that the question would have had at the end of a past day."""
+    check_past(ctx, day)
+    if isinstance(metric, Metric) and metric.shape not in REWOUND:
+        raise Invalid(f"I can look back at deals; for {metric.title} as of a past day, ask for the period that ends with it.")
+    with as_known_at(ctx, end_of_day(ctx, day)) as then:
+        result = ask(then, question.model_copy(update={"as_of": None}))
+    result.as_of, result.scope = day, describe_scope(ctx, "deal")
     return result
 
 

@@ -78,6 +78,9 @@ class MetricQuestion(BaseModel):
         default=None, description="Order of groups; by default time runs forward, stages in pipeline order, others highest first."
     )
     limit: int | None = Described(default=None, ge=1, le=1000, description="Show only so many groups.")
+    as_of: date | None = Described(
+        default=None, description="Compute from deals as they were at the end of this past day; left out: as they are now."
+    )
     keep: list[GroupCondition] = Described(
         default_factory=list, max_length=4, description="Show only groups that meet all of these, such as win_rate less_than 30."
     )
@@ -121,6 +124,8 @@ class MetricResult:
     notes: list[str] = field(default_factory=list)
     #: Groups before ``keep`` left some out; the total is over all of them.
     groups_compared: int = 0
+    #: The past day at whose end this was so; none: now.
+    as_of: date | None = None
     statements: list[Select[Any]] = field(default_factory=list)
 
     @property

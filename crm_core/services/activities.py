@@ -14,14 +14,11 @@ from crm_core.errors import Invalid
 from crm_core.models import (
     Activity,
     ActivityParticipant,
-    Contact,
     Deal,
     Event,
-    Stage,
     Ticket,
-    User,
 )
-from crm_core.money import to_decimal
+from crm_core.services.history import describe_changes, user_name
 from crm_core.services.records import (
     Args,
     Body,
@@ -300,42 +297,3 @@ def _event_entry(ctx: Context, item: Event) -> TimelineEntry:
         noun=item.noun,
         id=item.record_id,
     )
-
-
-def describe_changes(ctx: Context, item: Event) -> str:
-    """``stage: Discovery -> Proposal; amount: 40000 -> 45000``; names instead of numbers where they are known."""
-    if item.kind == "created":
-        return ""
-    parts = []
-    currency = None
-    if "amount_minor" in item.changes and item.noun == "deal":
-        currency = ctx.session.scalar(select(Deal.currency).where(Deal.id == item.record_id))
-    for name, (old, new) in item.changes.items():
-        title = name.removesuffix("_id").removesuffix("_on").removesuffix("_minor").replace("_", " ")
-        parts.append(f"{title}: {_shown(ctx, name, old, currency)} → {_shown(ctx, name, new, currency)}")
-    return "; ".join(parts)
-
-
-def _shown(ctx: Context, name: str, value: object, currency: str | None) -> str:
-    if value is None:
-        return "nothing"
-    if isinstance(value, dict) and "contact_id" in value:  # a name is shown to those who may see the contact
-        contact = ctx.session.get(Contact, value["contact_id"])
-        return f"{shown_name(ctx, contact) or 'a contact'}: {value.get('role', '')}"
-    if name == "stage_id":
-        return ctx.session.scalar(select(Stage.name).where(Stage.id == value)) or str(value)
-    if name == "owner_id":
-        return user_name(ctx, int(str(value))) or str(value)
-    if name == "amount_minor":
-        return str(to_decimal(int(str(value)), currency or ctx.home_currency))
-    return str(value)[:80]
-
-
-def user_name(ctx: Context, user_id: int | None) -> str | None:
-    """The user's name, read once a call."""
-    if user_id is None:
-        return None
-    names: dict[int, str] = ctx.session.info.setdefault("user_names", {})
-    if user_id not in names:
-        names[user_id] = ctx.session.scalar(select(User.name).where(User.id == user_id, visible(ctx, User))) or ""
-    return names[user_id] or None

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from crm_core.context import Context
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.listing import ListQuestion, ListResult, list_records, rows_behind
+from crm_core.metrics.movement import pipeline_movement
 from crm_core.metrics.query import ask
 from crm_core.metrics.question import MetricQuestion, MetricResult
 from crm_core.services import (
@@ -20,6 +21,7 @@ from crm_core.services import (
     companies,
     contacts,
     deals,
+    history,
     leads,
     products,
     records,
@@ -148,6 +150,8 @@ CATALOG: dict[str, Capability] = {
         Capability(get_record, Effect.read),
         Capability(search.find_records, Effect.read),
         Capability(activities.timeline, Effect.read),
+        Capability(pipeline_movement, Effect.read),
+        Capability(history.record_history, Effect.read),
         Capability(companies.create_company, Effect.write),
         Capability(companies.update_company, Effect.write),
         Capability(contacts.create_contact, Effect.write),

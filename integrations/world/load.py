@@ -15,7 +15,7 @@ from crm_core.models import NOUNS, Base, Company
 from crm_core.services.search import SEARCHED, chunk_rows, keys_of
 from crm_core.services.setup import Conventions, set_up
 from integrations.world.generate import Size, World
-from integrations.world.profiles import PROFILES
+from integrations.world.profiles import PROFILES, Profile
 
 #: Rows sent to the database in one statement.
 BATCH = 5_000
@@ -26,7 +26,7 @@ _NOUN_OF_TABLE = {model.__tablename__: noun for noun, model in NOUNS.items()}  #
 def load_world(
     engine: Engine,
     *,
-    profile: str = "software",
+    profile: str | Profile = "software",
     size: str | Size = "demo",
     seed: int = 7,
     now: datetime,
@@ -36,7 +36,7 @@ def load_world(
 
     Everything is one transaction: an interrupted load leaves an empty database.
     """
-    words = PROFILES[profile]
+    words = PROFILES[profile] if isinstance(profile, str) else profile
     set_up(
         engine,
         Conventions(words.company, words.home_currency, words.timezone, words.fiscal_start_month, phone_region=words.phone_region),

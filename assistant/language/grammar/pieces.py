@@ -24,7 +24,7 @@ from crm_core.metrics.relations import pairs
 from crm_core.models import Contact
 from crm_core.money import MAX_MINOR
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Period, format_day
-from crm_core.services.activities import user_name
+from crm_core.services.history import user_name
 from crm_core.services.search import Match
 
 #: "Stale" without a period means no activity for this many days.

@@ -10,7 +10,7 @@ from crm_core.access import visible
 from crm_core.context import Context
 from crm_core.database import epoch_seconds
 from crm_core.metrics.fields.shape import Expression, Field, Join, Kind
-from crm_core.models import Activity, Company, Team, User
+from crm_core.models import Activity, CloseDateChange, Company, Deal, StageEntry, Team, User
 
 DAY_SECONDS = 86_400
 
@@ -114,6 +114,26 @@ def company_fields(column: Any) -> list[Field]:
 def company_join(column: Any) -> dict[str, Join]:
     """The join that :func:`company_fields` needs."""
     return {"company": Join(Company, column == Company.id)}
+
+
+def times_slipped() -> Expression:
+    """How often the expected close day of a deal was moved to a later day, as a correlated subquery."""
+
+    def build(_ctx: Context) -> ColumnElement[Any]:
+        query = select(func.count()).where(CloseDateChange.deal_id == Deal.id, CloseDateChange.new_day > CloseDateChange.old_day)
+        return query.correlate(Deal).scalar_subquery()
+
+    return build
+
+
+def days_in_stage() -> Expression:
+    """Whole days from the deal's entry into its stage to now, as a correlated subquery."""
+
+    def build(ctx: Context) -> ColumnElement[Any]:
+        entered = select(func.max(StageEntry.entered_at)).where(StageEntry.deal_id == Deal.id, StageEntry.left_at.is_(None))
+        return days_since(entered.correlate(Deal).scalar_subquery())(ctx)
+
+    return build
 
 
 def last_activity(model: Any, link: Any) -> Expression:

@@ -18,12 +18,14 @@ from crm_core.metrics.fields.columns import (
     choice,
     company_fields,
     company_join,
+    days_in_stage,
     days_since,
     last_activity,
     owner_fields,
     owner_joins,
     plain,
     ref,
+    times_slipped,
 )
 from crm_core.metrics.fields.shape import Field, Join, Kind, Shape
 from crm_core.models import Activity, ActivityParticipant, Contact, Deal, DealContact, LineItem, Pipeline, Product, Stage, Ticket
@@ -75,6 +77,8 @@ _DEAL_FIELDS = [
     Field("product", "product", Kind.ref, None, None, (), ("product", "sku", "item"), "product", _deal_products),
     Field("contact", "contact", Kind.ref, None, None, (), ("contact",), "contact", _deal_contacts),
     Field("age", "age", Kind.number, days_since(Deal.created_at), unit="days", synonyms=("age", "old")),
+    Field("slips", "times slipped", Kind.number, times_slipped(), synonyms=("times slipped", "slips", "pushes", "push count", "slip count")),
+    Field("days_in_stage", "days in stage", Kind.number, days_in_stage(), unit="days", synonyms=("days in stage", "days in the stage", "stage age")),
     Field(
         "last_activity",
         "last activity",
