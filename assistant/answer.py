@@ -63,14 +63,31 @@ class Series(BaseModel):
 
 
 class Chart(BaseModel):
-    """A small chart: bars for groups, a line for time. ``format`` tells how values read."""
+    """A small chart: bars for groups, a line for time, a waterfall from one total to another by signed steps.
+
+    ``format`` tells how values read.
+    """
 
     type: Literal["chart"] = "chart"
     title: str
-    kind: Literal["bar", "line"]
+    kind: Literal["bar", "line", "waterfall"]
     labels: list[str]
     series: list[Series]
     format: str = "number"
+
+    def spans(self) -> list[tuple[float, float]]:
+        """Where each bar of the first series begins and ends; the steps of a waterfall hang from the total before."""
+        values = [value or 0.0 for value in self.series[0].values] if self.series else []
+        spans: list[tuple[float, float]] = []
+        level = 0.0
+        for place, value in enumerate(values):
+            if self.kind != "waterfall" or place in (0, len(values) - 1):
+                spans.append((min(0.0, value), max(0.0, value)))
+                level = value
+            else:
+                spans.append((min(level, level + value), max(level, level + value)))
+                level += value
+        return spans
 
 
 class Option(BaseModel):

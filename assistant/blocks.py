@@ -18,16 +18,18 @@ from assistant.answer import (
     Table,
 )
 from assistant.language.frames import Frame, Pending
-from assistant.language.wording import facts_of, show_cell, show_value
+from assistant.language.wording import facts_of, show_cell, show_day, show_instant, show_value
 from assistant.retrieval.search import Passages
 from assistant.turn import Done
 from crm_core.metrics.definitions import Unit
 from crm_core.metrics.fields import Kind
 from crm_core.metrics.listing import ListResult
+from crm_core.metrics.movement import STEPS, Movement
 from crm_core.metrics.question import MetricResult
 from crm_core.money import format_money, to_decimal
 from crm_core.periods import Grain
 from crm_core.services.activities import TimelineView
+from crm_core.services.history import HistoryView
 from crm_core.services.records import View
 
 #: Rows of a grouped figure that a table shows at first, and bars of a chart.
@@ -50,6 +52,10 @@ def blocks_of(done: Done, frame: Frame | None) -> list[Block]:
         return [card(result, noun)]
     if isinstance(result, TimelineView) and result.entries:
         return [_timeline_table(result)]
+    if isinstance(result, Movement):
+        return _movement_blocks(result, frame.step if frame else "")
+    if isinstance(result, HistoryView) and len(result.changes) > 1:
+        return [_history_table(result)]
     return []
 
 
@@ -139,6 +145,71 @@ def _timeline_table(view: TimelineView) -> Table:
         for entry in view.entries[:10]
     ]
     return Table(title="Timeline", columns=columns, rows=rows, total=max(view.total_activities, len(rows)))
+
+
+def _movement_blocks(result: Movement, step: str) -> list[Block]:
+    """The waterfall as chart and table, and the deals behind it; of one step only its deals."""
+
+    def money(minor: int) -> str:
+        return format_money(minor, result.currency)
+
+    rows = [
+        [Cell(text=show_instant(result.first)), Cell(text=f"{result.opening_deals:,}"), Cell(text=money(result.opening_minor))],
+        *([Cell(text=STEPS[name][0]), Cell(text=f"{count:,}"), Cell(text=money(amount))] for name, (amount, count) in result.steps.items()),
+        [Cell(text=show_instant(result.end)), Cell(text=f"{result.closing_deals:,}"), Cell(text=money(result.closing_minor))],
+    ]
+    columns = [Column(title="step"), Column(title="deals", numeric=True), Column(title="amount", numeric=True)]
+    values = [
+        float(to_decimal(item, result.currency))
+        for item in (result.opening_minor, *(step[0] for step in result.steps.values()), result.closing_minor)
+    ]
+    chart = Chart(
+        title="open pipeline, then to now",
+        kind="waterfall",
+        labels=[row[0].text for row in rows],
+        series=[Series(name="open pipeline", values=list(values))],
+        format=f"money:{result.currency}",
+    )
+    deals = [_moved_table(result)] if result.deals else []
+    return [*deals] if step else [chart, Table(title="open pipeline", columns=columns, rows=rows, total=len(rows)), *deals]
+
+
+def _moved_table(result: Movement) -> Table:
+    columns = [
+        Column(title="deal"),
+        Column(title="what"),
+        Column(title="change", numeric=True),
+        Column(title="close date"),
+        Column(title="stage"),
+        Column(title="owner"),
+    ]
+    rows = [
+        [
+            Cell(text=item.name, link=Link(noun="deal", id=item.id)),
+            Cell(text=STEPS[item.step][0]),
+            Cell(text=format_money(item.change_minor, result.currency)),
+            Cell(text=_change(show_day(item.expected_before), show_day(item.expected_after))),
+            Cell(text=_change(item.stage_before, item.stage_after)),
+            Cell(text=item.owner or "–"),
+        ]
+        for item in result.deals[:TABLE_ROWS]
+    ]
+    return Table(title="deals behind it", columns=columns, rows=rows, total=len(result.deals))
+
+
+def _change(before: str, after: str) -> str:
+    """``4 Mar 2026 → 4 Apr 2026``, or the one value where nothing changed or one is missing."""
+    known = [text for text in (before, after) if text not in ("", "None")]
+    return known[0] if len(set(known)) == 1 else " → ".join(known)
+
+
+def _history_table(view: HistoryView) -> Table:
+    columns = [Column(title=title) for title in ("when", "field", "from", "to", "by")]
+    rows = [
+        [Cell(text=show_instant(item.at)), Cell(text=item.title), Cell(text=item.old), Cell(text=item.new), Cell(text=item.who or "–")]
+        for item in view.changes[:TABLE_ROWS]
+    ]
+    return Table(title=f"changes of {view.label}", columns=columns, rows=rows, total=view.total)
 
 
 def choices_block(pending: Pending) -> Choices:

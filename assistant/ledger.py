@@ -18,6 +18,7 @@ from assistant.language.wording import show_cell, show_value
 from crm_core.metrics.definitions import Unit
 from crm_core.metrics.fields import Kind
 from crm_core.metrics.listing import ListResult
+from crm_core.metrics.movement import STEPS, Movement
 from crm_core.metrics.question import MetricResult
 from crm_core.money import to_decimal
 
@@ -125,6 +126,43 @@ class Ledger:
             cells = [show_cell(row.get(item.name), item, result.currency) for item in result.columns]
             days = [row.get(item.name) for item in result.columns if item.kind in (Kind.day, Kind.instant)]
             self.enter_text(" ".join(str(value) for value in (row["id"], *cells, *days)))
+        return figure
+
+    def enter_movement(self, result: Movement, question: dict[str, Any], as_of: str, filters: str) -> Figure:
+        """Enter how the pipeline moved: its two ends, its steps, and the deals behind them. Asked for one step, the figure is that one."""
+        step = question["arguments"].get("step", "")
+        change = result.closing_minor - result.opening_minor
+        value = result.steps.get(step, (0, 0))[0] if step else change
+        groups = [(["opening"], str(result.opening_minor)), *(([name], str(amount)) for name, (amount, _) in result.steps.items())]
+        figure = Figure(
+            ref=f"f{len(self.figures) + 1}",
+            shown=show_value(Decimal(abs(value)), Unit.money, result.currency),
+            title=f"open pipeline, {STEPS[step][0]}" if step else "change of open pipeline",
+            value=str(abs(value) if step else value),
+            unit="money",
+            meaning="The open deals then and now, each deal in exactly one step between them; both sides at today's exchange rates.",
+            period=result.period.describe() if result.period else "",
+            scope=result.scope,
+            filters=filters,
+            as_of=as_of,
+            question=question,
+            groups=[] if step else [*groups, (["closing"], str(result.closing_minor))],
+            record_ids=[item.id for item in result.deals],
+            rows_in_all=len(result.deals),
+            sql=result.sql,
+        )
+        self.figures.append(figure)
+        counts = {result.opening_deals, result.closing_deals, len(result.deals), *(count for _amount, count in result.steps.values())}
+        self.vouched |= {Decimal(count) for count in counts}
+        for minor in (result.opening_minor, result.closing_minor, change, *(amount for amount, _count in result.steps.values())):
+            self._vouch(Decimal(minor), Unit.money, result.currency)
+            if result.opening_minor:
+                self._vouch(Decimal(abs(minor)) * 100 / result.opening_minor, Unit.percent, "")
+        for item in result.deals:
+            for minor in (item.before_minor, item.after_minor, item.change_minor):
+                self._vouch(Decimal(minor), Unit.money, result.currency)
+            self.enter_text(f"{item.id} {item.name} {item.expected_before} {item.expected_after}")
+        self.enter_text(f"{result.first.date()} {result.end.date()} {result.first.day} {result.end.day}")
         return figure
 
     def _vouch(self, value: Decimal | None, unit: Unit, currency: str) -> None:

@@ -26,6 +26,7 @@ from crm_core.context import Context, unit_of_work
 from crm_core.errors import RapportError
 from crm_core.metrics.definitions import Unit
 from crm_core.metrics.listing import ListResult
+from crm_core.metrics.movement import STEPS, Movement
 from crm_core.metrics.question import MetricResult
 from crm_core.services.catalog import CATALOG, Effect
 from crm_core.services.records import Args
@@ -155,6 +156,9 @@ def _enter(turn: Turn, done: Done) -> str:
     if isinstance(result, ListResult):
         done.figure = turn.ledger.enter_list(result, {"tool": done.tool, "arguments": done.arguments}, as_of, _filters(turn))
         return list_for_model(result, done.figure.ref)
+    if isinstance(result, Movement):
+        done.figure = turn.ledger.enter_movement(result, {"tool": done.tool, "arguments": done.arguments}, as_of, _filters(turn))
+        return movement_for_model(result, done.figure.ref)
     if isinstance(result, Approval):
         return f"Proposed, not applied: {result.title}. The user sees the preview and decides."
     if isinstance(result, Passages):
@@ -232,6 +236,27 @@ def list_for_model(result: ListResult, ref: str) -> str:
     return json.dumps(body, ensure_ascii=False)
 
 
+def movement_for_model(result: Movement, ref: str) -> str:
+    """A movement as a model reads it: formatted, with the deals that moved most."""
+
+    def money(minor: int) -> str:
+        return show_value(Decimal(minor), Unit.money, result.currency)
+
+    body = {
+        "ref": ref,
+        "from": {"day": result.first.date().isoformat(), "value": money(result.opening_minor), "deals": result.opening_deals},
+        "steps": {STEPS[name][0]: {"value": money(amount), "deals": count} for name, (amount, count) in result.steps.items()},
+        "to": {"day": result.end.date().isoformat(), "value": money(result.closing_minor), "deals": result.closing_deals},
+        "scope": result.scope,
+        "deals": [
+            {"id": item.id, "deal": item.name, "what": STEPS[item.step][0], "change": money(item.change_minor), "moved_by": item.moved_by}
+            for item in result.deals[:MODEL_ROWS]
+        ],
+        "deals_in_all": len(result.deals),
+    }
+    return json.dumps(body, ensure_ascii=False)
+
+
 def _passages_for_model(result: Passages) -> str:
     """Passages as data, fenced: what outsiders wrote never gives orders."""
     lines = [
@@ -276,5 +301,7 @@ def _status(name: str) -> str:
         "search_interactions": "Reading the interactions",
         "get_record": "Opening the record",
         "timeline": "Reading the timeline",
+        "pipeline_movement": "Comparing then and now",
+        "record_history": "Reading what was changed",
         "find_records": "Finding the name",
     }.get(name, "Preparing the change" if name in CATALOG and CATALOG[name].effect is not Effect.read else "Working")

@@ -68,13 +68,16 @@ def _print_table(block: Table) -> None:
 def _print_chart(block: Chart) -> None:
     if len(block.series) != 1:
         return
-    values = [value or 0.0 for value in block.series[0].values]
-    highest = max(values, default=0.0)
+    spans = block.spans()
+    highest = max((high for _low, high in spans), default=0.0)
     if highest <= 0:
         return
     width = max(len(label) for label in block.labels)
-    for label, value in zip(block.labels, values, strict=True):
-        console.print(f"  {escape(label):<{width}} [cyan]{_bar(value / highest)}[/cyan] {_number(value, block.format)}")
+    for label, (low, high), value in zip(block.labels, spans, block.series[0].values, strict=True):
+        space = " " * round(max(0.0, low) / highest * BAR)
+        console.print(
+            f"  {escape(label):<{width}} {space}[cyan]{_bar((high - max(0.0, low)) / highest)}[/cyan] {_number(value or 0.0, block.format)}"
+        )
 
 
 def _bar(share: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -14,6 +15,8 @@ Intent = Literal[
     "list",
     "record",
     "interactions",
+    "movement",
+    "history",
     "explain",
     "rows",
     "more",
@@ -75,6 +78,14 @@ class Frame(BaseModel):
     #: How each filter reads, for the answer's first sentence.
     said: list[str] = Field(default_factory=list)
     offset: int = 0
+    #: The past day as of whose end a figure or list is meant.
+    as_of: date | None = None
+    #: First and last day of a movement or history, and the one step of a movement that is asked for.
+    since: date | None = None
+    until: date | None = None
+    step: str = ""
+    #: Columns of a list, where not the usual ones are asked for.
+    columns: list[str] = Field(default_factory=list)
 
     def plain(self) -> dict[str, Any]:
         """As kept with the turn."""

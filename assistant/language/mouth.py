@@ -7,14 +7,16 @@ from typing import Any
 
 from assistant.answer import Approval, Figure
 from assistant.language.frames import Frame
-from assistant.language.wording import fact, list_text, metric_text, money_of, show_day
+from assistant.language.wording import fact, history_text, list_text, metric_text, money_of, movement_text, show_day
 from assistant.retrieval.search import Passage, Passages
 from assistant.turn import Done, Turn
 from crm_core.metrics.listing import ListResult
+from crm_core.metrics.movement import Movement
 from crm_core.metrics.question import MetricResult
 from crm_core.money import format_money
 from crm_core.services.activities import TimelineView
 from crm_core.services.catalog import MetricInfo
+from crm_core.services.history import HistoryView
 from crm_core.services.records import View
 from crm_core.text import fold, join_words, plural
 
@@ -100,6 +102,12 @@ def _one(turn: Turn, frame: Frame, item: Done) -> str:
     if isinstance(result, ListResult):
         said = frame.said if frame.intent == "list" else []
         text, turn.outcome = list_text(result, said, count_only=frame.count_only, wants_sum=frame.detail == "sum")
+        return text
+    if isinstance(result, Movement):
+        text, turn.outcome = movement_text(result, frame.said, frame.step, why=frame.detail == "why")
+        return text
+    if isinstance(result, HistoryView):
+        text, turn.outcome = history_text(result, frame.asked_fields)
         return text
     if isinstance(result, Passages):
         return _passages(turn, frame, result)

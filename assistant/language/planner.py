@@ -22,6 +22,8 @@ def plan(frame: Frame, previous: Frame | None) -> list[Call]:
         "interactions": _interactions,
         "define": _define,
         "explain": lambda _frame, _previous: [("explain_previous", {})],
+        "movement": _movement,
+        "history": _history,
         "rows": _rows,
         "more": _more,
     }
@@ -43,6 +45,8 @@ def metric_question(frame: Frame) -> dict[str, Any]:
     for name in ("compare", "order", "limit"):
         if getattr(frame, name):
             question[name] = getattr(frame, name)
+    if frame.as_of:
+        question["as_of"] = frame.as_of.isoformat()
     return question
 
 
@@ -55,6 +59,10 @@ def list_question(frame: Frame) -> dict[str, Any]:
         question |= {"order_by": frame.order_by, "descending": frame.descending}
     if frame.offset:
         question["offset"] = frame.offset
+    if frame.as_of:
+        question["as_of"] = frame.as_of.isoformat()
+    if frame.columns:
+        question["columns"] = frame.columns
     return question
 
 
@@ -101,6 +109,26 @@ def _interactions(frame: Frame, _previous: Frame | None) -> list[Call]:
     if frame.period:
         arguments["period"] = frame.period.model_dump(mode="json")
     return [("search_interactions", arguments)]
+
+
+def _movement(frame: Frame, _previous: Frame | None) -> list[Call]:
+    assert frame.since is not None
+    question: dict[str, Any] = {"since": frame.since.isoformat(), "step": frame.step}
+    if frame.until:
+        question["until"] = frame.until.isoformat()
+    if frame.filters:
+        question["filters"] = [item.model_dump(mode="json") for item in frame.filters]
+    if frame.period:
+        question["period"] = frame.period.model_dump(mode="json")
+    return [("pipeline_movement", question)]
+
+
+def _history(frame: Frame, _previous: Frame | None) -> list[Call]:
+    assert frame.entity is not None
+    question: dict[str, Any] = {"noun": frame.entity.noun, "id": frame.entity.id, "fields": frame.asked_fields}
+    if frame.since:
+        question["since"] = frame.since.isoformat()
+    return [("record_history", question)]
 
 
 def _define(frame: Frame, _previous: Frame | None) -> list[Call]:

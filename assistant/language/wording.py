@@ -9,9 +9,11 @@ from typing import Any
 from crm_core.metrics.definitions import METRICS, Metric, Unit
 from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind
 from crm_core.metrics.listing import ListResult
+from crm_core.metrics.movement import STEPS, Movement
 from crm_core.metrics.question import Group, MetricResult
 from crm_core.money import exponent, format_money
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Period, format_day
+from crm_core.services.history import HistoryView
 from crm_core.text import join_words, plural, pluralise
 
 _TENTH = Decimal("0.1")
@@ -78,6 +80,65 @@ def show_day(value: Any) -> str:
         return str(value)
 
 
+def show_instant(moment: datetime) -> str:
+    """``4 Mar 2026``: the day of an instant, in the zone that it carries."""
+    return format_day(moment.date())
+
+
+def movement_text(result: Movement, said: list[str], step: str, *, why: bool) -> tuple[str, str]:
+    """How the pipeline came from then to now, or what one step did; and its outcome."""
+    whose = _whose(said, result.scope)
+    window = f" expected to close {show_period(result.period)}" if result.period else ""
+    first, last = show_instant(result.first), show_instant(result.end)
+
+    def money(minor: int) -> str:
+        return format_money(abs(minor), result.currency)
+
+    if step:
+        amount, count = result.steps.get(step, (0, 0))
+        if not count:
+            return f"Nothing of what was{window} on {first}{whose} was moved out of it until {last}.", "empty"
+        parts = [f"**{money(amount)}** in {plural(count, 'deal')}{whose} was{window} on {first} and has been moved out of it since."]
+        of = (
+            f"That is {_rounded(Decimal(abs(amount)) * 100 / result.opening_minor)}% of {money(result.opening_minor)} then."
+            if result.opening_minor
+            else ""
+        )
+        parts.append(of)
+        if why:
+            parts.append("The table shows who moved which date; the reason is not kept with it, so ask what was said about a deal.")
+        return " ".join(part for part in parts if part), "answered"
+    change = result.closing_minor - result.opening_minor
+    verb = "grew by" if change > 0 else "shrank by" if change < 0 else "is unchanged, with"
+    head = (
+        f"Open pipeline{window}{whose} {verb} **{money(change)}**: from {money(result.opening_minor)} in {plural(result.opening_deals, 'deal')} "
+        f"at the start of {first} to {money(result.closing_minor)} in {plural(result.closing_deals, 'deal')} on {last}."
+    )
+    steps = [f"{STEPS[name][0]} {'+' if amount >= 0 else '−'}{money(amount)} ({count})" for name, (amount, count) in result.steps.items()]
+    told = f" {join_words(steps)[:1].upper()}{join_words(steps)[1:]}." if steps else " No deal came, went or changed its amount."
+    return head + told, "answered"
+
+
+def _whose(said: list[str], scope: str) -> str:
+    others = [words for words in dict.fromkeys(said) if words != "yours"]
+    if "yours" in said:
+        return " for your own deals" + (f" ({join_words(others)})" if others else "")
+    return f" for {join_words(others)}" if others else f" for {scope}"
+
+
+def history_text(view: HistoryView, asked: list[str]) -> tuple[str, str]:
+    """The newest change in a sentence, with how many there are."""
+    what = join_words([item.replace("_", " ") for item in asked], "or") if asked else "anything"
+    if not view.changes:
+        return f"Nobody has changed {what} of **{view.label}** in what is on record.", "empty"
+    newest = view.changes[0]
+    who = newest.who or "Somebody without a name here"
+    text = f"**{who}** changed the {newest.title} of **{view.label}** on {show_instant(newest.at)}, from {newest.old} to {newest.new}."
+    if view.total > 1:
+        text += f" That was the last of {view.total:,} changes{f' of {what}' if asked else ''}."
+    return text, "answered"
+
+
 def _subject(result: MetricResult, said: list[str]) -> str:
     """Whose: the scope, or the filters that narrow it."""
     if said:
@@ -99,6 +160,8 @@ def metric_text(result: MetricResult, said: list[str]) -> tuple[str, str]:
     """The answer's text and its outcome."""
     title = result.title[0].upper() + result.title[1:]
     when = "today" if _is_a_state(result) else show_period(result.period)
+    if result.as_of is not None:
+        when = f"as of {format_day(result.as_of)}" + ("" if _is_a_state(result) else f" {show_period(result.period)}")
     whose = _subject(result, said)
     if result.groups or result.group_titles:
         return _grouped(result, title, when, whose)
@@ -108,7 +171,7 @@ def metric_text(result: MetricResult, said: list[str]) -> tuple[str, str]:
     if result.unit is Unit.count:
         first = f"**{shown}** {_noun_form(result)} {when}{whose}."
     else:
-        verb = "is" if result.period.end >= FAR_FUTURE else "was"
+        verb = "is" if result.period.end >= FAR_FUTURE and result.as_of is None else "was"
         first = f"{title} {verb} **{shown}** {when}{whose}."
     parts = [first]
     if result.previous_period is not None:
@@ -215,6 +278,7 @@ def list_text(result: ListResult, said: list[str], *, count_only: bool, wants_su
     """A list's first sentence and its outcome."""
     words = join_words(list(dict.fromkeys(said)))
     condition = f" ({words})" if words else ""
+    condition += f" as of {format_day(result.as_of)}" if result.as_of is not None else ""
     noun = NOUN_SHAPES[result.noun].title
     if result.total == 0:
         return f"No {result.title} match{condition}, among {result.scope}.", "empty"

@@ -96,6 +96,7 @@ class Movement:
     #: Sum and number of deals of each step that happened, in the order of ``STEPS``.
     steps: dict[str, tuple[int, int]]
     deals: list[MovedDeal]
+    #: In the caller's time zone.
     first: datetime
     end: datetime
     period: Period | None
@@ -156,8 +157,8 @@ def pipeline_movement(ctx: Context, question: MovementQuestion) -> Movement:
         closing_deals=len(after),
         steps=steps,
         deals=deals,
-        first=first,
-        end=end,
+        first=first.astimezone(ctx.zone),
+        end=end.astimezone(ctx.zone),
         period=period,
         currency=ctx.home_currency,
         scope=describe_scope(ctx, "deal"),
@@ -283,4 +284,4 @@ def _tell_movers(ctx: Context, deals: list[MovedDeal], first: datetime, end: dat
         )
         for record_id, when, changes, name in ctx.session.execute(statement):
             if "expected_close_on" in changes:
-                by_key[record_id].moved_by, by_key[record_id].moved_at = name or "", when
+                by_key[record_id].moved_by, by_key[record_id].moved_at = name or "", when.astimezone(ctx.zone)

@@ -140,13 +140,14 @@ def _chart(block: Chart) -> list[dict[str, Any]]:
     """A chart of one series as bars of text; the table beside it holds the exact figures."""
     if len(block.series) != 1:
         return []
-    values = [value or 0.0 for value in block.series[0].values][:TABLE_ROWS]
-    highest = max(values, default=0.0)
+    spans = block.spans()[:TABLE_ROWS]
+    highest = max((high for _low, high in spans), default=0.0)
     if highest <= 0:
         return []
     width = min(CELL_CHARS, max(len(label) for label in block.labels[:TABLE_ROWS]))
     lines = [
-        f"{clip(label, width).ljust(width)} {'█' * max(0, round(value / highest * BAR))}" for label, value in zip(block.labels, values, strict=False)
+        f"{clip(label, width).ljust(width)} {' ' * round(max(0.0, low) / highest * BAR)}{'█' * max(0, round((high - max(0.0, low)) / highest * BAR))}"
+        for label, (low, high) in zip(block.labels, spans, strict=False)
     ]
     return [_fenced(escape("\n".join(lines)))]
 

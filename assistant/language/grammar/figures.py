@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from assistant.language.frames import Frame
-from assistant.language.grammar.lists import Lists
+from assistant.language.grammar.past import OPEN_METRICS, Past
 from assistant.language.grammar.pieces import as_days
 from assistant.language.states import SHARES, STATE_METRICS, STATE_OF_METRIC
 from crm_core.errors import Invalid
@@ -32,7 +32,7 @@ NO_SHARE = (
 )
 
 
-class Figures(Lists):
+class Figures(Past):
     """Which metric, split how, in which period, compared with which."""
 
     def _ranking(self) -> Frame | None:
@@ -375,7 +375,7 @@ class Figures(Lists):
 
     def _countable_by_metric(self, noun: str, state: str) -> bool:
         """Whether a declared metric counts just this; otherwise the list of matching records is counted."""
-        if (noun, state) not in STATE_METRICS:
+        if (noun, state) not in STATE_METRICS or self.parts.multiplicity is not None:
             return False
         extra = [item for item in self.parts.states if item != state]
         if extra or self.parts.negated_states or self.parts.untouched or any(raw.op in ("empty", "not_empty") for raw in self.parts.filters):
@@ -427,6 +427,8 @@ class Figures(Lists):
         planned = isinstance(metric, Metric) and metric.when == "expected_close" or metric.name in ("forecast", "coverage")
         if not self.parts.times:
             return
+        if self._looks_back(frame, metric):
+            return
         when, cue = self.parts.times[0]
         own = metric.when if isinstance(metric, Metric) else "closed"
         if len(self.parts.times) > 1 and self.parts.compare == "against" and self.parts.times[1][0].period.first > when.period.first:
@@ -449,6 +451,20 @@ class Figures(Lists):
         if isinstance(metric, Metric) and metric.span is not None and when.edge == "until":
             period = Period(FAR_PAST, period.end)
         frame.period = as_days(period)
+
+    def _looks_back(self, frame: Frame, metric: Metric | Composite) -> bool:
+        """Take a past day as the moment that the figure is meant for, and another time beside it as its period."""
+        if metric.name not in OPEN_METRICS or self.parts.compare:
+            return False
+        days = [(when, day) for when, cue in self.parts.times if (day := self.past_day(when, cue)) is not None]
+        if len(days) != 1 and not (days and len(self.parts.times) == 2):
+            return False
+        when, frame.as_of = min(days, key=lambda pair: pair[0].period.days)
+        others = [other for other, _cue in self.parts.times if other is not when]
+        if others:
+            past, ahead = others[0].period, others[0].ahead or others[0].period
+            frame.period = as_days(past if past.end > frame.as_of else ahead)
+        return True
 
     def _which_comparison(self) -> Any:
         first, second = self.parts.times[0][0].period, self.parts.times[1][0].period

@@ -9,6 +9,7 @@ from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, Metric
 from crm_core.metrics.fields import Kind, Shape, field_of, shape_for
 from crm_core.metrics.filters import Filter, FilterGroup
+from crm_core.text import plural
 
 _UNASSIGNED = "without an owner"
 #: Words for those who sell, not for everybody with an account.
@@ -70,7 +71,9 @@ class Lists(Pieces):
             frame.said.append("customers")
         if noun == "activity" and not parts.kinds and not {"due", "overdue", "incomplete", "open", "completed"} & set(parts.states):
             frame.filters.append(FilterGroup(any_of=[Filter(field="kind", op="is_not", values=["task"]), Filter(field="completed", op="not_empty")]))
-        if not frame.latest and frame.metric != "slipped_deals":
+        if noun == "deal" and "open" in parts.states and len(parts.times) == 1 and {"were", "was"} & parts.words_seen:
+            frame.as_of = self.past_day(*parts.times[0])  # "which deals were open on 1 October?"
+        if not frame.latest and frame.metric != "slipped_deals" and frame.as_of is None:
             frame.filters += [item for item in self._period_filters(shape) if item not in frame.filters]
             frame.said += self._said_times(shape)
         self._list_order(frame, shape)
@@ -172,7 +175,14 @@ class Lists(Pieces):
             frame.said.append(_UNASSIGNED)
         if "overdue" in states:
             self._overdue(frame, shape)
-        if "slipped" in states and noun == "deal":
+        if "slipped" in states and noun == "deal" and self.parts.multiplicity is not None:
+            op, count = self.parts.multiplicity
+            frame.filters.append(Filter(field="slips", op=op, values=[count]))
+            words = {"at_least": "at least ", "more_than": "more than ", "less_than": "less than ", "at_most": "at most "}.get(op, "")
+            frame.said.append(f"slipped {words}{plural(count, 'time')}")
+            if self.parts.times:
+                raise Invalid("I can count how often a deal slipped over its whole life, but not yet within a period; leave the period out.")
+        elif "slipped" in states and noun == "deal":
             frame.metric = "slipped_deals"
             frame.period = self._days(planned=False)
 

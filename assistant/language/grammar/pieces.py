@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -135,6 +135,10 @@ class Pieces(ABC):
             frame.said.append(raw.said)
             if raw.denied and raw.noun == "activity":
                 self._open_only(frame, shape)
+
+    @abstractmethod
+    def past_day(self, when: When, cue: str) -> date | None:
+        """The past day that a time names as the moment of looking; the constructions that look back know how."""
 
     @abstractmethod
     def related_list(self, noun: str) -> Frame:

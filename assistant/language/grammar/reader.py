@@ -9,7 +9,7 @@ from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.talk import Talk
 from assistant.language.parts import Parts, collect
 from crm_core.context import Context
-from crm_core.metrics.filters import Related
+from crm_core.metrics.filters import Filter, Related
 from crm_core.text import join_words
 
 #: Regions in which 3/4 is a day in March.
@@ -32,12 +32,16 @@ class Reader(Talk, FollowUps):
 
     def frame(self) -> Frame:
         """Try the constructions in order."""
+        self._count_slips()
         for construction in (
             self._talk,
             self._meta,
             self._pending_choice,
+            self._changed_by,
             self._write,
             self._definition,
+            self._stay,
+            self._movement,
             self._numbered,
             self._said,
             self._record_fields,
@@ -56,6 +60,15 @@ class Reader(Talk, FollowUps):
                 return self._finish(frame)
         return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
 
+    def _count_slips(self) -> None:
+        """ "Deals that slipped twice": how often makes it a condition on each deal rather than the metric of slips."""
+        parts = self.parts
+        slips = {"slipped_deals", "slipped_value"} & set(parts.metrics)
+        if parts.multiplicity is not None and (slips or "slipped" in parts.states):
+            parts.metrics = [name for name in parts.metrics if name not in slips]
+            parts.states = list(dict.fromkeys([*parts.states, "slipped"]))
+            parts.nouns = parts.nouns or ["deal"]
+
     def _finish(self, frame: Frame) -> Frame:
         """Refuse where content was not understood: an answer to another question is worse than none."""
         if frame.metric in ("slipped_deals", "slipped_value") and not frame.compare:
@@ -66,9 +79,15 @@ class Reader(Talk, FollowUps):
                 )
             if any(when.edge == "from" and when.grain is None for when, _field in self.parts.times):
                 return Frame(intent="unknown", detail=FROM_TO)
+        if self.parts.multiplicity is not None and not any(isinstance(item, Filter) and item.field == "slips" for item in frame.filters):
+            self.frame_unknown.append("that many times")
         related = any(isinstance(item, Related) for item in frame.filters)
         self.frame_unknown += [raw.said for raw in self.parts.keeps if not frame.keep] + [raw.said for raw in self.parts.relations if not related]
-        if frame.intent in ("metric", "list", "record", "rows", "more", "explain", "fragment") and self.frame_unknown and frame.pending is None:
+        if (
+            frame.intent in ("metric", "list", "record", "movement", "history", "rows", "more", "explain", "fragment")
+            and self.frame_unknown
+            and frame.pending is None
+        ):
             serious = [word for word in self.frame_unknown if len(word) > 2]
             if serious:
                 return Frame(intent="unknown", unknown=serious, confidence=0.2, noun=frame.noun, metric=frame.metric)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import select
 
 from assistant.language.lexicon.cues import CUES, FILLER, NEGATIONS, SMALLTALK
-from assistant.language.lexicon.measures import ADVERB_GRAINS, AGGREGATES, COMPARE_CUES, COMPARISONS, GRAINS, GROUP_CUES, ORDERS
+from assistant.language.lexicon.measures import ADVERB_GRAINS, AGGREGATES, COMPARE_CUES, COMPARISONS, GRAINS, GROUP_CUES, MULTIPLICITIES, ORDERS
 from assistant.language.lexicon.model import Lexicon, Sense
 from assistant.language.lexicon.states import STATES
 from crm_core.access import visible
@@ -53,6 +53,7 @@ def _add_closed_classes(lexicon: Lexicon) -> None:
         ("compare", COMPARE_CUES),
         ("cue", CUES),
         ("smalltalk", SMALLTALK),
+        ("multiplicity", MULTIPLICITIES),
     )
     for kind, table in tables:
         for phrase, value in table.items():

@@ -90,6 +90,21 @@ AGGREGATES: dict[str, str] = {
 }
 
 
+#: How often something happened.
+MULTIPLICITIES: dict[str, int] = {
+    "once": 1,
+    "twice": 2,
+    "thrice": 3,
+    "several times": 2,
+    "multiple times": 2,
+    "many times": 3,
+    "repeatedly": 2,
+    "again and again": 2,
+    "a second time": 2,
+    "a third time": 3,
+}
+
+
 COMPARISONS: dict[str, str] = {
     "exceeds": "more_than",
     "exceed": "more_than",

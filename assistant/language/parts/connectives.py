@@ -120,7 +120,7 @@ class Connectives(Senses):
             return True
         for ahead in (1, 2):
             following = self._next_edge(ahead)
-            if following is not None and following.kind == "quantity":
+            if following is not None and (following.kind == "quantity" or following.sense("multiplicity")):
                 self.comparison = (found.value, edge.text)
                 return True
             if following is not None and following.kind == "when" and found.value in ("older", "younger", "more_than", "less_than"):

@@ -114,6 +114,8 @@ class Parts:
     #: Every word, and the metric phrases as they were said.
     words_seen: set[str] = field(default_factory=set)
     phrases: str = ""
+    #: How often something happened: comparison and number.
+    multiplicity: tuple[str, int] | None = None
     write_verb: str = ""
     first_words: list[str] = field(default_factory=list)
     #: The content words after "about", or all of them, for a search by meaning.

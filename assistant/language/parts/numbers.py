@@ -19,6 +19,9 @@ class Numbers(Neighbours):
     def _quantity(self, edge: Edge) -> None:
         quantity = edge.quantity
         assert quantity is not None
+        if self._after() in ("times", "time") and quantity.value == quantity.value.to_integral_value():
+            self._take_multiplicity(int(quantity.value))
+            return
         if self.comparison is not None:
             self._compare_number(edge, quantity)
             return
@@ -63,6 +66,13 @@ class Numbers(Neighbours):
             return
         self.parts.unknown.append(edge.text)
 
+    def _take_multiplicity(self, count: int) -> None:
+        """ "Slipped twice", "more than three times": how often, at least so often where nothing else is said."""
+        op = self.comparison[0] if self.comparison is not None and self.comparison[0] != "between" else "at_least"
+        op = "is" if self._before() == "exactly" else op
+        self.comparison = None
+        self.parts.multiplicity = (op, count)
+
     def _compare_number(self, edge: Edge, quantity: Quantity) -> None:
         assert self.comparison is not None
         if self.minus_before(edge):
@@ -89,7 +99,7 @@ class Numbers(Neighbours):
             op = "more_than"
         elif op == "younger":
             op = "less_than"
-        if name == "age" and unit in ("week", "weeks", "month", "months", "year", "years"):
+        if name in ("age", "days_in_stage") and unit in ("week", "weeks", "month", "months", "year", "years"):
             values = [value * {"week": 7, "month": 30, "year": 365}[unit.rstrip("s")] for value in values]
         text = {"more_than": "over", "at_least": "at least", "less_than": "under", "at_most": "at most", "between": "between"}.get(op, op)
         del said
@@ -162,7 +172,7 @@ class Numbers(Neighbours):
         if unit in ("days", "day", "weeks", "week", "months", "month", "years", "year", "old") or op in ("older", "younger"):
             while self._next_edge() is not None and self._after() in ("days", "day", "weeks", "week", "months", "month", "years", "year", "old"):
                 self.at += 1
-            return "age"
+            return "days_in_stage" if op not in ("older", "younger") and unit != "old" and self._stays_in_stage() else "age"
         if unit in ("minutes", "minute", "mins", "min"):
             return "duration"
         for name in reversed(self.parts.fields):
@@ -176,6 +186,12 @@ class Numbers(Neighbours):
                 return name
         del quantity
         return "amount"
+
+    def _stays_in_stage(self) -> bool:
+        """Whether the days are those in a stage: "stuck in negotiation for more than 30 days"."""
+        parts = self.parts
+        staged = any(raw.field == "stage" for raw in parts.filters) or {"stage", "stages"} & parts.words_seen
+        return bool(staged) and bool({"for", "been", "stuck", "sitting", "sat", "same", "stayed", "stage", "there"} & parts.words_seen)
 
     def _custom_numbers(self) -> set[str]:
         return {

@@ -161,6 +161,9 @@ class Walk(Numbers, Connectives, Asides, Relations):
             return
         if sense("comparison") and self._comparison(edge):
             return
+        if sense("multiplicity"):
+            self._take_multiplicity(int(sense("multiplicity").value))  # type: ignore[union-attr]
+            return
         if self.compare_fields and sense("field") and not sense("noun") and singular(edge.text.lower()) != edge.text.lower():
             self.parts.groups.append(str(sense("field").value))  # type: ignore[union-attr]
             return

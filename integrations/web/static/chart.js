@@ -38,16 +38,27 @@ function frame(height, title) {
   return node;
 }
 
+function spans(block, values) { // where each bar begins and ends; the steps of a waterfall hang from the total before
+  let level = 0;
+  return values.map((value, place) => {
+    const size = value ?? 0, whole = block.kind !== "waterfall" || place === 0 || place === values.length - 1, from = whole ? 0 : level;
+    level = from + size;
+    return [Math.min(from, level), Math.max(from, level)];
+  });
+}
+
 function bars(block) {
-  const count = block.series.length, high = Math.max(1e-9, ...block.series.flatMap((series) => series.values.map((value) => value ?? 0)));
+  const count = block.series.length, placed = block.series.map((series) => spans(block, series.values)), high = Math.max(1e-9, ...placed.flat().map((span) => span[1]));
   const step = ROW * Math.max(1, count * 0.7), node = frame(block.labels.length * step + 6, block.title), room = WIDTH - LABEL - 90;
   block.labels.forEach((label, row) => {
     const top = row * step + 3;
     node.append(svg("text", { x: LABEL - 8, y: top + step / 2 + 4, "text-anchor": "end" }, clip(label, 26)));
     block.series.forEach((series, place) => {
-      const value = series.values[row], height = (step - 6) / count, y = top + place * height, width = Math.max(0, ((value ?? 0) / high) * room);
-      node.append(svg("rect", { x: LABEL, y, width, height: Math.max(2, height - 1), rx: 2, class: `bar-shape s${place + 1}` }));
-      node.append(svg("text", { x: LABEL + width + 6, y: y + height / 2 + 4 }, shown(value, block.format)));
+      const value = series.values[row], height = (step - 6) / count, y = top + place * height, [low, top_] = placed[place][row];
+      const x = LABEL + (Math.max(0, low) / high) * room, width = Math.max(0, ((top_ - Math.max(0, low)) / high) * room);
+      const colour = block.kind === "waterfall" && (value ?? 0) < 0 ? "s2" : `s${place + 1}`;
+      node.append(svg("rect", { x, y, width, height: Math.max(2, height - 1), rx: 2, class: `bar-shape ${colour}` }));
+      node.append(svg("text", { x: x + width + 6, y: y + height / 2 + 4 }, shown(value, block.format)));
     });
   });
   return node;
