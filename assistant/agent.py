@@ -29,6 +29,7 @@ from sqlalchemy import Engine
 from assistant.answer import Answer, Block
 from assistant.blocks import blocks_of, choices_block, citations_of
 from assistant.conversation import Memory, keep, recall
+from assistant.language import remember
 from assistant.language.frames import Frame
 from assistant.language.mouth import compose
 from assistant.models import EmbeddedChatModel
@@ -199,7 +200,7 @@ class Agent:
             turn = self._turn(text, user_id, door, moment, memory, listener)
             answer = self._run(turn)
             answer.milliseconds = round((time.monotonic() - started) * 1000)
-            keep(self.engine, user_id, door, memory.thread, text, answer, _kept(turn), moment)
+            keep(self.engine, user_id, door, memory.thread, text, answer, remember(turn), moment)
         return answer
 
     def _turn(self, text: str, user_id: int, door: str, now: datetime, memory: Memory, listener: Listener) -> Turn:
@@ -210,7 +211,7 @@ class Agent:
             now,
             door,
             index=self.index,
-            previous=memory.previous,
+            dialogue=memory.dialogue,
             previous_figures=memory.figures,
             history=memory.history,
             model_name=self.model_name,
@@ -320,16 +321,6 @@ def _history(turn: Turn) -> list[Any]:
         messages += [HumanMessage(asked), AIMessage(answered)]
         turn.ledger.enter_question(asked)
     return messages
-
-
-def _kept(turn: Turn) -> Frame | None:
-    """The frame that the next message may lean on: explanations and small talk leave the one before in place."""
-    frame = turn.frame
-    if frame is None or frame.intent in ("explain", "rows", "define", "help", "smalltalk", "unknown", "nothing", "write", "choose"):
-        return turn.previous
-    if frame.intent == "more":
-        return turn.previous
-    return frame
 
 
 def _unique(blocks: list[Block]) -> list[Block]:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from sqlalchemy import Engine, desc, func, select
 
 from assistant.answer import Answer, Figure
+from assistant.language.dialogue import REMEMBERED, Dialogue
 from assistant.language.frames import Frame
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Invalid, NotFound
@@ -30,7 +31,7 @@ class Memory:
     """What the next turn may lean on."""
 
     thread: str
-    previous: Frame | None = None
+    dialogue: Dialogue = field(default_factory=Dialogue)
     figures: list[Figure] = field(default_factory=list)
     history: list[tuple[str, str]] = field(default_factory=list)
 
@@ -71,12 +72,10 @@ def recall(engine: Engine, user_id: int, thread_id: str | None) -> Memory:
             return Memory(thread_id)
         _check(ctx, thread)
         rows = ctx.session.scalars(
-            select(TurnRow).where(TurnRow.thread_id == thread_id, TurnRow.user_id == user_id).order_by(TurnRow.number.desc()).limit(HISTORY_TURNS)
+            select(TurnRow).where(TurnRow.thread_id == thread_id, TurnRow.user_id == user_id).order_by(TurnRow.number.desc()).limit(4 * REMEMBERED)
         ).all()
-    memory = Memory(thread_id, history=[(row.message, str(row.answer.get("text", ""))) for row in reversed(rows)])
-    framed = next((row for row in rows if row.frame), None)
-    if framed is not None:
-        memory.previous = Frame.model_validate(framed.frame)
+    memory = Memory(thread_id, history=[(row.message, str(row.answer.get("text", ""))) for row in reversed(rows[:HISTORY_TURNS])])
+    memory.dialogue = Dialogue([Frame.model_validate(row.frame) for row in reversed(rows) if row.frame][-REMEMBERED:])
     figured = next((row for row in rows if row.answer.get("figures")), None)
     if figured is not None:
         memory.figures = [Figure.model_validate(item) for item in figured.answer["figures"]]

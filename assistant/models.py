@@ -55,7 +55,7 @@ class EmbeddedChatModel(BaseChatModel):
         """Read the message; call the tools that its reading needs, or answer at once where it needs none."""
         turn.skipped = len(turn.done)
         turn.frame = understand(turn)
-        calls = [] if turn.frame.pending else plan(turn.frame, turn.previous)
+        calls = [] if turn.frame.pending else plan(turn.frame, turn.dialogue.question())
         if not calls:
             return AIMessage(content=compose(turn))
         return AIMessage(content="", tool_calls=[ToolCall(name=name, args=arguments, id=f"call_{uuid4().hex[:12]}") for name, arguments in calls])

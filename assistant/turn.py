@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from assistant.answer import Approval, Figure
+from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Frame
 from assistant.ledger import Ledger
 from crm_core.ports import VectorIndex
@@ -43,7 +44,7 @@ class Turn:
     now: datetime
     door: str
     index: VectorIndex | None = None
-    previous: Frame | None = None
+    dialogue: Dialogue = field(default_factory=Dialogue)
     previous_figures: list[Figure] = field(default_factory=list)
     history: list[tuple[str, str]] = field(default_factory=list)
     ledger: Ledger = field(default_factory=Ledger)

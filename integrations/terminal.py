@@ -143,7 +143,7 @@ def print_reading(engine: Engine, user_id: int, message: str, now: Any) -> None:
     from crm_core.context import unit_of_work
 
     with unit_of_work(engine, user_id, write=False, now=now or datetime.now(UTC)) as ctx:
-        frame, chart, _parts = read(ctx, message, None)
+        frame, chart, _parts = read(ctx, message)
         console.print("[bold]Cover[/bold]")
         for edge in chart.edges:
             console.print(f"  {json.dumps(described(edge), ensure_ascii=False)}", markup=False)

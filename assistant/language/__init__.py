@@ -8,7 +8,7 @@ One message goes through these rooms, each a module that can be read alone:
 4. ``entities``: names linked to records by search keys, with typos, parts and namesakes.
 5. ``chart``: all stretches that mean something, and the cover of the message with the highest score.
 6. ``parts``: one walk over the cover that decides in context what each stretch contributes.
-7. ``grammar``: constructions that turn parts into a ``Frame`` (``frames``), alone or leaning on the frame before.
+7. ``grammar``: constructions that turn parts into a ``Frame`` (``frames``), alone or leaning on the conversation (``dialogue``).
 8. ``planner``: the frame as tool calls, the same that any model would make.
 9. ``mouth`` and ``wording``: results as sentences.
 
@@ -21,10 +21,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assistant.language.dialogue import owner_meant
 from assistant.language.frames import Entity, Frame
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Invalid, NotFound
-from crm_core.services.records import load, model_of
+from crm_core.metrics.listing import ListResult
+from crm_core.services.records import View, load, model_of
 
 if TYPE_CHECKING:
     from assistant.turn import Turn
@@ -36,13 +38,49 @@ def understand(turn: Turn) -> Frame:
 
     with unit_of_work(turn.engine, turn.user_id, write=False, now=turn.now, door="agent") as ctx:
         try:
-            frame, _, _ = read(ctx, turn.message, turn.previous)
+            frame, _, _ = read(ctx, turn.message, turn.dialogue)
         except Invalid as error:
             turn.outcome = "asked"
             return Frame(intent="unknown", detail=error.message)
-        if frame.intent == "more" and turn.previous is not None:
-            turn.previous.offset += turn.previous.limit or 10
         return _named(ctx, frame)
+
+
+#: Intents that a later message cannot lean on.
+_PASSING = frozenset({"explain", "rows", "more", "define", "help", "smalltalk", "unknown", "nothing", "write", "choose"})
+
+
+def remember(turn: Turn) -> Frame | None:
+    """The turn's frame with the records that its answer spoke of, for later messages to lean on; none where there is nothing to lean on."""
+    frame = turn.frame
+    if frame is None or frame.intent in _PASSING:
+        return None
+    results = [done.result for done in turn.done if not done.error]
+    if not results and frame.pending is None:
+        return None
+    salient: list[Entity] = []
+    view = next((item for item in results if isinstance(item, View)), None)
+    if view is not None and frame.entity is not None:
+        salient += _referred(view, frame.asked_fields)
+    listed = next((item for item in results if isinstance(item, ListResult)), None)
+    if listed is not None and frame.intent == "list":
+        frame.total = listed.total
+        if len(listed.rows) == 1 and not frame.count_only:
+            row = listed.rows[0]
+            salient.append(Entity(noun=listed.noun, id=row["id"], label=str(row.get(listed.columns[0].name))))
+    salient += [item for item in (frame.entity, *reversed(frame.entities), owner_meant(frame)) if item is not None]
+    frame.salient = list({(item.noun, item.id): item for item in salient}.values())
+    return frame
+
+
+def _referred(view: View, asked: list[str]) -> list[Entity]:
+    """The records that the facts asked for name: the contact of a ticket, the parent of a company."""
+    values = view.model_dump(mode="json")
+    found = []
+    for name in asked:
+        noun = {"parent": "company", "owner": "user"}.get(name, name)
+        if values.get(f"{name}_id") is not None and noun in ("company", "contact", "deal", "user"):
+            found.append(Entity(noun=noun, id=values[f"{name}_id"], label=str(values.get(name) or "")))
+    return found
 
 
 def _named(ctx: Context, frame: Frame) -> Frame:

@@ -48,6 +48,8 @@ class _Aligned:
     end: int
     complete: bool
     quality: float
+    #: Found by a key that is not part of its name: an address, a number, initials.
+    keyed: bool = False
 
 
 def find_names(
@@ -98,7 +100,7 @@ def _align(tokens: list[Token], place: int, match: Match, word: str) -> _Aligned
             and (tokens[place].capital or "@" in word or word.isdigit())
             and ("@" in word or word.isdigit() or "." in word or len(word) <= 4)
         )
-        return _Aligned(match, place, place + 1, True, 1.0) if keyed else None
+        return _Aligned(match, place, place + 1, True, 1.0, keyed=True) if keyed else None
     at = words.index(word)
     first, left = place, at
     while first > 0 and left > 0 and tokens[first - 1].norm == words[left - 1]:
@@ -114,6 +116,7 @@ def _align(tokens: list[Token], place: int, match: Match, word: str) -> _Aligned
 
 def _best(aligned: list[_Aligned], *, exact: bool) -> Name | None:
     """The records of the longest alignment; a complete name beats a part, a company beats its deals."""
+    aligned = [item for item in aligned if not item.keyed] or aligned
     if not aligned:
         return None
     longest = max(item.end - item.first for item in aligned)

@@ -78,6 +78,11 @@ class Frame(BaseModel):
     #: How each filter reads, for the answer's first sentence.
     said: list[str] = Field(default_factory=list)
     offset: int = 0
+    #: Rows in all of the list that was shown, and the records that its answer spoke of, the likeliest to be meant first.
+    total: int | None = None
+    salient: list[Entity] = Field(default_factory=list)
+    #: The candidates of a name that was asked back.
+    offered: list[Entity] = Field(default_factory=list)
     #: The past day as of whose end a figure or list is meant.
     as_of: date | None = None
     #: First and last day of a movement or history, and the one step of a movement that is asked for.

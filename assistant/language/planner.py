@@ -25,7 +25,6 @@ def plan(frame: Frame, previous: Frame | None) -> list[Call]:
         "movement": _movement,
         "history": _history,
         "rows": _rows,
-        "more": _more,
     }
     builder = builders.get(frame.intent)
     return builder(frame, previous) if builder else []
@@ -74,7 +73,10 @@ def _list(frame: Frame, _previous: Frame | None) -> list[Call]:
     if frame.metric:  # a list that only a metric can tell, such as deals that slipped in a period
         question = metric_question(frame.model_copy(update={"limit": None, "order": None}))
         question["filters"] = list(question.get("filters", []))
-        return [("show_rows", {"question": question, "limit": frame.limit or PAGE, "offset": frame.offset})]
+        page: dict[str, Any] = {"question": question, "limit": 1 if frame.count_only else min(frame.limit or PAGE, 200), "offset": frame.offset}
+        if frame.order_by:
+            page |= {"order_by": frame.order_by, "descending": frame.descending}
+        return [("show_rows", page)]
     return [("list_matching", list_question(frame))]
 
 
@@ -145,9 +147,3 @@ def _rows(_frame: Frame, previous: Frame | None) -> list[Call]:
     if previous.intent == "list":
         return _list(previous.model_copy(update={"count_only": False, "limit": previous.limit or 25}), None)
     return []
-
-
-def _more(_frame: Frame, previous: Frame | None) -> list[Call]:
-    if previous is None or previous.intent != "list":
-        return []
-    return _list(previous, None)

@@ -145,7 +145,7 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def expand(message: str) -> str:
     """The message with contractions and common shorthand written out."""
-    message = spell_dates(_ON_BEHALF.sub("", message))
+    message = spell_dates(_PURPOSE.sub("", _ON_BEHALF.sub("", message)))
     text = _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group().lower()], message.replace("’", "'"))
     for pattern, full in _SHORTHAND:
         text = pattern.sub(full, text)
@@ -156,6 +156,11 @@ _REQUEST = r"(?:(?:i|we|he|she|they)\s(?:just\s|only\s|also\s)?(?:need|want|woul
 #: "The CFO is asking me for ...": who wants to know changes nothing.
 _ON_BEHALF = re.compile(
     r"^(?:the|our|my|some)\s[\w ]{2,30}?\s(?:is asking|keeps asking|asked|asks|wants to know|wanted to know|would like to know|needs to know|wants|needs)\s(?:me\s|us\s)?(?:for\s|about\s)?",
+    re.IGNORECASE,
+)
+#: ", need to prep for the Monday call": what the answer is for changes nothing.
+_PURPOSE = re.compile(
+    r"[,;.–-]\s*(?:i\s|we\s|cause\s|because\s|as\s)*(?:need|have|want|got|trying|going)\s(?:it\s|this\s|that\s|them\s)?to\s(?:prep|prepare|get\sready|plan|present|report)\b[^,.?!;]*",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(

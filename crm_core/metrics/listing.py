@@ -92,22 +92,32 @@ def _as_of(ctx: Context, question: ListQuestion, day: date) -> ListResult:
     return result
 
 
-def rows_behind(ctx: Context, question: MetricQuestion, *, limit: int = 25, offset: int = 0) -> ListResult:
+@dataclass(frozen=True)
+class ListPage:
+    """Which rows of a list, and in which order."""
+
+    limit: int = 25
+    offset: int = 0
+    order_by: str | None = None
+    descending: bool = False
+
+
+def rows_behind(ctx: Context, question: MetricQuestion, page: ListPage = ListPage()) -> ListResult:
     """The records behind a figure: same rights, filters, period and day, as a list."""
     if question.as_of is not None:
         check_past(ctx, question.as_of)
         with as_known_at(ctx, end_of_day(ctx, question.as_of)) as then:
-            result = rows_behind(then, question.model_copy(update={"as_of": None}), limit=limit, offset=offset)
+            result = rows_behind(then, question.model_copy(update={"as_of": None}), page)
         result.as_of, result.scope = question.as_of, describe_scope(ctx, "deal")
         return result
     fact, clauses, joins, _period = underlying(ctx, question)
     noun = fact.noun.__noun__
     shape = shape_for(ctx, noun)
-    page = ListQuestion(noun=noun, limit=limit, offset=offset)
+    listed = ListQuestion(noun=noun, limit=page.limit, offset=page.offset, order_by=page.order_by, descending=page.descending)
     if fact.root is shape.root:
-        return _page(ctx, shape, clauses, joins, page)
+        return _page(ctx, shape, clauses, joins, listed)
     inner = fact.select_from(ctx, select(fact.noun.id), joins).where(*clauses)
-    return _page(ctx, shape, [shape.visible(ctx), shape.root.id.in_(inner)], [], page)
+    return _page(ctx, shape, [shape.visible(ctx), shape.root.id.in_(inner)], [], listed)
 
 
 def _page(ctx: Context, shape: Shape, clauses: list[ColumnElement[bool]], joins: list[str], question: ListQuestion) -> ListResult:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 
 from crm_core.context import Context
 from crm_core.metrics.definitions import METRICS
-from crm_core.metrics.listing import ListQuestion, ListResult, list_records, rows_behind
+from crm_core.metrics.listing import ListPage, ListQuestion, ListResult, list_records, rows_behind
 from crm_core.metrics.movement import pipeline_movement
 from crm_core.metrics.query import ask
 from crm_core.metrics.question import MetricQuestion, MetricResult
@@ -78,6 +78,8 @@ class BehindFigure(Args):
     question: MetricQuestion = Field(description="The question that gave the figure.")
     limit: int = Field(default=25, ge=1, le=200, description="Rows to show.")
     offset: int = Field(default=0, ge=0, description="Rows to skip.")
+    order_by: str | None = Field(default=None, description="Field to sort by, such as 'amount'.")
+    descending: bool = Field(default=False, description="Largest or latest first.")
 
 
 class MetricInfo(BaseModel):
@@ -110,7 +112,7 @@ def list_matching(ctx: Context, question: ListQuestion) -> ListResult:
 
 def show_rows(ctx: Context, args: BehindFigure) -> ListResult:
     """List the records behind a figure: same rights, filters and period."""
-    return rows_behind(ctx, args.question, limit=args.limit, offset=args.offset)
+    return rows_behind(ctx, args.question, ListPage(limit=args.limit, offset=args.offset, order_by=args.order_by, descending=args.descending))
 
 
 def describe_metrics(ctx: Context, args: DescribeMetrics) -> list[MetricInfo]:

@@ -64,7 +64,15 @@ def record_history(ctx: Context, args: RecordHistory) -> HistoryView:
     if args.since is not None:
         query = query.where(Event.at >= local_midnight(args.since, ctx.zone))
     found = [
-        Change(at=item.at.astimezone(ctx.zone), who=user_name(ctx, item.actor_id) or "", door=item.door, field=name, title=title_of(name), old=old, new=new)
+        Change(
+            at=item.at.astimezone(ctx.zone),
+            who=user_name(ctx, item.actor_id) or "",
+            door=item.door,
+            field=name,
+            title=title_of(name),
+            old=old,
+            new=new,
+        )
         for item in ctx.session.scalars(query.order_by(Event.id.desc()))
         for name, (old, new) in shown_changes(ctx, item).items()
         if not columns or name in columns

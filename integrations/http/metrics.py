@@ -8,11 +8,10 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from crm_core.metrics.definitions import METRICS
-from crm_core.metrics.listing import rows_behind
 from crm_core.metrics.query import ask
 from crm_core.metrics.question import MetricQuestion, MetricResult
 from crm_core.money import to_decimal
-from crm_core.services.catalog import BehindFigure, MetricInfo
+from crm_core.services.catalog import BehindFigure, MetricInfo, show_rows
 from integrations.http.deps import Caller, Page, Read, page_of
 
 router = APIRouter(prefix="/api/metrics", tags=["metrics"])
@@ -61,7 +60,7 @@ def ask_question(ctx: Read, question: MetricQuestion) -> FigureView:
 @router.post("/rows")
 def rows(ctx: Read, arguments: BehindFigure) -> Page:
     """The records behind a figure."""
-    result = rows_behind(ctx, arguments.question, limit=arguments.limit, offset=arguments.offset)
+    result = show_rows(ctx, arguments)
     return page_of(result, arguments.limit, arguments.offset)
 
 

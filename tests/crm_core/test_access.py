@@ -23,7 +23,7 @@ from crm_core.access import (
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Invalid, NotAllowed, NotFound
 from crm_core.metrics.filters import Filter
-from crm_core.metrics.listing import ListQuestion, list_records, rows_behind
+from crm_core.metrics.listing import ListPage, ListQuestion, list_records, rows_behind
 from crm_core.metrics.query import ask
 from crm_core.metrics.question import MetricQuestion
 from crm_core.models import NOUNS, ROLES, SCOPES, Grant, SearchEntry, User
@@ -189,7 +189,7 @@ class TestCounting:
         with shared_world.read(rep_with(shared_world, role, reads={noun: scope})) as ctx:
             question = MetricQuestion(metric=COUNTS[noun])
             result = ask(ctx, question)
-            behind = rows_behind(ctx, question, limit=200)
+            behind = rows_behind(ctx, question, ListPage(limit=200))
             grouped = ask(ctx, question.model_copy(update={"group_by": ["owner"]}))
         expected = shown(shared_world, noun, scope)
         assert result.value == result.counted == len(expected)

@@ -20,7 +20,7 @@ from crm_core.context import unit_of_work
 from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, Composite
 from crm_core.metrics.filters import Filter, FilterGroup
-from crm_core.metrics.listing import ListQuestion, list_records, rows_behind
+from crm_core.metrics.listing import ListPage, ListQuestion, list_records, rows_behind
 from crm_core.metrics.query import ask
 from crm_core.metrics.question import Days, MetricQuestion, MetricResult
 from crm_core.models import NOUNS, ROLES, SCOPES
@@ -321,7 +321,7 @@ def check_rows(data: Data, actor: Actor, question: MetricQuestion) -> None:
     keys = {row["id"] for row in naive.selected(question.metric, question, period)}
     with unit_of_work(data.engine, actor, write=False, now=NOW) as ctx:
         try:
-            result = rows_behind(ctx, question, limit=200)
+            result = rows_behind(ctx, question, ListPage(limit=200))
         except Invalid as error:
             assert too_long(naive, question, error), error
             return

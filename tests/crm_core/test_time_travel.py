@@ -18,7 +18,7 @@ from crm_core.context import Context, unit_of_work
 from crm_core.errors import Invalid
 from crm_core.metrics.conversion import home_amount
 from crm_core.metrics.filters import Filter
-from crm_core.metrics.listing import ListQuestion, list_records, rows_behind
+from crm_core.metrics.listing import ListPage, ListQuestion, list_records, rows_behind
 from crm_core.metrics.movement import STEPS, Movement, MovementQuestion, pipeline_movement
 from crm_core.metrics.query import ask
 from crm_core.metrics.question import Days, MetricQuestion
@@ -170,7 +170,7 @@ class TestAsOf:
         world, pages = lives[0]
         day = sorted(pages)[20]
         with unit_of_work(world.engine, world.users["admin"], write=False, now=NOW) as ctx:
-            rows = rows_behind(ctx, MetricQuestion(metric="open_pipeline", as_of=day), limit=200)
+            rows = rows_behind(ctx, MetricQuestion(metric="open_pipeline", as_of=day), ListPage(limit=200))
         assert sorted(rows.ids) == sorted(pages[day])
         assert rows.as_of == day
 

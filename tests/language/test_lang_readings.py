@@ -15,6 +15,7 @@ from sqlalchemy import Engine, select
 
 from assistant.language.chart import Quantity, build_chart
 from assistant.language.dates import Clock
+from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Frame
 from assistant.language.grammar import read
 from assistant.language.lexicon import FILLER, Lexicon, english_words, lexicon_for
@@ -48,7 +49,7 @@ class Talk:
     def read(self, message: str, previous: Frame | None = None) -> Frame:
         """The frame of a message."""
         with self.ctx() as ctx:
-            return read(ctx, message, previous)[0]
+            return read(ctx, message, Dialogue([previous] if previous is not None else []))[0]
 
     def ctx(self) -> Any:
         """A unit of work that reads."""

@@ -10,7 +10,7 @@ from assistant.language.grammar.past import OPEN_METRICS, Past
 from assistant.language.grammar.pieces import as_days
 from assistant.language.states import SHARES, STATE_METRICS, STATE_OF_METRIC
 from crm_core.errors import Invalid
-from crm_core.metrics.definitions import METRICS, Composite, Metric
+from crm_core.metrics.definitions import METRICS, Composite, Metric, shape_of
 from crm_core.metrics.fields import Field, Shape, field_of, shape_for
 from crm_core.metrics.filters import Filter
 from crm_core.metrics.question import Days, GroupCondition
@@ -170,6 +170,9 @@ class Figures(Past):
         if not noun or not parts.groups or parts.names and parts.nouns == []:
             return None
         state = self._state(noun)
+        if noun == "activity" and parts.kinds == ["task"] and state in ("", "open", "incomplete", "due"):
+            parts.kinds.clear()
+            return self._with_groups(self._frame_metric("open_tasks"))  # "open tasks by owner"
         if (noun, state) not in STATE_METRICS:
             return None
         if noun == "deal" and not state:
@@ -393,8 +396,7 @@ class Figures(Past):
     def _frame_metric(self, name: str, *, state: str = "") -> Frame:
         """A metric frame with the filters, period and comparison of the message."""
         metric = METRICS[name]
-        shape_name = metric.shape if isinstance(metric, Metric) else METRICS[metric.inputs[0]].shape  # type: ignore[union-attr]
-        shape = shape_for(self.ctx, shape_name)
+        shape = shape_for(self.ctx, shape_of(name))
         sells_product = any(raw.field in ("product", "product_family") for raw in self.parts.filters)
         if sells_product and name in ("won_value", "won_deals") and {"quantity", "units", "pieces", "seats"} & self.parts.words_seen:
             return self._frame_metric("units_sold")
@@ -518,8 +520,7 @@ class Figures(Past):
         """ "EMEA vs APAC", "compare Ruth and Wanda": values of one field that are compared are groups, not one sum."""
         joined = {"vs", "versus", "compare", "compared", "comparing", "against", "than"} & self.parts.words_seen
         people = {"and"} & self.parts.words_seen and not {"or"} & self.parts.words_seen
-        declared = METRICS[frame.metric]
-        shape = shape_for(self.ctx, declared.shape if isinstance(declared, Metric) else METRICS[declared.inputs[0]].shape)  # type: ignore[union-attr]
+        shape = shape_for(self.ctx, shape_of(frame.metric))
         for item in frame.filters:
             if isinstance(item, Filter) and item.op == "is" and len(item.values) > 1 and item.field in shape.fields and not frame.compare:
                 field = shape.fields[item.field]
@@ -539,8 +540,7 @@ class Figures(Past):
 
     def _group_fields(self, frame: Frame, words: list[str]) -> list[str]:
         """The fields that grouping words mean for the frame's metric; a word that fits none is not understood."""
-        declared = METRICS[frame.metric]
-        shape = shape_for(self.ctx, declared.shape if isinstance(declared, Metric) else METRICS[declared.inputs[0]].shape)  # type: ignore[union-attr]
+        shape = shape_for(self.ctx, shape_of(frame.metric))
         names: list[str] = []
         for word in words:
             if word in Grain.__members__:

@@ -1,33 +1,380 @@
-"""A message that leans on the question before: new parts take the place of the old ones of the same sort."""
+"""A message that leans on the conversation before.
+
+Three ways to lean, tried in this order:
+
+- It *points at a record* ("her phone?", "who owns it?", "their open tickets", "that company"): the record that was
+  spoken of takes the place of a name, and the message is read as if it had been said.
+- It *points at the records shown* ("which of these ...", "the biggest one?", "how much is that in total?"): the
+  question before becomes a list, narrowed, ordered, counted or summed.
+- It *changes the question before* ("by rep?", "and last year?", "no, only open ones"): new parts take the place of
+  old ones of the same sort. A question that was asked earlier can be returned to by naming it.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from assistant.language.frames import Frame
+from assistant.language.dialogue import SETS
+from assistant.language.entities import Name
+from assistant.language.frames import Entity, Frame
 from assistant.language.grammar.figures import Figures
 from assistant.language.grammar.pieces import as_days
 from assistant.language.grammar.records import Records
 from assistant.language.parts import Parts
+from assistant.language.parts.model import RawFilter
+from assistant.language.planner import PAGE
 from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
-from crm_core.metrics.definitions import METRICS, Metric
-from crm_core.metrics.fields import shape_for
-from crm_core.metrics.filters import Filter
+from crm_core.errors import NotFound
+from crm_core.metrics.definitions import METRICS, Metric, shape_of
+from crm_core.metrics.fields import Kind, Shape, shape_for
+from crm_core.metrics.filters import Condition, Filter
 from crm_core.metrics.question import Days
+from crm_core.models import Company
 from crm_core.periods import Grain, preceding, year_before
+from crm_core.services.records import load
+from crm_core.services.search import Match
 
 #: "The quarter before", "the one before that", "the previous month" at the end of a message.
 _EARLIER = re.compile(
+    r"\b(?:one|a|the) (?P<back>year|quarter|month|week) (?:earlier|before|prior|previously)\b|"
     r"\b(?:the|that|one) (day|week|month|quarter|year|one|period)? ?(?:before|prior)(?: that)?$|\bthe (?:preceding|previous) (day|week|month|quarter|year|one|period)$"
 )
+_PERSON = frozenset("he him his she her hers".split())
+_THING = frozenset("it its".split())
+_THEY = frozenset("they them their theirs there".split())
+_SET = frozenset("these those them ones".split())
+#: "With them", "from them": those who were spoken of, not the records shown.
+_WITH_THEM = re.compile(r"\b(?:with|for|from|at|to|about|by|call|ring|email|mail) (?:them|they)\b")
+_SET_PHRASES = ("which one", "which of", "any of", "how many of", "what are they", "are they", "that in total", "is that", "in there", "of that")
+#: Nouns that "that ..." and "this ..." can point at, by their words.
+_POINTED = {
+    "company": ("company", "account", "customer", "client", "firm", "business"),
+    "contact": ("contact", "person", "guy", "man", "woman", "lady"),
+    "deal": ("deal", "opportunity", "opp"),
+    "ticket": ("ticket", "case", "issue"),
+    "lead": ("lead",),
+}
+#: Fields whose conditions say in which state or when, rather than of which sort: they do not carry over to another measure.
+_OF_STATE = frozenset({"status", "resolved", "converted", "completed", "expected_close", "closed", "created", "occurred", "due", "slips"})
 
 
 class FollowUps(Records, Figures):
-    """What the message changes in the question before."""
+    """What the message changes in the questions before."""
+
+    # -- pointing at a record ------------------------------------------------------------------------------------
+
+    def resolve(self) -> None:
+        """Put the record that the message points at in the place of a name."""
+        if not self.dialogue.frames:
+            return
+        if self._other():
+            self._take_other()
+        if self.parts.names:
+            return
+        entity = self._pointed_at()
+        if entity is not None:
+            self.pointed = True
+            self._inject(entity)
+
+    def _pointed_at(self) -> Entity | None:
+        parts, words = self.parts, self.parts.words_seen
+        for noun, said in _POINTED.items():
+            hit = next((word for word in said if re.search(rf"\b(?:that|this|the same|at the|their) {word}\b", parts.phrases)), None)
+            if hit is not None and (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
+                self._drop_noun(noun)
+                return entity
+        if re.search(r"\b(?:that|this|the) one\b", parts.phrases) and self._single_shown():
+            return self.dialogue.meant(self.ctx, ("deal", "ticket", "lead", "company", "contact"))
+        if _WITH_THEM.search(parts.phrases):
+            return self._holder()
+        if _PERSON & words:
+            return self.dialogue.meant(self.ctx, ("contact", "user", "lead"))
+        if _SET & words and not self._single_shown() or self._points_at_set() and not _THING & words:
+            return self._holder() if _THEY & words and self._speaks_of_others() else None
+        if _THEY & words:
+            existential = re.search(r"\b(?:is|are|was|were) there\b|\bthere (?:is|are|was|were|any)\b", parts.phrases)
+            if words & _THEY == {"there"} and existential:
+                return None
+            return self._holder()
+        if _THING & words:
+            return self.dialogue.meant(self.ctx, ("deal", "ticket", "company", "lead"))
+        if self._asks_a_fact():
+            return next(iter(self.dialogue.salient()), None) if self._single_shown() else None
+        return None
+
+    def _holder(self) -> Entity | None:
+        """Whom "they" and "there" mean: the company spoken of, or else the person."""
+        return self.dialogue.meant(self.ctx, ("company",)) or self.dialogue.meant(self.ctx, ("user", "contact", "lead"))
+
+    def _speaks_of_others(self) -> bool:
+        """Whether the message names another kind of records than the list before holds."""
+        base = self.dialogue.question()
+        return base is None or bool(self.parts.nouns) and self.parts.nouns[0] != base.noun
+
+    def _single_shown(self) -> bool:
+        """Whether the answer before was about one record."""
+        previous = self.dialogue.previous
+        return previous is not None and (previous.intent in ("record", "history") or previous.intent == "list" and len(previous.salient) > 0)
+
+    def _asks_a_fact(self) -> bool:
+        """A bare "email?", "and the next step": a fact of the record just shown."""
+        parts = self.parts
+        bare = not (parts.metrics or parts.aggregates or parts.groups or parts.filters or parts.times or parts.states or parts.order or parts.names)
+        asked = [*parts.fields, *parts.wh_groups, *(["email"] if parts.kinds == ["email"] else []), *(["phone"] if parts.kinds == ["call"] else [])]
+        return bare and bool(asked) and parts.words <= 8 and not parts.unknown and (not parts.nouns or parts.nouns == ["activity"])
+
+    def _drop_noun(self, noun: str) -> None:
+        """A noun that points is no noun that is asked for."""
+        parts = self.parts
+        if parts.nouns[:1] == [noun] or noun in parts.nouns:
+            parts.nouns.remove(noun)
+        if noun == "company":
+            parts.customer = False
+        parts.wh_groups = [name for name in parts.wh_groups if name != noun]
+
+    def _inject(self, entity: Entity) -> None:
+        parts = self.parts
+        parts.pronoun = False
+        if entity.noun == "user":
+            parts.people.append((entity.id, entity.label))
+            if not self._asked_of_person():
+                parts.filters.append(RawFilter("owner", "is", [entity.id], entity.label))
+            return
+        parts.names.append(Name(0, 0, (Match(noun=entity.noun, id=entity.id, label=entity.label, score=100),), True))
+        parts.colleagues.append([])
+        self._ask_of_pointed(entity)
+
+    def _asked_of_person(self) -> bool:
+        return bool({"email", "phone", "team", "role", "title"} & set(self.parts.fields)) or self.parts.kinds in (["email"], ["call"])
+
+    def _ask_of_pointed(self, entity: Entity) -> None:
+        """ "The contact on that ticket", "which company is she with": a related record that is asked for as a fact."""
+        parts = self.parts
+        fields = shape_for(self.ctx, entity.noun).fields
+        if parts.first_words[:1] == ["when"] and entity.noun == "deal" and {"closing", "closed", "due"} & set(parts.states):
+            parts.fields.append("expected_close")
+            parts.states.clear()
+        if "parent" in parts.fields and len(parts.fields) > 1 or "parent" in parts.fields and "who" in parts.cues and entity.noun == "company":
+            entity = self._parent_of(entity)
+            parts.names[-1] = Name(0, 0, (Match(noun="company", id=entity.id, label=entity.label, score=100),), True)
+            parts.fields = [name for name in parts.fields if name != "parent"]
+        if parts.why and entity.noun == "deal" and "lost" in parts.states:
+            parts.fields.append("loss_reason")  # "why did we lose it?"
+            parts.states.clear()
+        if (
+            {"who", "who_is"} & set(parts.cues)
+            and not (parts.fields or parts.wh_groups or parts.nouns)
+            and "owner" in fields
+            and entity.noun != "contact"
+        ):
+            parts.fields.append("owner")  # "who is working on it?"
+            parts.states.clear()
+            parts.people.clear()
+        if parts.kinds == ["email"] and "email" in fields and "said" not in parts.cues and not parts.order and "from" not in parts.words_seen:
+            parts.fields.append("email")
+            parts.kinds.clear()
+            parts.nouns = [noun for noun in parts.nouns if noun != "activity"]
+        singular_noun = parts.nouns[:1] if not parts.plural_noun and not parts.states and not parts.filters and not parts.aggregates else []
+        for noun in singular_noun:
+            if noun in fields and fields[noun].key is not None:
+                parts.nouns.remove(noun)
+                parts.fields = parts.fields or [noun]
+
+    def _parent_of(self, company: Entity) -> Entity:
+        """The company above, where it may be seen; else the company itself."""
+        try:
+            key = load(self.ctx, Company, company.id).parent_id
+            above = load(self.ctx, Company, key) if key is not None else None
+        except NotFound:
+            return company
+        return Entity(noun="company", id=above.id, label=above.name) if above is not None else company
+
+    def _other(self) -> bool:
+        return "other" in self.parts.words_seen and len(self.parts.names) == 1
+
+    def _take_other(self) -> None:
+        """ "The other Sue Grant": the namesake that was offered and not chosen."""
+        name = self.parts.names[0]
+        left = self.dialogue.others(name.matches[0].label)
+        if len(left) == 1:
+            match = Match(noun=left[0].noun, id=left[0].id, label=left[0].label, score=100)
+            self.parts.names[0] = Name(name.first, name.end, (match,), True)
+
+    # -- pointing at the records shown ---------------------------------------------------------------------------
+
+    def _points_at_set(self) -> bool:
+        parts = self.parts
+        if _SET & parts.words_seen or any(phrase in parts.phrases for phrase in _SET_PHRASES):
+            return True
+        if re.search(
+            r"\b(?:biggest|largest|smallest|oldest|newest|latest|cheapest|highest|lowest|first|last) (?:one|deal|ticket|lead)?\s?(?:there|of them)?$",
+            parts.phrases,
+        ):
+            return not parts.metrics and not parts.times and parts.words <= 7
+        total = {"sum", "total", "count"} & set(parts.aggregates) and not (parts.nouns or parts.metrics or parts.times or parts.states or parts.names)
+        return bool(total) and parts.words <= 8
+
+    def _regrouped(self, base: Frame) -> bool:
+        """Whether "the two best" are groups of the split figure before, not records behind it."""
+        parts = self.parts
+        return base.intent == "metric" and bool(base.group_by) and bool(parts.order or parts.limit) and not parts.nouns
+
+    def _of_the_shown(self) -> Frame | None:
+        """ "Which of these have no next step?", "the biggest one?", "how much is that in total?", "how many of those are urgent?"."""
+        parts = self.parts
+        if not self.dialogue.frames or not self._points_at_set() or parts.metrics and not all(name in STATE_OF_METRIC for name in parts.metrics):
+            return None
+        noun = self._noun()
+        base = self.dialogue.latest(lambda frame: _is_plural(frame) and (not noun or frame.noun == noun))
+        if base is None or parts.groups or parts.compare:
+            return None
+        if parts.wh_groups and parts.order or self._regrouped(base):
+            return self._merged(base)
+        frame = self.as_list(base)
+        if frame is None:
+            return None
+        frame.columns, frame.order_by, frame.descending, frame.limit = (
+            [],
+            base.order_by,
+            base.descending,
+            base.limit if base.intent == "list" else None,
+        )
+        shape = shape_for(self.ctx, frame.noun)
+        self._narrow_frame(frame, shape)
+        if parts.order or parts.sort:
+            self._list_order(frame, shape)
+            self._sort(frame, shape)
+            plural = {"ones", "deals", "tickets", "leads", "contacts", "companies"} & parts.words_seen
+            frame.limit = parts.limit or (None if plural or parts.sort and not parts.order else 1)
+        elif parts.limit:
+            frame.limit = parts.limit
+        if "sum" in parts.aggregates or "total" in parts.aggregates and frame.noun == "deal":
+            frame.count_only, frame.detail = True, "sum" if frame.noun == "deal" else ""
+        elif {"count", "total"} & set(parts.aggregates):
+            frame.count_only, frame.detail = True, ""
+        else:
+            frame.count_only, frame.detail = False, ""
+        return frame
+
+    def _sort(self, frame: Frame, shape: Shape) -> None:
+        if self.parts.sort in shape.fields:
+            frame.order_by = self.parts.sort
+            frame.descending = shape.fields[frame.order_by].kind in (Kind.money, Kind.number) and "ascending" not in self.parts.words_seen
+
+    def _narrow_frame(self, frame: Frame, shape: Shape) -> None:
+        """Add the message's conditions to a list; of the same sort they take the place of the old ones."""
+        self.time_hint = _time_of(frame, shape)
+        fresh = Frame(intent="list", noun=frame.noun, metric=frame.metric)
+        self._conditions(fresh, shape, metric=False)
+        self._state_filters(fresh, shape)
+        if not frame.metric:
+            fresh.metric = ""
+        fresh.filters += self._period_filters(shape)
+        fresh.said += self._said_times(shape)
+        _replace_filters(frame, fresh)
+        frame.pending = fresh.pending
+        frame.entities += fresh.entities
+
+    def as_list(self, base: Frame) -> Frame | None:
+        """The records that a question was about, as a list; a figure's are those behind it."""
+        if base.intent == "list":
+            return base.model_copy(deep=True, update={"pending": None, "offset": 0, "salient": [], "offered": [], "count_only": False, "detail": ""})
+        if base.intent != "metric":
+            return None
+        declared = METRICS[base.metric]
+        noun = declared.rows
+        plain = _STATES_AS_FILTERS.get(base.metric)
+        frame = Frame(intent="list", noun=noun, filters=list(base.filters), said=list(base.said), entities=list(base.entities), as_of=base.as_of)
+        if (
+            plain is not None
+            and (plain[1] or base.period is None)
+            and shape_for(self.ctx, noun).fields.keys() >= {item.field for item in base.filters if isinstance(item, Filter)}
+        ):
+            shape = shape_for(self.ctx, noun)
+            state, time = plain
+            frame.filters += [Filter(field=name, op=op, values=list(values)) for name, op, values in state]
+            if base.period is not None and time:
+                frame.filters += _between(base.period, time)
+            frame.order_by, frame.descending = ("amount", True) if "amount" in shape.fields else ("", True)
+            return frame
+        frame.metric, frame.period, frame.said = base.metric, base.period, list(base.said)
+        return frame
+
+    # -- changing the question before ----------------------------------------------------------------------------
+
+    def _returned(self) -> Frame | None:
+        """ "The first list again", "back to the win rate, by team", "all my open deals again"."""
+        parts = self.parts
+        if not self.dialogue.frames or not re.search(
+            r"\b(?:back to|go back|return to|again|earlier list|first list|previous list|original list)\b", parts.phrases
+        ):
+            return None
+        base: Frame | None = None
+        if "list" in parts.phrases and re.search(r"\b(?:first|original|earlier|previous|initial|full) list\b", parts.phrases):
+            lists = [frame for frame in self.dialogue.frames if frame.intent in ("list", "metric")]
+            narrowed = lists[-1] if lists else None
+            run = [frame for frame in lists if narrowed is not None and frame.noun == narrowed.noun and frame.intent == "list"]
+            base = run[0] if run else None
+            parts.order = ""
+        elif parts.metrics:
+            base = self.dialogue.latest(lambda frame: frame.intent == "metric" and frame.metric in parts.metrics)
+        elif parts.nouns:
+            noun = self._noun()
+            base = self.dialogue.latest(lambda frame: frame.intent in SETS and frame.noun == noun and frame.limit != 1)
+        if base is None:
+            return None
+        self.frame_unknown = [word for word in self.frame_unknown if word.lower() not in ("list", "again", "back")]
+        return self._merged(base)
+
+    def _changed(self) -> Frame | None:
+        """A question of its own that goes on with the one before: "and how long is our sales cycle, same year", "now the won value"."""
+        parts, base = self.parts, self.dialogue.previous
+        if base is None or base.intent not in ("metric", "list") or base.pending is not None or not (parts.metrics or parts.aggregates):
+            return None
+        if {"question", "new", "different"} & parts.words_seen and "quick" in parts.words_seen or parts.unknown_capital or self.pointed:
+            return None
+        fresh = self._ranking() or self._metric() or self._counted()
+        if fresh is None or fresh.intent != "metric" or fresh.pending is not None:
+            return None
+        if base.intent == "list":
+            base = self.dialogue.latest(lambda frame: frame.intent == "metric" and frame.noun == fresh.noun) or base
+        instead = bool(re.search(r"\b(?:instead|rather|same for|same with|same but)\b", parts.phrases))
+        if instead and base.intent == "metric" and not (parts.groups or parts.wh_groups):
+            fresh.group_by = fresh.group_by or list(base.group_by)
+        opened = parts.follow_up or bool({"same", "also", "too", "instead"} & parts.words_seen)
+        declared = METRICS[fresh.metric]
+        happened = isinstance(declared, Metric) and declared.when not in (None, "expected_close")
+        happened = happened or fresh.metric in ("quota_attainment", "target", "slipped_value", "slipped_deals")
+        if fresh.period is None and not parts.times and base.period is not None and base.intent == "metric" and happened:
+            before = METRICS[base.metric]
+            if not (isinstance(before, Metric) and before.when == "expected_close"):
+                fresh.period = base.period
+        if opened or fresh.metric == base.metric:
+            self._carry(fresh, base)
+        return fresh
+
+    def _carry(self, fresh: Frame, base: Frame) -> None:
+        """Keep what narrowed the question before, where the new one does not say otherwise."""
+        shape = shape_for(self.ctx, shape_of(fresh.metric))
+        told = {item.field for item in fresh.filters if isinstance(item, Filter)}
+        told |= {"owner", "team"} if {"owner", "team"} & told else set()
+        places = {"company", "contact"} & told
+        for item in base.filters:
+            if (
+                isinstance(item, Filter)
+                and item.field in shape.fields
+                and item.field not in told | _OF_STATE
+                and not (places and item.field in ("company", "contact"))
+            ):
+                fresh.filters.append(item)
+        fresh.said += [word for word in base.said if word not in fresh.said and any(isinstance(item, Filter) for item in fresh.filters)]
+        if not fresh.group_by and "same" in self.parts.words_seen and base.group_by:
+            fresh.group_by = list(base.group_by)
 
     def _fragment(self) -> Frame | None:
         """ "And in EMEA?", "by rep?", "what about last year?", "only open ones": leans on the question before."""
-        parts, previous = self.parts, self.previous
+        parts, previous = self.parts, self.dialogue.previous
         if previous is None or parts.unknown_capital:
             return None
         something = (
@@ -36,6 +383,7 @@ class FollowUps(Records, Figures):
             or parts.filters
             or parts.names
             or parts.states
+            or parts.negated_states
             or parts.order
             or parts.compare
             or parts.me
@@ -43,6 +391,7 @@ class FollowUps(Records, Figures):
             or parts.my_team
             or parts.wh_groups
             or parts.fields
+            or parts.kinds
             or self._asked()
             or _EARLIER.search(parts.phrases)
         )
@@ -50,10 +399,35 @@ class FollowUps(Records, Figures):
             return None
         return self._merged(previous)
 
+    def _small_change(self) -> bool:
+        """Whether the message only changes the question before: an opener, a bare condition, no question of its own."""
+        parts, previous = self.parts, self.dialogue.previous
+        if previous is None or previous.intent not in SETS or previous.pending is not None or parts.write_verb:
+            return False
+        if parts.metrics or parts.aggregates or "who" in parts.cues or "about" in parts.cues or "said" in parts.cues or "topic" in parts.cues:
+            return False
+        if parts.nouns and parts.names and {"which", "list"} & set(parts.cues):
+            return False
+        own = [noun for noun in parts.nouns if noun != previous.noun]
+        if own or parts.record_numbers or parts.unknown:
+            return False
+        if not parts.nouns:
+            return parts.words <= 12 and ("which" not in parts.cues or bool(parts.follow_up))
+        return parts.follow_up and parts.words <= 12
+
+    def _changed_a_little(self) -> Frame | None:
+        """ "Only the EMEA team, please", "and lost ones?", "top 3 only": tried before the message is read alone."""
+        if self.pointed or not self._small_change():
+            return None
+        return self._fragment()
+
     def _merged(self, previous: Frame) -> Frame | None:
         """The previous question with the new parts in place of the old ones of the same sort."""
         parts = self.parts
-        frame = previous.model_copy(deep=True, update={"pending": None, "offset": 0})
+        frame = previous.model_copy(
+            deep=True,
+            update={"pending": None, "offset": 0, "salient": [], "offered": [], "total": None, "columns": [], "count_only": False, "detail": ""},
+        )
         if previous.intent == "record":
             if parts.names and not (parts.groups or parts.times):
                 fresh = Frame(intent="record", asked_fields=self._asked() or previous.asked_fields)
@@ -62,47 +436,44 @@ class FollowUps(Records, Figures):
             if self._asked() and previous.entity:
                 return Frame(intent="record", entity=previous.entity, asked_fields=self._asked())
             return None
-        if previous.intent not in ("metric", "list", "interactions"):
+        if previous.intent == "movement":
+            return self._moved_again(frame)
+        if previous.intent not in SETS:
             return None
+        self._prefer_fields_of(previous)
+        if previous.intent == "metric" and "list" in parts.cues and (parts.nouns or parts.plural_noun) and not parts.groups:
+            behind = self.as_list(previous)
+            if behind is not None and parts.nouns in ([], [behind.noun]):
+                return self._merged(behind)
+        if previous.intent == "list" and (parts.groups or parts.wh_groups and not parts.order):
+            counted = self._as_metric(previous)
+            return self._merged(counted) if counted is not None else None
         if previous.intent == "metric":
-            metric = _metric_with_state(parts, previous.metric)
-            frame.metric = metric
-            declared = METRICS[metric]
-            shape_name = declared.shape if isinstance(declared, Metric) else METRICS[declared.inputs[0]].shape  # type: ignore[union-attr]
-            shape = shape_for(self.ctx, shape_name)
-            planned = isinstance(declared, Metric) and declared.when == "expected_close"
-            if parts.times:
-                if parts.compare == "against" and len(parts.times) == 1:
-                    frame.compare = "previous"
-                else:
-                    frame.period = self._days(planned=planned)
-            elif declared.name != previous.metric and planned and frame.period:
-                frame.period = None
-            groups = list(dict.fromkeys([*parts.groups, *parts.wh_groups]))
-            if groups:
-                frame.group_by = groups[:2]
-                frame.order, frame.limit = None, None
-            if parts.order in ("highest", "lowest"):
-                frame.order = parts.order  # type: ignore[assignment]
-            if parts.limit:
-                frame.limit = parts.limit
-            if parts.compare in ("previous", "year_before"):
-                frame.compare = parts.compare  # type: ignore[assignment]
-                if frame.period is None:
-                    self._default_comparison_period(frame)
+            self._merge_metric(frame, previous)
+            shape = shape_for(self.ctx, shape_of(frame.metric))
         else:
             shape = shape_for(self.ctx, "activity" if previous.intent == "interactions" else previous.noun)
-            if parts.order and previous.intent == "list":
+            if (parts.order or parts.sort) and previous.intent == "list":
                 self._list_order(frame, shape)
+                self._sort(frame, shape)
             if parts.limit:
                 frame.limit = parts.limit
+            elif parts.order and previous.intent == "list":
+                frame.limit = 1 if not parts.sort and "first" not in parts.words_seen else frame.limit
             if parts.topic and previous.intent == "interactions":
                 frame.topic = self._topic()
         fresh = Frame(intent=frame.intent, noun=frame.noun, metric=frame.metric)
         self._conditions(fresh, shape, metric=previous.intent == "metric")
+        if parts.kinds and shape.name == "activity" and "kind" not in frame.group_by:
+            fresh.filters.append(Filter(field="kind", values=list(parts.kinds)))
+            fresh.said.append(" or ".join(parts.kinds))
+        if previous.intent == "list" and self._facts_of_rows(shape):
+            frame.columns = list(dict.fromkeys([shape.columns[0], *self._facts_of_rows(shape)]))
         if previous.intent == "list":
+            self.time_hint = _time_of(previous, shape)
             self._state_filters(fresh, shape)
             fresh.filters += self._period_filters(shape)
+            fresh.said += self._said_times(shape)
         elif previous.intent == "interactions" and parts.times:
             frame.period = self._days(planned=False)
         earlier = self._earlier(previous.period)
@@ -110,9 +481,105 @@ class FollowUps(Records, Figures):
             frame.period = earlier
             self.frame_unknown = []
         _replace_filters(frame, fresh)
+        if {"whole", "everyone", "everybody", "everyones", "all"} & parts.words_seen and {
+            "team",
+            "company",
+            "reps",
+            "everyone",
+            "everybody",
+        } & parts.words_seen:
+            frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field == "owner")]
+            frame.said = [word for word in frame.said if word != "yours"]
         frame.pending = fresh.pending
         frame.entities += fresh.entities
         return frame
+
+    def _prefer_fields_of(self, previous: Frame) -> None:
+        """A word for two things ("North" the team, "North" the region) means what the question before was narrowed by."""
+        used = {item.field for item in previous.filters if isinstance(item, Filter)}
+        for raw in self.parts.filters:
+            for name, value in raw.alternatives:
+                if name in used and raw.field not in used:
+                    raw.field, raw.noun = name, ""
+                    raw.values = list(value) if isinstance(value, tuple) else [value]
+
+    def _merge_metric(self, frame: Frame, previous: Frame) -> None:
+        """The measure, period, groups and order of a figure, as the message changes them."""
+        parts = self.parts
+        frame.metric = _metric_with_state(parts, previous.metric)
+        declared = METRICS[frame.metric]
+        planned = isinstance(declared, Metric) and declared.when == "expected_close"
+        if parts.times:
+            if parts.compare == "against" and len(parts.times) == 1:
+                frame.compare = "previous"
+            else:
+                frame.period, frame.as_of = self._days(planned=planned), None
+                self._looks_back(frame, declared)
+        elif declared.name != previous.metric and planned and frame.period:
+            frame.period = None
+        groups = list(dict.fromkeys([*parts.groups, *parts.wh_groups]))
+        if not groups and {"list", "which"} & set(parts.cues) and not parts.nouns:
+            groups = list(parts.fields)  # "show me all the teams"
+        if groups:
+            frame.group_by = self._group_fields(frame, groups)
+            frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in frame.group_by)]
+            frame.order, frame.limit = None, None
+        if parts.order in ("highest", "lowest"):
+            frame.order = parts.order  # type: ignore[assignment]
+            if not parts.limit and not parts.plural_group:
+                frame.limit = 1
+        if parts.limit:
+            frame.limit = parts.limit
+            frame.order = frame.order or "highest"
+        if parts.compare in ("previous", "year_before"):
+            frame.compare = parts.compare  # type: ignore[assignment]
+            if frame.period is None:
+                self._default_comparison_period(frame)
+
+    def _moved_again(self, frame: Frame) -> Frame | None:
+        """Another time, owner or window of a movement: "and since the start of the year?", "only mine"."""
+        if self.parts.times:
+            frame.since, frame.until = self._days_of(self.parts.times[0][0])
+        fresh = Frame(intent="movement", noun="deal")
+        self._conditions(fresh, shape_for(self.ctx, "deal"), metric=True)
+        _replace_filters(frame, fresh)
+        return frame
+
+    def _facts_of_rows(self, shape: Shape) -> list[str]:
+        """ "Only the one in qualification: next step?": fields to show of the rows that stay."""
+        return [
+            name for name in self.parts.fields if name in shape.fields and shape.fields[name].key is not None and not shape.fields[name].groupable
+        ]
+
+    def _as_metric(self, base: Frame) -> Frame | None:
+        """A list as a figure that can be split: how many there are, or what they are worth where that was asked."""
+        if base.metric:
+            return base.model_copy(deep=True, update={"intent": "metric", "limit": None, "order": None, "count_only": False, "detail": ""})
+        counted = {
+            "deal": "deals",
+            "ticket": "tickets_opened",
+            "lead": "leads",
+            "company": "companies",
+            "contact": "contacts",
+            "activity": "activities",
+        }
+        if base.noun not in counted:
+            return None
+        name = counted[base.noun]
+        filters = list(base.filters)
+        if base.noun == "activity" and Filter(field="kind", values=["task"]) in filters and Filter(field="completed", op="empty") in filters:
+            name = "open_tasks"
+            filters = [item for item in filters if item not in (Filter(field="kind", values=["task"]), Filter(field="completed", op="empty"))]
+        if base.noun == "deal":
+            status = next((item for item in filters if isinstance(item, Filter) and item.field == "status" and item.op == "is"), None)
+            state = str(status.values[0]) if status is not None and len(status.values) == 1 else ""
+            counts, sums = STATE_METRICS.get(("deal", state), ("deals", "new_pipeline")) if state else ("deals", "new_pipeline")
+            name = sums if base.detail == "sum" or "sum" in self.parts.aggregates else counts
+            filters = [item for item in filters if item is not status]
+        elif base.noun == "ticket" and any(isinstance(item, Filter) and item.field == "resolved" and item.op == "empty" for item in filters):
+            name = "open_tickets"
+            filters = [item for item in filters if not (isinstance(item, Filter) and item.field == "resolved")]
+        return Frame(intent="metric", noun=base.noun, metric=name, filters=filters, said=list(base.said), entities=list(base.entities))
 
     def _earlier(self, period: Days | None) -> Days | None:
         """ "And the quarter before?", "the one before that": the stretch before the period of the question before."""
@@ -121,8 +588,56 @@ class FollowUps(Records, Figures):
             return None
         calendar = self.ctx.calendar
         said = period.period(calendar)
-        earlier = year_before if (match.group(1) or match.group(2)) == "year" and said.grain is not Grain.year else preceding
+        named = next((word for word in match.groups() if word), "")
+        earlier = year_before if named == "year" and said.grain is not Grain.year else preceding
         return as_days(earlier(said, calendar))
+
+    # -- paging ----------------------------------------------------------------------------------------------------
+
+    def _paged(self, frame: Frame) -> Frame:
+        """ "Show me them", "next page": the list that is meant, in full or further on."""
+        base = self.dialogue.question()
+        if base is None:
+            return frame
+        if frame.intent == "rows":
+            shown = self.as_list(base) if base.intent != "interactions" else None
+            return frame if shown is None else shown.model_copy(update={"limit": base.limit if base.intent == "list" and base.limit else 25})
+        if base.intent != "list":
+            return frame
+        return base.model_copy(deep=True, update={"offset": base.offset + (base.limit or PAGE), "salient": []})
+
+
+#: Metrics that a list of plain conditions tells as well: the state's conditions, and the field of its period.
+_STATES_AS_FILTERS: dict[str, tuple[tuple[tuple[str, str, tuple[str, ...]], ...], str]] = {
+    "open_deals": ((("status", "is", ("open",)),), "expected_close"),
+    "open_pipeline": ((("status", "is", ("open",)),), "expected_close"),
+    "weighted_pipeline": ((("status", "is", ("open",)),), "expected_close"),
+    "won_deals": ((("status", "is", ("won",)),), "closed"),
+    "won_value": ((("status", "is", ("won",)),), "closed"),
+    "lost_deals": ((("status", "is", ("lost",)),), "closed"),
+    "lost_value": ((("status", "is", ("lost",)),), "closed"),
+    "deals": ((), "created"),
+    "new_pipeline": ((), "created"),
+    "leads": ((), "created"),
+    "tickets_opened": ((), "created"),
+    "open_tickets": ((("resolved", "empty", ()),), ""),
+}
+
+
+def _is_plural(frame: Frame) -> bool:
+    """Whether a question was about several records."""
+    return frame.intent in ("list", "metric") and frame.pending is None and frame.limit != 1
+
+
+def _time_of(frame: Frame, shape: Shape) -> str:
+    """The time field that a list is narrowed by already, or that its state is about."""
+    fields = [item.field for item in frame.filters if isinstance(item, Filter) and item.field in shape.fields and shape.fields[item.field].is_time]
+    status = [item.values for item in frame.filters if isinstance(item, Filter) and item.field == "status" and item.op == "is"]
+    return next(iter(fields), "closed" if shape.name == "deal" and status and "open" not in status[0] else "")
+
+
+def _between(period: Days, field: str) -> list[Condition]:
+    return [Filter(field=field, op="between", values=[period.first.isoformat(), period.end.isoformat()])]
 
 
 def _metric_with_state(parts: Parts, metric: str) -> str:
@@ -145,5 +660,10 @@ def _replace_filters(frame: Frame, fresh: Frame) -> None:
     if "owner" in new:
         new.add("team")
     kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in new)]
-    frame.filters = [*kept, *fresh.filters]
-    frame.said = [*frame.said, *fresh.said] if kept else list(fresh.said)
+    frame.said = [*_still_said(frame, kept), *fresh.said]
+    frame.filters = [*kept, *[item for item in fresh.filters if item not in kept]]
+
+
+def _still_said(frame: Frame, kept: Iterable[Condition]) -> list[str]:
+    """What was said of the conditions that stay; it cannot be told apart where some go, so that then nothing is said twice."""
+    return list(frame.said) if list(kept) == list(frame.filters) else []

@@ -206,9 +206,9 @@ class Past(Lists):
 
     def _meant_before(self) -> Entity | None:
         """The record that the conversation is about, where the message points at it."""
-        if self.previous is None or not (self.parts.pronoun or {"that", "this", "the"} & self.parts.words_seen):
+        if not (self.parts.pronoun or {"that", "this", "the"} & self.parts.words_seen):
             return None
-        return self.previous.entity or (self.previous.entities[-1] if self.previous.entities else None)
+        return self.dialogue.meant(self.ctx, ("deal", "company", "contact", "lead", "ticket"))
 
     def _deal_of(self, frame: Frame, company: Entity) -> None:
         """The company's one open deal, or its deals to choose from."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,6 +11,7 @@ from typing import Any
 from sqlalchemy import select
 
 from assistant.language.dates import When
+from assistant.language.dialogue import Dialogue
 from assistant.language.entities import Name
 from assistant.language.frames import Entity, Frame, Pending
 from assistant.language.parts import STATE_TIME, Parts, RawFilter
@@ -26,6 +28,7 @@ from crm_core.money import MAX_MINOR
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Period, format_day
 from crm_core.services.history import user_name
 from crm_core.services.search import Match
+from crm_core.text import fold
 
 #: "Stale" without a period means no activity for this many days.
 STALE_DAYS = 30
@@ -39,8 +42,13 @@ def as_days(period: Period) -> Days:
 class Pieces(ABC):
     """The parts of the message, and how they narrow the rows of a shape."""
 
-    def __init__(self, ctx: Context, parts: Parts, previous: Frame | None) -> None:
-        self.ctx, self.parts, self.previous = ctx, parts, previous
+    def __init__(self, ctx: Context, parts: Parts, dialogue: Dialogue) -> None:
+        self.ctx, self.parts, self.dialogue = ctx, parts, dialogue
+        self.previous = dialogue.previous
+        #: Whether the message points at a record that was spoken of before.
+        self.pointed = False
+        #: The time field of the question before, which a bare time goes on to narrow.
+        self.time_hint = ""
         self.frame_unknown = list(parts.unknown)
 
     def _noun(self) -> str:
@@ -118,7 +126,7 @@ class Pieces(ABC):
     def _attach_relations(self, frame: Frame, shape: Shape) -> None:
         """Related records that must be there, or must not; those of a company in between through that company."""
         for raw in self.parts.relations:
-            asked = type(self)(self.ctx, raw.parts, None)
+            asked = type(self)(self.ctx, raw.parts, Dialogue())
             inner = asked.related_list(raw.noun)
             self.frame_unknown += asked.frame_unknown
             if inner.metric:
@@ -208,13 +216,6 @@ class Pieces(ABC):
                 continue
             self._add_entity(frame, shape, entities[0], negated=index in self.parts.negated_names)
         _joined(frame)
-        if self.parts.pronoun and not self.parts.names and self.previous is not None:
-            known = self.previous.entity or (self.previous.entities[-1] if self.previous.entities else None)
-            if known is not None and {"their", "its", "it", "them", "they", "her", "his", "him", "she", "he"} & set(self._all_words()):
-                self._add_entity(frame, shape, known, negated=False)
-
-    def _all_words(self) -> list[str]:
-        return [*self.parts.first_words, *(["their"] if self.parts.pronoun else [])]
 
     def _prefers_colleague(self, name: Name, shape: Shape) -> bool:
         if "owner" not in shape.fields:
@@ -235,6 +236,7 @@ class Pieces(ABC):
 
     def _narrow(self, names: list[tuple[int, Name]]) -> list[tuple[int, Name]]:
         """ "Dana at Acme": a person named with a company is looked for there."""
+        names = [(index, self._placed(name)) for index, name in names]
         companies = [name for _, name in names if name.noun == "company" and len(name.matches) == 1]
         if not companies:
             return names
@@ -248,6 +250,25 @@ class Pieces(ABC):
                 name = Name(name.first, name.end, kept or name.matches, name.exact)
             narrowed.append((index, name))
         return narrowed
+
+    def _placed(self, name: Name) -> Name:
+        """ "The Oak in Singapore": of several of one name, the one whose place, title or company is said as well."""
+        if len(name.matches) < 2:
+            return name
+        said = (
+            {fold(word) for word in self.parts.unknown}
+            | {fold(raw.said) for raw in self.parts.filters}
+            | {fold(match.label) for other in self.parts.names if other is not name for match in other.matches[:1]}
+        )
+        kept = [match for match in name.matches if said & {fold(part) for part in re.split(r"[,()]", match.hint)} - {""}]
+        if not 0 < len(kept) < len(name.matches):
+            return name
+        told = {fold(part) for match in kept for part in re.split(r"[,()]", match.hint)}
+        self.parts.unknown = [word for word in self.parts.unknown if fold(word) not in told]
+        self.frame_unknown = [word for word in self.frame_unknown if fold(word) not in told]
+        self.parts.unknown_capital = [word for word in self.parts.unknown_capital if fold(word) not in told]
+        self.parts.filters = [raw for raw in self.parts.filters if fold(raw.said) not in told]
+        return Name(name.first, name.end, tuple(kept), name.exact)
 
     def _add_entity(self, frame: Frame, shape: Shape, entity: Entity, *, negated: bool) -> None:
         name = "id" if entity.noun == shape.name and entity.noun not in shape.fields else entity.noun
@@ -315,6 +336,8 @@ class Pieces(ABC):
 
     def _default_time(self, shape: Shape) -> str:
         states = self.parts.states
+        if self.time_hint in shape.fields and not states:
+            return self.time_hint
         for state in states:
             named = STATE_TIME.get((shape.name, state))
             if named:

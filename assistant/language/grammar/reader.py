@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from assistant.language.chart import Chart, build_chart
 from assistant.language.dates import Clock
+from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Frame
 from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.talk import Talk
@@ -20,11 +21,11 @@ FROM_TO = (
 )
 
 
-def read(ctx: Context, message: str, previous: Frame | None) -> tuple[Frame, Chart, Parts]:
-    """The best reading of a message that stands alone or leans on ``previous``; raises ``Invalid`` for impossible days."""
+def read(ctx: Context, message: str, dialogue: Dialogue | None = None) -> tuple[Frame, Chart, Parts]:
+    """The best reading of a message that stands alone or leans on the conversation before; raises ``Invalid`` for impossible days."""
     chart = build_chart(ctx, message, Clock(ctx.today, ctx.calendar, ctx.organisation.phone_region not in MONTH_FIRST))
     parts = collect(chart)
-    return Reader(ctx, parts, previous).frame(), chart, parts
+    return Reader(ctx, parts, dialogue or Dialogue()).frame(), chart, parts
 
 
 class Reader(Talk, FollowUps):
@@ -33,6 +34,7 @@ class Reader(Talk, FollowUps):
     def frame(self) -> Frame:
         """Try the constructions in order."""
         self._count_slips()
+        self.resolve()
         for construction in (
             self._talk,
             self._meta,
@@ -40,6 +42,10 @@ class Reader(Talk, FollowUps):
             self._changed_by,
             self._write,
             self._definition,
+            self._returned,
+            self._of_the_shown,
+            self._changed_a_little,
+            self._changed,
             self._stay,
             self._movement,
             self._numbered,
@@ -57,7 +63,7 @@ class Reader(Talk, FollowUps):
         ):
             frame = construction()
             if frame is not None:
-                return self._finish(frame)
+                return self._finish(self._paged(frame) if frame.intent in ("rows", "more") else frame)
         return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
 
     def _count_slips(self) -> None:

@@ -50,6 +50,8 @@ _ASKABLE = frozenset(
         "created",
         "closed",
         "loss_reason",
+        "contact",
+        "deal",
     }
 )
 

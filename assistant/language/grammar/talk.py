@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from assistant.language.frames import Entity, Frame, Pending
 from assistant.language.grammar.pieces import Pieces, with_entity
+from crm_core.text import fold
 
 _ORDINAL_WORDS = (
     ("first", "1st"),
@@ -49,7 +52,7 @@ class Talk(Pieces):
         if entity is None:
             return None
         self.frame_unknown = []
-        resumed = self.previous.model_copy(deep=True, update={"pending": None})
+        resumed = self.previous.model_copy(deep=True, update={"pending": None, "offered": self.previous.pending.candidates, "salient": []})
         return with_entity(self.ctx, resumed, entity)
 
     def _chosen(self, pending: Pending) -> Entity | None:
@@ -77,6 +80,11 @@ class Talk(Pieces):
             for item, hint in zip(candidates, pending.hints, strict=False)
             if text and any(word in f"{item.label} {hint}".lower() for word in text.split() if len(word) > 2)
         ]
+        if len(hits) != 1 and parts.words <= 8:  # "the lost one": a word that only one of the hints holds
+            told = [set(re.findall(r"\w+", fold(f"{item.label} {hint}"))) for item, hint in zip(candidates, pending.hints, strict=False)]
+            common = set.intersection(*told) if told else set()
+            words = {fold(word) for word in parts.words_seen} - common
+            hits = [item for item, known in zip(candidates, told, strict=False) if words & known]
         return hits[0] if len(hits) == 1 else None
 
     def _write(self) -> Frame | None:

@@ -68,7 +68,7 @@ def _add_closed_classes(lexicon: Lexicon) -> None:
         lexicon.add(phrase, Sense("negation"))
     for phrase in ("my", "mine", "i", "me"):
         lexicon.add(phrase, Sense("me"))
-    for phrase in ("my team", "my teams", "our team", "my people", "my reps"):
+    for phrase in ("my team", "my teams", "our team", "my own team", "my people", "my reps", "my whole team", "the whole team", "whole team"):
         lexicon.add(phrase, Sense("my_team"))
     for phrase in ("customer", "client", "paying customer"):
         lexicon.add(phrase, Sense("customer"), plural=True)

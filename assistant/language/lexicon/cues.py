@@ -269,6 +269,19 @@ SMALLTALK: dict[str, str] = {
     "nice": "thanks",
     "cool": "thanks",
     "awesome": "thanks",
+    "that is all": "thanks",
+    "that is all i need": "thanks",
+    "very helpful": "thanks",
+    "helpful": "thanks",
+    "got it": "thanks",
+    "understood": "thanks",
+    "much appreciated": "thanks",
+    "appreciated": "thanks",
+    "excellent": "thanks",
+    "brilliant": "thanks",
+    "sounds good": "thanks",
+    "well done": "thanks",
+    "good job": "thanks",
     "ok": "thanks",
     "okay": "thanks",
     "good": "thanks",
@@ -329,6 +342,20 @@ WRITE_VERBS = frozenset(
 
 FOLLOW_UP = (
     "and",
+    "sorry",
+    "sorry i meant",
+    "wait",
+    "no wait",
+    "oops",
+    "actually",
+    "rather",
+    "ok",
+    "okay",
+    "so",
+    "fine",
+    "thanks",
+    "perfect",
+    "great",
     "what about",
     "how about",
     "and what about",
@@ -394,6 +421,7 @@ NEGATIONS = (
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset(
     """
+sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
 field fields toward towards wide begin begins beginning starts probability stage-probability though although yet anyone
 recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
 order regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed

@@ -78,8 +78,12 @@ class Asides(Neighbours):
             words = [token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == number]
             later = {token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause > number}
             figures = any(self.clauses[edge.first] == number and edge.sense("metric", "aggregate") for edge in self.edges)
+            narrows = words[:1] == ["just"] and any(
+                self.clauses[edge.first] == number and (edge.kind in ("when", "name") or edge.sense("value", "ref", "state")) for edge in self.edges
+            )
             if (
                 not figures
+                and not narrows
                 and words[:1]
                 and words[0] in _PREFACE_STARTS
                 and not set(words) & (asks - {"is", "are", "do", "does", "did"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -39,6 +40,8 @@ class RawFilter:
     noun: str = ""
     negated: bool = False
     joined_by_or: bool = False
+    #: What else the same words name: a team of the same name as a region.
+    alternatives: list[tuple[str, Any]] = dataclasses.field(default_factory=list)
 
 
 @dataclass

@@ -41,6 +41,10 @@ class Neighbours:
     def _next_edge(self, ahead: int = 1) -> Edge | None:
         return self.edges[self.at + ahead] if self.at + ahead < len(self.edges) else None
 
+    def _content_ahead(self) -> bool:
+        """Whether anything but filler and politeness follows."""
+        return any(edge.kind != "filler" and not edge.sense("smalltalk") for edge in self.edges[self.at + 1 :])
+
     def _group_name(self, edge: Edge) -> str | None:
         grain = edge.sense("grain")
         if grain:

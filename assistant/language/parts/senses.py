@@ -224,7 +224,7 @@ class Senses(Neighbours):
             sense.value == "email"
             and edge.text.lower() in ("email", "mail", "e-mail")
             and edge.sense("field")
-            and (self.parts.names or self._before() in ("the", "her", "his", "their") and self._after() in ("of", "for", "address"))
+            and (self.parts.names or self._before() in ("the", "her", "his", "their", "an", "a") and self._after() in ("of", "for", "address"))
             and not self.parts.aggregates
         ):
             return False
@@ -286,8 +286,10 @@ class Senses(Neighbours):
             values = []
         elif named:
             values = named
+        refs = [(item.field, item.value) for item in edge.senses if item.kind == "ref" and item.field != "owner"]
         for item in values:
-            self.parts.filters.append(RawFilter(item.field, "is", [item.value], item.label, item.noun, self._denied(item.field), self.or_next))
+            denied = self._denied(item.field)
+            self.parts.filters.append(RawFilter(item.field, "is", [item.value], item.label, item.noun, denied, self.or_next, refs))
         for item in edge.senses:
             if item.kind == "ref" and item.field != "owner" and not values:
                 self._append_ref(item)

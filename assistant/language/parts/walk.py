@@ -130,6 +130,9 @@ class Walk(Numbers, Connectives, Asides, Relations):
             return
         if self.comparison and self.comparison[0] in ("older", "younger"):
             self.comparison = None
+        if self.negated and self._before() == "not" and self.parts.times:
+            self.negated = False
+            return  # "Q2, not Q3"
         self.parts.times.append((edge.when, self.time_field))
         self.group_next = False
 
@@ -185,7 +188,7 @@ class Walk(Numbers, Connectives, Asides, Relations):
             self.parts.sort = str(sense("field").value)  # type: ignore[union-attr]
             self.sort_next = False
             return
-        if edge.sense("smalltalk") and len(self.edges) <= 3:
+        if edge.sense("smalltalk") and (len(self.edges) <= 3 or self.at == 0 or not self._content_ahead()):
             parts.smalltalk = edge.sense("smalltalk").value  # type: ignore[union-attr]
             return
         for kind in self._order_of_kinds(edge):

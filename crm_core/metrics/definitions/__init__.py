@@ -20,10 +20,16 @@ from crm_core.metrics.definitions.pipeline import PIPELINE_METRICS
 from crm_core.metrics.definitions.prospecting import PROSPECTING_METRICS
 from crm_core.metrics.definitions.tickets import TICKETS_METRICS
 
-__all__ = ["METRICS", "Composite", "Metric", "Parts", "Unit"]
+__all__ = ["METRICS", "Composite", "Metric", "Parts", "Unit", "shape_of"]
 
 #: Every metric by its name.
 METRICS: dict[str, Metric | Composite] = {
     metric.name: metric
     for metric in (*PIPELINE_METRICS, *BOOKINGS_METRICS, *PROSPECTING_METRICS, *TICKETS_METRICS, *CUSTOMERS_METRICS, *COUNTS_METRICS)
 }
+
+
+def shape_of(name: str) -> str:
+    """The name of the shape that a metric is computed over; a composite's is that of its first input."""
+    metric = METRICS[name]
+    return metric.shape if isinstance(metric, Metric) else shape_of(metric.inputs[0])

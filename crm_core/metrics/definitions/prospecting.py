@@ -19,6 +19,22 @@ from crm_core.models import Activity, Lead
 
 PROSPECTING_METRICS: tuple[Metric | Composite, ...] = (
     Metric(
+        "open_tasks",
+        "open tasks",
+        "Number of tasks that are not done; with a period, of those due in it.",
+        Unit.count,
+        "activity",
+        value_of(),
+        {"value": count_all},
+        only(Activity.kind == "task", Activity.completed_at.is_(None)),
+        "due",
+        synonyms=("number of open tasks", "open task count", "task backlog", "undone tasks"),
+        additive=True,
+        rows="activity",
+        counted="open tasks",
+        ahead=True,
+    ),
+    Metric(
         "activities",
         "activities",
         "Number of calls, emails, meetings and notes, and of tasks done, by when they happened.",
