@@ -1,7 +1,7 @@
 """The generated companies that are asked about: each with its own pipeline, fields and words.
 
-A folder of ``cases`` holds what is asked of one company. ``unseen`` brings its profile along as a file: nobody who
-builds the product looks at that folder, so that its score tells how a company fares that nobody has thought of.
+A folder of ``cases`` holds what is asked of one company. ``laboratory`` and ``unseen`` bring their profiles along as files. Nobody who
+builds the product looks at the folder of ``unseen``, so that its score tells how a company fares that nobody has thought of.
 """
 
 from __future__ import annotations
@@ -42,4 +42,7 @@ def _profile(path: Path) -> Profile:
     return TypeAdapter(Profile).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
 
 
-COMPANIES = {company.name: company for company in (Company("software", 7, indexed=True), Company("machinery", 11), Company("unseen", 23))}
+COMPANIES = {
+    company.name: company
+    for company in (Company("software", 7, indexed=True), Company("machinery", 11), Company("laboratory", 17), Company("unseen", 23))
+}

@@ -114,13 +114,13 @@ def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
     tokens = tokenise(message)
     lexicon = lexicon_for(ctx)
     strange = [place for place, token in enumerate(tokens) if token.norm.isalpha() and not lexicon.knows(token.norm)]
-    names = find_names(ctx, tokens, strange, exact=True)
+    names = find_names(ctx, tokens, strange, exact=True, is_word=lexicon.is_english)
     named = {place for name in names for place in range(name.first, name.end)}
     tokens = [token if place in named else _mended(token, lexicon) for place, token in enumerate(tokens)]
     edges = [*_time_edges(tokens, clock), *_quantity_edges(tokens), *_word_edges(tokens, lexicon)]
     known = {place for edge in edges for place in range(edge.first, edge.end)} | named
     doubtful = [place for place, token in enumerate(tokens) if _may_be_name(place, token, tokens, known, edges) and place not in named]
-    names += find_names(ctx, tokens, [place for place in doubtful if place in known], exact=True)
+    names += find_names(ctx, tokens, [place for place in doubtful if place in known], exact=True, is_word=lexicon.is_english)
     names += find_names(ctx, tokens, [place for place in doubtful if place not in known], exact=False, is_word=lexicon.is_english)
     edges += [
         Edge(

@@ -62,12 +62,21 @@ def find_names(
         if place in covered:
             continue
         name = _exact(ctx, tokens, place)
+        if name is not None and _is_common(tokens, name, is_word):
+            name = None
         if name is None and not exact and (tokens[place].capital or not is_word(tokens[place].norm)):
             name = _alike(ctx, tokens, place)
         if name is not None:
             names.append(name)
             covered |= set(range(name.first, name.end))
     return names
+
+
+def _is_common(tokens: list[Token], name: Name, is_word: Callable[[str], bool]) -> bool:
+    """Whether a lower-case English word only happens to be part of several names: "paper", "systems"."""
+    alone = name.end - name.first == 1 and not tokens[name.first].capital
+    whole = any(len(tokenise(match.label)) == 1 for match in name.matches)
+    return alone and len(name.matches) > 1 and not whole and is_word(tokens[name.first].norm) and name.noun == "company"
 
 
 def _exact(ctx: Context, tokens: list[Token], place: int) -> Name | None:

@@ -145,17 +145,28 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str], ...] = tuple(
 
 def expand(message: str) -> str:
     """The message with contractions and common shorthand written out."""
-    message = spell_dates(_PURPOSE.sub("", _ON_BEHALF.sub("", message)))
+    message = spell_dates(_REASON.sub("", _PURPOSE.sub("", _ASKED_BY.sub("", _ON_BEHALF.sub("", message)))))
     text = _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group().lower()], message.replace("’", "'"))
     for pattern, full in _SHORTHAND:
         text = pattern.sub(full, text)
     return text
 
 
-_REQUEST = r"(?:(?:i|we|he|she|they)\s(?:just\s|only\s|also\s)?(?:need|want|would\slike|must|have\sto)|wants?\sto\sknow|asked\s(?:me|us)\sfor|is\sasking|please|can\syou|could\syou)\b"
+_REQUEST = r"(?:(?:i|we|he|she|they)\s(?:just\s|only\s|also\s)?(?:need|want|would\slike|must|should\sknow|have\sto)|wants?\sto\sknow|asked\s(?:me|us)\sfor|is\sasking|please|can\syou|could\syou)\b"
 #: "The CFO is asking me for ...": who wants to know changes nothing.
 _ON_BEHALF = re.compile(
     r"^(?:the|our|my|some)\s[\w ]{2,30}?\s(?:is asking|keeps asking|asked|asks|wants to know|wanted to know|would like to know|needs to know|wants|needs)\s(?:me\s|us\s)?(?:for\s|about\s)?",
+    re.IGNORECASE,
+)
+#: "Vincent asked me how much ...": who wants to know changes nothing.
+_ASKED_BY = re.compile(
+    r"^(?:[\w'’.-]+\s){1,4}?(?:asked|asks|is\sasking|keeps\sasking|wants|wanted|needs|would\slike|told|tells|bugs|pings|pinged)\s(?:me\s|us\s)?(?:again\s)?"
+    r"(?:to\s(?:know|see|have|tell|check|find\sout)\s|about\s|for\s)?(?:him\s|her\s|them\s)?(?=(?:how|what|which|who|whose|when|where|list|the\slist)\b)",
+    re.IGNORECASE,
+)
+#: "... so i can bring it up on Monday", "because i meet them later": why it is asked, at the end.
+_REASON = re.compile(
+    r"[\s,]+(?:so\s(?:that\s)?(?:i|we|he|she|they)\s(?:can|could|may|might|know|am|are)\b|(?:because|cause|cuz|since|as)\s(?:i|we|he|she|they|my|the\sboss)\s(?!own)|before\s(?:i|we)\s(?:go|meet|call|talk|leave|ring|present)\b)[^.?!;:]*$",
     re.IGNORECASE,
 )
 #: ", need to prep for the Monday call": what the answer is for changes nothing.
@@ -166,7 +177,7 @@ _PURPOSE = re.compile(
 _CLAUSE = re.compile(
     r"\s(?="
     + _REQUEST
-    + r")|,(?=\s)|[.?!;:\n]+(?=\s|$)|\s[-–—]+\s|\s/\s|,\s(?=so\b|but\b|what\b|which\b|how\b|who\b|show\b|give\b|list\b|can\b|could\b|i\b|and\s(?:what|which|how|who)\b)",
+    + r")|\sso(?=\s(?:how|what|which|who|whose|when|where|show|give|list|quickly|please|can\syou|could\syou)\b)|,(?=\s)|[.?!;:\n]+(?=\s|$)|\s[-–—]+\s|\s/\s|,\s(?=so\b|but\b|what\b|which\b|how\b|who\b|show\b|give\b|list\b|can\b|could\b|i\b|and\s(?:what|which|how|who)\b)",
     re.IGNORECASE,
 )
 

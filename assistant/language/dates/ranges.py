@@ -131,6 +131,8 @@ class Ranges(Portions):
         ahead = None
         if left.ahead and right.ahead and right.ahead.end > left.ahead.first:
             ahead = Period(left.ahead.first, right.ahead.end, label)
+        elif left.ahead and right.ahead and left.period.first < right.ahead.end and (right.ahead.end - left.period.first).days < 366:
+            ahead = Period(left.period.first, right.ahead.end)  # "October to December", asked in between
         return When(first, right.end, past, ahead)
 
     def _moved(self, start: Period, stop: Period) -> Period:

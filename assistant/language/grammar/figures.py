@@ -518,13 +518,14 @@ class Figures(Past):
 
     def _compared_values(self, frame: Frame) -> list[str]:
         """ "EMEA vs APAC", "compare Ruth and Wanda": values of one field that are compared are groups, not one sum."""
-        joined = {"vs", "versus", "compare", "compared", "comparing", "against", "than"} & self.parts.words_seen
+        each = {"each", "respectively", "apiece"} & self.parts.words_seen
+        joined = each or {"vs", "versus", "compare", "compared", "comparing", "against", "than"} & self.parts.words_seen
         people = {"and"} & self.parts.words_seen and not {"or"} & self.parts.words_seen
         shape = shape_for(self.ctx, shape_of(frame.metric))
         for item in frame.filters:
             if isinstance(item, Filter) and item.op == "is" and len(item.values) > 1 and item.field in shape.fields and not frame.compare:
                 field = shape.fields[item.field]
-                if field.groupable and (joined or people and item.field in ("owner", "company")):
+                if field.groupable and (joined or people and (item.field in ("owner", "company") or len(item.values) > 2)):
                     return [item.field]
         return []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import select
+
 from assistant.language.frames import Frame
 from assistant.language.grammar.pieces import Pieces
 from assistant.language.states import OPPOSITE_STATES, STATE_FILTERS, STATE_OF_METRIC
@@ -9,6 +11,7 @@ from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, Metric
 from crm_core.metrics.fields import Kind, Shape, field_of, shape_for
 from crm_core.metrics.filters import Filter, FilterGroup
+from crm_core.models import Stage
 from crm_core.text import plural
 
 _UNASSIGNED = "without an owner"
@@ -34,6 +37,8 @@ class Lists(Pieces):
             noun = "deal"  # "what do we have open with Acme?", "our biggest win this year", "what is slipping?"
         if not noun and parts.relations and (parts.wh_groups[:1] == ["owner"] or "owner" in parts.fields):
             noun = "user"  # "which reps had no meetings?"
+        if not noun and not parts.metrics:
+            noun = self._noun_of_fields()
         if not noun:
             return None
         if parts.names and noun == "activity" and parts.unknown:
@@ -41,6 +46,27 @@ class Lists(Pieces):
         if noun == "user" and not parts.relations and not ({"list", "which", "who"} & set(parts.cues)) and not parts.filters and not parts.names:
             return None
         return self._frame_list(noun)
+
+    def _noun_of_fields(self) -> str:
+        """ "Bids over 200k", "urgent ones that are open": the only kind of records that has what is said of them."""
+        parts = self.parts
+        if not (parts.filters and (parts.states or parts.order or len(parts.filters) > 1 or {"list", "which"} & set(parts.cues))):
+            return ""
+        for raw in parts.filters:
+            fits = [noun for noun in ("deal", "ticket", "lead", "contact", "company") if raw.field in shape_for(self.ctx, noun).fields]
+            if raw.field in ("stage", "pipeline", "forecast_category", "loss_reason"):
+                if raw.field == "stage":
+                    parts.states = parts.states or (["open"] if self._stage_state() == "" else [])
+                return "deal"
+            if raw.noun in fits and raw.field in ("priority", "category", "title", "deal_role"):
+                return raw.noun
+        return ""
+
+    def _stage_state(self) -> str:
+        """ "won" or "lost" where all stages that are named close a deal that way; else empty."""
+        ids = [value for raw in self.parts.filters if raw.field == "stage" and not raw.negated for value in raw.values]
+        kinds = set(self.ctx.session.scalars(select(Stage.kind).where(Stage.id.in_(ids)))) if ids else set()
+        return kinds.pop() if len(kinds) == 1 and kinds <= {"won", "lost"} else ""
 
     def _frame_list(self, noun: str) -> Frame:
         """A list frame with filters, order and limit of the message."""

@@ -70,6 +70,8 @@ class Pieces(ABC):
         for state in self.parts.states:
             if (noun or "deal", state) in STATE_METRICS or (noun or "deal", state) in STATE_FILTERS:
                 return state
+        if noun in ("deal", "") and (outcome := self._stage_state()):
+            return outcome  # "dropped deals", where a stage of that name loses them
         for name in self.parts.metrics:
             known = STATE_OF_METRIC.get(name)
             if known and known[0] == noun:
@@ -143,6 +145,10 @@ class Pieces(ABC):
             frame.said.append(raw.said)
             if raw.denied and raw.noun == "activity":
                 self._open_only(frame, shape)
+
+    @abstractmethod
+    def _stage_state(self) -> str:
+        """ "won" or "lost" where the stages that are named close a deal; the constructions of lists know how."""
 
     @abstractmethod
     def past_day(self, when: When, cue: str) -> date | None:

@@ -409,6 +409,20 @@ NEGATIONS = (
     "outside of",
     "ignoring",
     "leaving out",
+    "leave out",
+    "skip",
+    "skipping",
+    "not counting",
+    "aside from",
+    "besides",
+    "minus",
+    "ignore",
+    "neither",
+    "nor",
+    "all but",
+    "everything but",
+    "everything except",
+    "with the exception of",
     "non",
     "do not have",
     "does not have",
@@ -421,7 +435,7 @@ NEGATIONS = (
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset(
     """
-sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
+plz pleeease fiscal financial sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
 field fields toward towards wide begin begins beginning starts probability stage-probability though although yet anyone
 recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
 order regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed

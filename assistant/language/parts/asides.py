@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from assistant.language.parts.neighbours import Neighbours
+from assistant.language.tokens import singular
 from crm_core.services.search import STOP_WORDS
 
 #: Words that ask for what was said rather than say what it was about.
@@ -46,6 +47,18 @@ class Asides(Neighbours):
             parts.times = [(when, "") for when, _ in parts.times]
             parts.fields = [name for name in parts.fields if name != "expected_close"]
 
+    def _tells_why(self, number: int) -> bool:
+        """Whether a clause says things that are none of the CRM's: an unknown word, and neither a figure nor records that are asked for."""
+        inside = [edge for edge in self.edges if self.clauses[edge.first] == number]
+        strange = [edge for edge in inside if edge.kind == "unknown" and not self.tokens[edge.first].capital]
+        asked = any(
+            edge.sense("metric", "aggregate", "group_cue", "compare")
+            or edge.sense("noun", "activity_kind", "customer")
+            and singular(edge.text.lower()) != edge.text.lower()
+            for edge in inside
+        )
+        return bool(strange) and not asked
+
     def _preface(self) -> set[int]:
         """Clauses before the question that tell why it is asked: "I am seeing them tomorrow, so what ...": only names count there."""
         numbers = sorted(set(self.clauses))
@@ -81,6 +94,13 @@ class Asides(Neighbours):
             narrows = words[:1] == ["just"] and any(
                 self.clauses[edge.first] == number and (edge.kind in ("when", "name") or edge.sense("value", "ref", "state")) for edge in self.edges
             )
+            heads = any(
+                self.clauses[edge.first] > number and edge.sense("metric", "aggregate", "noun", "activity_kind", "customer", "state", "order")
+                for edge in self.edges
+            )
+            if self._tells_why(number) and heads:
+                preface.add(number)
+                continue
             if (
                 not figures
                 and not narrows
@@ -106,6 +126,7 @@ class Asides(Neighbours):
             and edge.sense("metric", "state", "noun", "value", "ref", "customer", "activity_kind", "aggregate", "field")
         }
         heads = {self.clauses[edge.first] for edge in self.edges if edge.sense("metric", "noun", "aggregate", "customer", "activity_kind")}
+        heads = heads or {self.clauses[edge.first] for edge in self.edges if edge.sense("state", "order", "field", "value")}
         asides = {clause for clause in set(self.clauses) if clause not in telling or heads and clause not in heads and not self._asks(clause)}
         if not heads or asides >= set(self.clauses):
             return

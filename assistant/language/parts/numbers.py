@@ -85,6 +85,8 @@ class Numbers(Neighbours):
             return
         unit = self._after()
         name = self._number_field(unit, quantity, op)
+        if name == "amount" and self._amount_before():
+            self.parts.aggregates.remove("sum")  # "with an amount over 50k": the bound's field, no sum
         values: list[Any] = [quantity.value]
         if op == "between":
             upper = self._upper_bound()
@@ -108,6 +110,12 @@ class Numbers(Neighbours):
             op, self.negated = flipped.get(op, op), False
         shown = " and ".join(f"{value:,}" for value in values)
         self.parts.filters.append(RawFilter(name, op, values, f"{name.replace('_', ' ')} {text} {shown}"))
+
+    def _amount_before(self) -> bool:
+        """Whether "amount" or the like stands right before the comparison and was taken for a sum."""
+        before = [edge for edge in self.edges[max(0, self.at - 4) : self.at] if edge.kind != "filler"]
+        words = {edge.text.lower() for edge in before if edge.sense("aggregate")}
+        return "sum" in self.parts.aggregates and bool(words & {"amount", "value", "worth", "amounts", "amount of", "value of"})
 
     def _compares_groups(self, quantity: Quantity) -> bool:
         """Whether the number bounds the figure of each group rather than an amount of each record.

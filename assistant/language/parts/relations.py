@@ -107,13 +107,26 @@ class Relations(Neighbours):
             return None
         end = place + 1
         so_far = Stretch(at, end, root, noun, denied, at_least)
-        while end < len(self.edges) and self._belongs(self.edges[end], root, noun, end):
+        while end < len(self.edges) and (self._belongs(self.edges[end], root, noun, end) or self._led_value(end, root, noun)):
             if self.edges[end].text.lower() == "and" and self._stretch_at(end, so_far) is not None:
                 break  # "an open deal and an open ticket": another relation
             end += 1
         while self.edges[end - 1].kind == "filler":
             end -= 1
         return Stretch(at, end, root, noun, denied, at_least, frozenset(counting))
+
+    def _led_value(self, at: int, root: str, noun: str) -> bool:
+        """ "With priority High" after the related noun: a joining word before what only the related records can be."""
+        if not self._joins(self.edges[at]):
+            return False
+        for edge in self.edges[at + 1 : at + 4]:
+            values = [sense for sense in edge.senses if sense.kind == "value"]
+            if values:
+                nouns = {sense.noun for sense in values}
+                return noun in nouns and root not in nouns
+            if not (edge.kind == "filler" or edge.sense("field")):
+                return False
+        return False
 
     def _is_denied(self, at: int) -> bool:
         """Whether the connecting word, or what stands right before it, denies: "do not have", "never had"."""
@@ -174,6 +187,8 @@ class Relations(Neighbours):
         """Whether what follows the related noun still speaks of the related records."""
         if edge.sense(*_ENDING) or self._joins(edge) or edge.kind == "unknown" or edge.kind == "name":
             return False
+        if edge.kind == "words" and edge.sense("state") and not edge.sense("ref"):
+            return not self._noun_of(edge)
         if edge.kind == "words" and edge.sense("value", "ref"):
             fits = {sense.noun for sense in edge.senses if sense.kind == "value"} | {
                 item for item in (root, noun) for sense in edge.senses if sense.kind == "ref" and sense.field in NOUN_SHAPES[item].fields

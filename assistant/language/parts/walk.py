@@ -170,7 +170,7 @@ class Walk(Numbers, Connectives, Asides, Relations):
         if self.compare_fields and sense("field") and not sense("noun") and singular(edge.text.lower()) != edge.text.lower():
             self.parts.groups.append(str(sense("field").value))  # type: ignore[union-attr]
             return
-        people = {"contact", "lead"} & set(self.parts.nouns)
+        people = {"contact", "lead"} & set(self.parts.nouns) or any(raw.field == "title" for raw in self.parts.filters)
         if self.negated and sense("aggregate") and self.parts.aggregates == [] and "how many" in self.parts.phrases:
             self.negated = False  # "not the value, only how many"
             return
