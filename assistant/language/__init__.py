@@ -59,15 +59,18 @@ def remember(turn: Turn) -> Frame | None:
         return None
     salient: list[Entity] = []
     view = next((item for item in results if isinstance(item, View)), None)
+    above: list[Entity] = []
     if view is not None and frame.entity is not None:
-        salient += _referred(view, frame.asked_fields)
+        referred = _referred(view, frame.asked_fields)
+        above = [item for item in referred if item.noun == frame.entity.noun]  # "there" is the company, not its parent
+        salient += [item for item in referred if item not in above]
     listed = next((item for item in results if isinstance(item, ListResult)), None)
     if listed is not None and frame.intent == "list":
         frame.total = listed.total
         if len(listed.rows) == 1 and not frame.count_only:
             row = listed.rows[0]
             salient.append(Entity(noun=listed.noun, id=row["id"], label=str(row.get(listed.columns[0].name))))
-    salient += [item for item in (frame.entity, *reversed(frame.entities), owner_meant(frame)) if item is not None]
+    salient += [item for item in (frame.entity, *above, *reversed(frame.entities), owner_meant(frame)) if item is not None]
     frame.salient = list({(item.noun, item.id): item for item in salient}.values())
     return frame
 

@@ -62,6 +62,7 @@ _SMALL = {
     "hundred": 100,
 }
 #: Words that people put inside a name or phrase: "waiting on the customer".
+_COPULAS = frozenset({"is", "are", "was", "were"})
 _ARTICLES = frozenset({"the", "a", "an", "our", "their"})
 _QUANTITY = re.compile(r"([$€£¥])?(\d+(?:,\d{3})*(?:\.\d+)?)(%|[a-z]+)?")
 
@@ -199,6 +200,9 @@ def _word_edges(tokens: list[Token], lexicon: Lexicon) -> list[Edge]:
                 senses = lexicon.get(singular(phrase))
             if not senses and end - first > 2 and _ARTICLES & {token.norm for token in tokens[first + 1 : end - 1]}:
                 senses = lexicon.get(" ".join(token.norm for token in tokens[first:end] if token.norm not in _ARTICLES))
+            if not senses and end - first > 2 and _COPULAS & {token.norm for token in tokens[first + 1 : end - 1]}:
+                bare = " ".join(token.norm for token in tokens[first:end] if token.norm not in _COPULAS | _ARTICLES)
+                senses = [sense for sense in lexicon.get(bare) if sense.kind == "value"]  # "where the technician is on site"
             if senses:
                 score = 2.0 * (end - first) ** 1.25 - (0.1 if all(sense.kind == "aggregate" for sense in senses) else 0.0)
                 edges.append(Edge(first, end, "words", _text(tokens, first, end), tuple(senses), score=score))

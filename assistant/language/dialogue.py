@@ -79,8 +79,8 @@ def company_of(ctx: Context, entity: Entity) -> Entity | None:
 
 
 def owner_meant(frame: Frame) -> Entity | None:
-    """The one colleague whose records a frame asks for."""
+    """The one colleague whose records a frame asks for, by number."""
     owners = [item for item in frame.filters if isinstance(item, Filter) and item.field == "owner" and item.op == "is"]
     if len(owners) == 1 and len(owners[0].values) == 1 and isinstance(owners[0].values[0], int):
-        return Entity(noun="user", id=owners[0].values[0], label=next((item.label for item in frame.entities if item.noun == "user"), ""))
+        return Entity(noun="user", id=owners[0].values[0], label="")
     return None

@@ -75,7 +75,7 @@ def find_names(
 def _is_common(tokens: list[Token], name: Name, is_word: Callable[[str], bool]) -> bool:
     """Whether a lower-case English word only happens to be part of several names: "paper", "systems"."""
     alone = name.end - name.first == 1 and not tokens[name.first].capital
-    whole = any(len(tokenise(match.label)) == 1 for match in name.matches)
+    whole = any(tokenise(match.label)[0].norm == tokens[name.first].norm for match in name.matches)
     return alone and len(name.matches) > 1 and not whole and is_word(tokens[name.first].norm) and name.noun == "company"
 
 

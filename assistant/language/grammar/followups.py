@@ -32,6 +32,7 @@ from crm_core.metrics.filters import Condition, Filter
 from crm_core.metrics.question import Days
 from crm_core.models import Company
 from crm_core.periods import Grain, preceding, year_before
+from crm_core.services.history import user_name
 from crm_core.services.records import load
 from crm_core.services.search import Match
 
@@ -46,7 +47,21 @@ _THEY = frozenset("they them their theirs there".split())
 _SET = frozenset("these those them ones".split())
 #: "With them", "from them": those who were spoken of, not the records shown.
 _WITH_THEM = re.compile(r"\b(?:with|for|from|at|to|about|by|call|ring|email|mail) (?:them|they)\b")
-_SET_PHRASES = ("which one", "which of", "any of", "how many of", "what are they", "are they", "that in total", "is that", "in there", "of that")
+_SET_PHRASES = (
+    "which is",
+    "which are",
+    "they together",
+    "which one",
+    "which of",
+    "any of",
+    "how many of",
+    "what are they",
+    "are they",
+    "that in total",
+    "is that",
+    "in there",
+    "of that",
+)
 #: Nouns that "that ..." and "this ..." can point at, by their words.
 _POINTED = {
     "company": ("company", "account", "customer", "client", "firm", "business"),
@@ -74,8 +89,22 @@ class FollowUps(Records, Figures):
             return
         entity = self._pointed_at()
         if entity is not None:
+            entity = self._with_the_field(entity)
             self.pointed = True
             self._inject(entity)
+
+    def _with_the_field(self, entity: Entity) -> Entity:
+        """The record pointed at, or the one spoken of before it that has the fact asked for: "the next step there" is a deal's."""
+        asked = self.parts.fields
+        if not asked or entity.noun == "user":
+            return entity
+
+        def has(item: Entity) -> bool:
+            return item.noun != "user" and all(name in shape_for(self.ctx, item.noun).fields for name in asked)
+
+        if has(entity) or self.parts.nouns:
+            return entity
+        return next((item for item in self.dialogue.salient() if has(item)), entity)
 
     def _pointed_at(self) -> Entity | None:
         parts, words = self.parts, self.parts.words_seen
@@ -115,7 +144,9 @@ class FollowUps(Records, Figures):
     def _single_shown(self) -> bool:
         """Whether the answer before was about one record."""
         previous = self.dialogue.previous
-        return previous is not None and (previous.intent in ("record", "history") or previous.intent == "list" and len(previous.salient) > 0)
+        if previous is None or previous.intent not in ("record", "history", "list"):
+            return False
+        return previous.intent != "list" or bool(previous.salient) and previous.salient[0].noun == previous.noun
 
     def _asks_a_fact(self) -> bool:
         """A bare "email?", "and the next step": a fact of the record just shown."""
@@ -137,6 +168,7 @@ class FollowUps(Records, Figures):
         parts = self.parts
         parts.pronoun = False
         if entity.noun == "user":
+            entity.label = user_name(self.ctx, entity.id) or "this colleague"
             parts.people.append((entity.id, entity.label))
             if not self._asked_of_person():
                 parts.filters.append(RawFilter("owner", "is", [entity.id], entity.label))
@@ -212,13 +244,16 @@ class FollowUps(Records, Figures):
             parts.phrases,
         ):
             return not parts.metrics and not parts.times and parts.words <= 7
+        base = self.dialogue.question()
+        if base is not None and self._swaps_measure(base):
+            return False
         total = {"sum", "total", "count"} & set(parts.aggregates) and not (parts.nouns or parts.metrics or parts.times or parts.states or parts.names)
         return bool(total) and parts.words <= 8
 
     def _regrouped(self, base: Frame) -> bool:
         """Whether "the two best" are groups of the split figure before, not records behind it."""
         parts = self.parts
-        return base.intent == "metric" and bool(base.group_by) and bool(parts.order or parts.limit) and not parts.nouns
+        return base.intent == "metric" and bool(base.group_by) and bool(parts.order or parts.limit) and not (parts.nouns or parts.aggregates)
 
     def _of_the_shown(self) -> Frame | None:
         """ "Which of these have no next step?", "the biggest one?", "how much is that in total?", "how many of those are urgent?"."""
@@ -339,9 +374,11 @@ class FollowUps(Records, Figures):
             return None
         if base.intent == "list":
             base = self.dialogue.latest(lambda frame: frame.intent == "metric" and frame.noun == fresh.noun) or base
-        instead = bool(re.search(r"\b(?:instead|rather|same for|same with|same but)\b", parts.phrases))
+        instead = bool(re.search(r"\b(?:instead|rather|same for|same with|same but|in terms of)\b|^as\b|^in\b", parts.phrases))
         if instead and base.intent == "metric" and not (parts.groups or parts.wh_groups):
             fresh.group_by = fresh.group_by or list(base.group_by)
+            fresh.metric = "product_revenue" if fresh.metric == "won_value" and {"product", "product_family"} & set(fresh.group_by) else fresh.metric
+            parts.follow_up = True
         opened = parts.follow_up or bool({"same", "also", "too", "instead"} & parts.words_seen)
         declared = METRICS[fresh.metric]
         happened = isinstance(declared, Metric) and declared.when not in (None, "expected_close")
@@ -392,8 +429,10 @@ class FollowUps(Records, Figures):
             or parts.wh_groups
             or parts.fields
             or parts.kinds
+            or parts.aggregates
+            and self._swaps_measure(previous)
             or self._asked()
-            or _EARLIER.search(parts.phrases)
+            or _EARLIER.search(self._plain_phrases())
         )
         if not something:
             return None
@@ -404,14 +443,25 @@ class FollowUps(Records, Figures):
         parts, previous = self.parts, self.dialogue.previous
         if previous is None or previous.intent not in SETS or previous.pending is not None or parts.write_verb:
             return False
-        if parts.metrics or parts.aggregates or "who" in parts.cues or "about" in parts.cues or "said" in parts.cues or "topic" in parts.cues:
+        swapped = self._swaps_measure(previous)
+        if parts.names and self._asked() and previous.intent != "record":
+            return False
+        if (
+            parts.metrics
+            or parts.aggregates
+            and not swapped
+            or "who" in parts.cues
+            or "about" in parts.cues
+            or "said" in parts.cues
+            or "topic" in parts.cues
+        ):
             return False
         if parts.nouns and parts.names and {"which", "list"} & set(parts.cues):
             return False
-        own = [noun for noun in parts.nouns if noun != previous.noun]
+        own = [noun for noun in parts.nouns if noun != previous.noun and {"user": "owner"}.get(noun, noun) not in previous.group_by]
         if own or parts.record_numbers or parts.unknown:
             return False
-        if not parts.nouns:
+        if not parts.nouns or parts.nouns[0] in previous.group_by:
             return parts.words <= 12 and ("which" not in parts.cues or bool(parts.follow_up))
         return parts.follow_up and parts.words <= 12
 
@@ -494,6 +544,14 @@ class FollowUps(Records, Figures):
         frame.entities += fresh.entities
         return frame
 
+    def _swaps_measure(self, previous: Frame) -> bool:
+        """ "And in value?", "the number, please": counting instead of summing, or the other way round."""
+        known = STATE_OF_METRIC.get(previous.metric) if previous.intent == "metric" else None
+        if known is None or not STATE_METRICS[known[:2]][1] or _SET & self.parts.words_seen or self.parts.names:
+            return False
+        counts = "count" in self.parts.aggregates
+        return known[2] if counts else not known[2] and bool({"sum", "total"} & set(self.parts.aggregates)) and bool(previous.group_by)
+
     def _prefer_fields_of(self, previous: Frame) -> None:
         """A word for two things ("North" the team, "North" the region) means what the question before was narrowed by."""
         used = {item.field for item in previous.filters if isinstance(item, Filter)}
@@ -507,6 +565,10 @@ class FollowUps(Records, Figures):
         """The measure, period, groups and order of a figure, as the message changes them."""
         parts = self.parts
         frame.metric = _metric_with_state(parts, previous.metric)
+        if self._swaps_measure(previous):
+            counts, sums = STATE_METRICS[STATE_OF_METRIC[frame.metric][:2]]
+            frame.metric = counts if "count" in parts.aggregates else sums
+            self.frame_unknown = []
         declared = METRICS[frame.metric]
         planned = isinstance(declared, Metric) and declared.when == "expected_close"
         if parts.times:
@@ -531,6 +593,8 @@ class FollowUps(Records, Figures):
         if parts.limit:
             frame.limit = parts.limit
             frame.order = frame.order or "highest"
+        elif "all" in parts.words_seen and frame.limit:
+            frame.limit = None
         if parts.compare in ("previous", "year_before"):
             frame.compare = parts.compare  # type: ignore[assignment]
             if frame.period is None:
@@ -581,9 +645,12 @@ class FollowUps(Records, Figures):
             filters = [item for item in filters if not (isinstance(item, Filter) and item.field == "resolved")]
         return Frame(intent="metric", noun=base.noun, metric=name, filters=filters, said=list(base.said), entities=list(base.entities))
 
+    def _plain_phrases(self) -> str:
+        return re.sub(r"\b(?:fiscal|financial) ", "", self.parts.phrases)
+
     def _earlier(self, period: Days | None) -> Days | None:
         """ "And the quarter before?", "the one before that": the stretch before the period of the question before."""
-        match = _EARLIER.search(self.parts.phrases)
+        match = _EARLIER.search(self._plain_phrases())
         if match is None or not isinstance(period, Days):
             return None
         calendar = self.ctx.calendar
@@ -626,7 +693,7 @@ _STATES_AS_FILTERS: dict[str, tuple[tuple[tuple[str, str, tuple[str, ...]], ...]
 
 def _is_plural(frame: Frame) -> bool:
     """Whether a question was about several records."""
-    return frame.intent in ("list", "metric") and frame.pending is None and frame.limit != 1
+    return frame.intent in ("list", "metric") and frame.pending is None and frame.limit != 1 and (frame.total or 2) > 1
 
 
 def _time_of(frame: Frame, shape: Shape) -> str:
@@ -659,6 +726,8 @@ def _replace_filters(frame: Frame, fresh: Frame) -> None:
         new.add("owner")
     if "owner" in new:
         new.add("team")
+    if "stage" in new:
+        new.add("status")  # a stage says whether a deal is open, won or lost
     kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in new)]
     frame.said = [*_still_said(frame, kept), *fresh.said]
     frame.filters = [*kept, *[item for item in fresh.filters if item not in kept]]

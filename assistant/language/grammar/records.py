@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from assistant.language.entities import Name
 from assistant.language.frames import Entity, Frame
 from assistant.language.grammar.lists import Lists
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.fields import custom_fields, shape_for
 from crm_core.metrics.filters import Filter
 from crm_core.models import NOUNS
+from crm_core.services.search import Match
 
 #: Words that alone make a message about what was said.
 STRONG_SAID = frozenset(
@@ -185,6 +187,24 @@ class Records(Lists):
             return frame
         self._subject(frame)
         return frame if frame.entity or frame.pending else None
+
+    def _titled(self) -> Frame | None:
+        """ "Phone number of the CFO at Acme", "e-mail of the head of purchasing": a fact of whoever has that title."""
+        parts = self.parts
+        wanted = [name for name in (*parts.fields, *parts.kinds) if name in ("email", "phone", "mobile", "title", "city")]
+        if not wanted or not any(raw.field == "title" and not raw.negated for raw in parts.filters) or parts.aggregates or parts.groups:
+            return None
+        if any(raw.op in ("empty", "not_empty") for raw in parts.filters):
+            return None
+        if not parts.names:
+            company = self.dialogue.meant(self.ctx, ("company",))
+            if company is not None:
+                parts.names.append(Name(0, 0, (Match(noun="company", id=company.id, label=company.label, score=100),), True))
+                parts.colleagues.append([])
+        parts.kinds.clear()
+        frame = self._frame_list("contact")
+        frame.columns = list(dict.fromkeys(["name", "title", *wanted]))
+        return frame
 
     def _asked(self) -> list[str]:
         asked = [

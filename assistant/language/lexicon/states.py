@@ -167,6 +167,12 @@ STATES: dict[str, str] = {
     "overdue": "overdue",
     "past due": "overdue",
     "late": "overdue",
+    **{
+        f"{past} {whose}{day}": "overdue"
+        for past in ("past", "beyond", "after", "behind")
+        for whose in ("", "its ", "their ", "the ")
+        for day in ("close date", "closing date", "due date", "expected close", "expected close date", "expected closing date", "deadline")
+    },
     "past their close date": "overdue",
     "past the close date": "overdue",
     "past close date": "overdue",

@@ -281,7 +281,7 @@ class Senses(Neighbours):
     def _take_value(self, edge: Edge, sense: Sense) -> bool:
         values = [item for item in edge.senses if item.kind == "value"]
         around = {self._before(), self._after(), self._after(1), self._before(2)}
-        named = [item for item in values if item.field in around or item.field.rstrip("s") in around]
+        named = [item for item in values if {item.field, item.field.rstrip("s"), item.field.rsplit("_", 1)[-1]} & around]
         if "team" in around and any(item.kind == "ref" and item.field == "team" for item in edge.senses):
             values = []
         elif named:

@@ -171,7 +171,8 @@ class Walk(Numbers, Connectives, Asides, Relations):
             self.parts.groups.append(str(sense("field").value))  # type: ignore[union-attr]
             return
         people = {"contact", "lead"} & set(self.parts.nouns) or any(raw.field == "title" for raw in self.parts.filters)
-        if self.negated and sense("aggregate") and self.parts.aggregates == [] and "how many" in self.parts.phrases:
+        counting = "how many" in self.parts.phrases or "number of" in self.parts.phrases or "count" in self.parts.words_seen
+        if self.negated and sense("aggregate") and counting and edge.text.lower() in ("value", "amount", "worth", "sum", "total value"):
             self.negated = False  # "not the value, only how many"
             return
         if (
@@ -213,7 +214,11 @@ class Walk(Numbers, Connectives, Asides, Relations):
         leads = _VALUE_LEADS - {"of", "to", "on", "with", "as", "is", "because"} if edge.sense("state") else _VALUE_LEADS
         if edge.sense("field") and valued and self._before() not in ("category", "=") and singular(edge.text.lower()) != edge.text.lower():
             valued = False  # "our pipelines" are the field, whatever a category is called
-        led = self._before() in leads or self._before() in ("still", "only", "=") or self._after() in ("stage", "status", "category", "priority")
+        led = (
+            self._before() in leads
+            or self._before() in ("still", "only", "=")
+            or self._after() in ("stage", "status", "category", "priority", "ones")
+        )
         if valued and (led or self.or_next or capital) and not edge.sense("metric"):
             return (
                 "my_team",
