@@ -8,7 +8,8 @@ senses: the grammar decides between them in context.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -106,6 +107,7 @@ class Chart:
     #: The clause of each token.
     clauses: list[int] = field(default_factory=list)
     message: str = ""
+    today: date = date.min
     everything: list[Edge] = field(default_factory=list)
 
 
@@ -135,7 +137,7 @@ def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
         )
         for name in names
     ]
-    return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), message, edges)
+    return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), message, clock.today, edges)
 
 
 def _mended(token: Token, lexicon: Lexicon) -> Token:
@@ -161,10 +163,26 @@ def _time_edges(tokens: list[Token], clock: Clock) -> list[Edge]:
     ]
 
 
-def _quantity_edges(tokens: list[Token]) -> list[Edge]:
-    edges = []
+def _quantity_edges(tokens: list[Token], only: int | None = None) -> list[Edge]:
+    edges: list[Edge] = []
     for at, token in enumerate(tokens):
         match = _QUANTITY.fullmatch(token.norm)
+        ahead = tokens[at + 1].norm if at + 1 < len(tokens) else ""
+        if token.norm in _CURRENCY_WORDS and _QUANTITY.fullmatch(ahead) and ahead[:1].isdigit():
+            edges += [
+                replace(
+                    edge,
+                    first=at,
+                    text=_text(tokens, at, edge.end),
+                    quantity=replace(edge.quantity, currency=_CURRENCY_WORDS[token.norm]),
+                    score=2.0 * (edge.end - at) + 0.1,
+                )
+                for edge in _quantity_edges(tokens[: at + 1] + tokens[at + 1 :], only=at + 1)
+                if edge.quantity is not None
+            ]
+            continue
+        if only is not None and at != only:
+            continue
         if match:
             symbol, digits, suffix = match.groups()
             value, end, scaled = Decimal(digits.replace(",", "")), at + 1, False

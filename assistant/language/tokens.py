@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from assistant.language.written_dates import spell_dates
@@ -119,9 +120,17 @@ _CONTRACTED = re.compile(r"(?<!\w)(" + "|".join(re.escape(word) for word in sort
 
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*"
 #: Shorthand as pattern and what it stands for, in the order they are written out.
-_SHORTHAND: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+_SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
     (re.compile(pattern, re.IGNORECASE), full)
     for pattern, full in (
+        (
+            r"\b(?:fiscal|financial|business)\s(?:year\s)?((?:19|20)?\d{2})\b|\bfy\s((?:19|20)?\d{2})\b",
+            lambda match: f"FY{match.group(1) or match.group(2)}",
+        ),
+        (r"(?<=\d)['’](?=\d{3}\b)", ""),  # 100'000
+        (r"(?<![\w/.-])(\d+(?:\.\d+)?)(k|m|mn)?\s?[-–]\s?(\d+(?:\.\d+)?)(k|m|mn)\b", r"between \1\2 and \3\4"),  # 100k-250k
+        (r"\bi mean[t]?\b(?!\s+(?:is|are))", ","),
+        (r"\band so (?:on|forth)\b|\betc\b\.?|\band the (?:rest|others)\b|\bvs the rest\b|\band every other(?: \w+)?\b", " and-others "),
         (rf"\b({_MONTH})\s?[-–]\s?({_MONTH})\b", r"\1 to \2"),  # Jul-Sep
         (rf"\b({_MONTH})\s(\d{{1,2}})\s?[-–]\s?(\d{{1,2}})\b(?!\d)", r"\2 \1 to \3 \1"),  # Nov 9-15
         (rf"\b(\d{{1,2}})\s?[-–]\s?(\d{{1,2}})\s({_MONTH})\b", r"\1 \3 to \2 \3"),  # 9-15 Nov
@@ -155,13 +164,13 @@ def expand(message: str) -> str:
 _REQUEST = r"(?:(?:i|we|he|she|they)\s(?:just\s|only\s|also\s)?(?:need|want|would\slike|must|should\sknow|have\sto)|wants?\sto\sknow|asked\s(?:me|us)\sfor|is\sasking|please|can\syou|could\syou)\b"
 #: "The CFO is asking me for ...": who wants to know changes nothing.
 _ON_BEHALF = re.compile(
-    r"^(?:the|our|my|some)\s[\w ]{2,30}?\s(?:is asking|keeps asking|asked|asks|wants to know|wanted to know|would like to know|needs to know|wants|needs)\s(?:me\s|us\s)?(?:for\s|about\s)?",
+    r"^(?:the|our|my|some)\s[\w ]{2,30}?\s(?:is asking|keeps asking|asked|asks|wants to know|wanted to know|would like to know|needs to know|wants|needs)\s(?:(?:me|us)\s(?:for\s|about\s)?|for\s|about\s|to\sknow\s|(?=how\b|what\b|which\b|who\b|when\b|the\b|a\b|an\b|our\b|list\b|numbers\b|figures\b))",
     re.IGNORECASE,
 )
 #: "Vincent asked me how much ...": who wants to know changes nothing.
 _ASKED_BY = re.compile(
     r"^(?:[\w'’.-]+\s){1,4}?(?:asked|asks|is\sasking|keeps\sasking|wants|wanted|needs|would\slike|told|tells|bugs|pings|pinged)\s(?:me\s|us\s)?(?:again\s)?"
-    r"(?:to\s(?:know|see|have|tell|check|find\sout)\s|about\s|for\s)?(?:him\s|her\s|them\s)?(?=(?:how|what|which|who|whose|when|where|list|the\slist)\b)",
+    r"(?:to\s(?:know|see|have|tell|check|find\sout)\s|about\s|for\s)?(?:him\s|her\s|them\s|so[,:]?\s|this[,:]?\s)?(?=(?:total|number|sum|how|what|which|who|whose|when|where|list|the\slist)\b)",
     re.IGNORECASE,
 )
 #: "... so i can bring it up on Monday", "because i meet them later": why it is asked, at the end.

@@ -93,7 +93,7 @@ UNITS = {
 }
 
 
-LAST = {"last", "previous", "prior", "past"}
+LAST = {"last", "previous", "prior", "past", "preceding"}
 
 
 THIS = {"this", "current"}

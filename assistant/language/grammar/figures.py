@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
+from assistant.language.dates import When
 from assistant.language.frames import Frame
 from assistant.language.grammar.past import OPEN_METRICS, Past
 from assistant.language.grammar.pieces import as_days
@@ -357,6 +360,8 @@ class Figures(Past):
             aggregate = "sum" if noun == "deal" and "count" not in parts.aggregates and "number" not in parts.first_words else "count"
         if parts.customer and noun == "company" and aggregate == "count" and not (set(parts.states) - {"open"}) and len(parts.nouns) <= 1:
             return self._with_groups(self._frame_metric("customers"))
+        if "weighted" in parts.aggregates and noun == "deal" and state in ("", "open", "closing"):
+            return self._with_groups(self._frame_metric("weighted_pipeline"))
         if aggregate == "mean" and noun == "deal":
             if state in ("", "won", "closed"):
                 return self._with_groups(self._frame_metric("average_deal_size"))
@@ -431,7 +436,7 @@ class Figures(Past):
             return
         if self._looks_back(frame, metric):
             return
-        when, cue = self.parts.times[0]
+        when, cue = self._whole_run()
         own = metric.when if isinstance(metric, Metric) else "closed"
         if len(self.parts.times) > 1 and self.parts.compare == "against" and self.parts.times[1][0].period.first > when.period.first:
             when, cue = self.parts.times[1]  # "ahead of last quarter so far this quarter?": the later one is asked for
@@ -453,6 +458,15 @@ class Figures(Past):
         if isinstance(metric, Metric) and metric.span is not None and when.edge == "until":
             period = Period(FAR_PAST, period.end)
         frame.period = as_days(period)
+
+    def _whole_run(self) -> tuple[When, str]:
+        """The first time; months or quarters that follow each other, "July, August, September", are one."""
+        times = self.parts.times
+        when, cue = times[0]
+        if self.parts.compare or len(times) < 2 or any(other.edge or other.grain not in (Grain.month, Grain.quarter) for other, _cue in times):
+            return when, cue
+        runs = all(later.period.first == earlier.period.end for (earlier, _), (later, _) in pairwise(times))
+        return (replace(when, period=Period(when.period.first, times[-1][0].period.end), ahead=None), cue) if runs else (when, cue)
 
     def _looks_back(self, frame: Frame, metric: Metric | Composite) -> bool:
         """Take a past day as the moment that the figure is meant for, and another time beside it as its period."""
@@ -506,6 +520,8 @@ class Figures(Past):
         ):
             groups = ["stage"]
         frame.group_by = self._group_fields(frame, groups) or self._compared_values(frame)
+        if "and-others" in parts.phrases:  # "hospitals, universities and so on": examples of the groups
+            frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in frame.group_by)]
         self._keep(frame)
         if "who" in parts.cues and not groups and not parts.names and "said" not in parts.cues and ("count" in parts.aggregates or parts.order):
             frame.group_by = ["owner"]
@@ -518,7 +534,7 @@ class Figures(Past):
 
     def _compared_values(self, frame: Frame) -> list[str]:
         """ "EMEA vs APAC", "compare Ruth and Wanda": values of one field that are compared are groups, not one sum."""
-        each = {"each", "respectively", "apiece"} & self.parts.words_seen
+        each = {"each", "respectively", "apiece", "separately", "separate"} & self.parts.words_seen
         joined = each or {"vs", "versus", "compare", "compared", "comparing", "against", "than"} & self.parts.words_seen
         people = {"and"} & self.parts.words_seen and not {"or"} & self.parts.words_seen
         shape = shape_for(self.ctx, shape_of(frame.metric))

@@ -117,6 +117,11 @@ class FollowUps(Records, Figures):
             return self.dialogue.meant(self.ctx, ("deal", "ticket", "lead", "company", "contact"))
         if _WITH_THEM.search(parts.phrases):
             return self._holder()
+        if self._asks_a_fact() and (said := re.search(r"\bthe (company|account|customer|deal|ticket|contact|lead)\b", parts.phrases)):
+            noun = next(name for name, forms in _POINTED.items() if said.group(1) in forms)
+            if (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
+                self._drop_noun(noun)
+                return entity
         if _PERSON & words:
             return self.dialogue.meant(self.ctx, ("contact", "user", "lead"))
         if _SET & words and not self._single_shown() or self._points_at_set() and not _THING & words:
@@ -429,6 +434,9 @@ class FollowUps(Records, Figures):
             or parts.wh_groups
             or parts.fields
             or parts.kinds
+            or parts.relations
+            or parts.untouched
+            or parts.untouched_days
             or parts.aggregates
             and self._swaps_measure(previous)
             or self._asked()
@@ -575,8 +583,12 @@ class FollowUps(Records, Figures):
             if parts.compare == "against" and len(parts.times) == 1:
                 frame.compare = "previous"
             else:
-                frame.period, frame.as_of = self._days(planned=planned), None
-                self._looks_back(frame, declared)
+                frame.as_of = None
+                kept, frame.period = frame.period, None
+                if not self._looks_back(frame, declared):
+                    frame.period = self._days(planned=planned)
+                elif len(parts.times) == 1 and previous.as_of is not None:
+                    frame.period = kept
         elif declared.name != previous.metric and planned and frame.period:
             frame.period = None
         groups = list(dict.fromkeys([*parts.groups, *parts.wh_groups]))

@@ -53,7 +53,7 @@ class Pieces(ABC):
 
     def _noun(self) -> str:
         nouns = self.parts.nouns
-        if self.parts.contacts_at or any(raw.field in ("deal_role", "title") for raw in self.parts.filters) and not nouns:
+        if self.parts.contacts_at or any(raw.field in ("deal_role", "title") for raw in self.parts.filters) and not nouns and not self.parts.metrics:
             return "contact"
         counted = [STATE_OF_METRIC[name][0] for name in self.parts.metrics if name in STATE_OF_METRIC and STATE_OF_METRIC[name][0] != "company"]
         if counted and nouns in (["company"], ["contact"], ["product"]):

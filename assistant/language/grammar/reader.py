@@ -35,6 +35,8 @@ class Reader(Talk, FollowUps):
         """Try the constructions in order."""
         self._count_slips()
         self.resolve()
+        if self.parts.named_pipeline and not (self.parts.metrics or self.parts.nouns or self.parts.aggregates):
+            self.parts.metrics.append("open_pipeline")
         for construction in (
             self._talk,
             self._meta,

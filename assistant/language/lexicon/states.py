@@ -173,6 +173,13 @@ STATES: dict[str, str] = {
         for whose in ("", "its ", "their ", "the ")
         for day in ("close date", "closing date", "due date", "expected close", "expected close date", "expected closing date", "deadline")
     },
+    "expected close in the past": "overdue",
+    "close date in the past": "overdue",
+    "closing date in the past": "overdue",
+    "due date in the past": "overdue",
+    "due date already passed": "overdue",
+    "due date has passed": "overdue",
+    "due date passed": "overdue",
     "past their close date": "overdue",
     "past the close date": "overdue",
     "past close date": "overdue",

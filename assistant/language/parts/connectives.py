@@ -19,6 +19,13 @@ class Connectives(Senses):
             return True
         if edge.sense("state") and edge.end - edge.first > 1:
             return False
+        following = self._next_edge()
+        if (
+            following is not None
+            and following.text.lower() in ("value", "entry", "data", "information", "amount")
+            and self._after(1) in ("for", "in", "of", "on")
+        ):
+            self.skip_edge = following  # "no value for financing": the field is empty
         if edge.text.lower() == "no" and edge.first == 0 and self.parts.follow_up:
             return True
         self.negated = True

@@ -110,6 +110,8 @@ class Parts:
     contacts_at: bool = False
     subsidiary: bool = False
     why: bool = False
+    #: A pipeline was named with the word: "renewals pipeline", which may be the open deals in it.
+    named_pipeline: bool = False
     #: The grouping word was plural: several groups are asked for.
     plural_group: bool = False
     #: What a search by meaning should look for.

@@ -173,6 +173,9 @@ class Numbers(Neighbours):
 
     def _number_field(self, unit: str, quantity: Quantity, op: str) -> str:
         following = self._next_edge()
+        if following is not None and following.sense("comparison") and not following.sense("field"):
+            self.at += 1  # "100 or more samples": the field comes after
+            following = self._next_edge()
         spoken = following.sense("field") if following else None
         if spoken and self._is_numeric(spoken):
             self.at += 1
@@ -199,7 +202,7 @@ class Numbers(Neighbours):
         """Whether the days are those in a stage: "stuck in negotiation for more than 30 days"."""
         parts = self.parts
         staged = any(raw.field == "stage" for raw in parts.filters) or {"stage", "stages"} & parts.words_seen
-        return bool(staged) and bool({"for", "been", "stuck", "sitting", "sat", "same", "stayed", "stage", "there"} & parts.words_seen)
+        return bool(staged) and bool({"for", "since", "been", "stuck", "sitting", "sat", "same", "stayed", "stage", "there"} & parts.words_seen)
 
     def _custom_numbers(self) -> set[str]:
         return {

@@ -326,6 +326,8 @@ class Senses(Neighbours):
             or any(raw.field in ("team", "region") for raw in self.parts.filters)
         ):
             return True  # "did support close", "the north sales team": a description
+        if others and others[0].field == "pipeline" and edge.text.lower().endswith("pipeline") and not self.parts.metrics:
+            self.parts.named_pipeline = True
         if others:
             self._append_ref(others[0])
         elif len(people) == 1:

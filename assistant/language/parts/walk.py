@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from assistant.language.chart import Chart, Edge
-from assistant.language.lexicon import FOLLOW_UP, WRITE_VERBS
+from assistant.language.lexicon import FOLLOW_UP, WRITE_VERBS, english_words
 from assistant.language.parts.asides import Asides
 from assistant.language.parts.connectives import Connectives
 from assistant.language.parts.model import Parts, RawRelation
@@ -40,6 +40,11 @@ _VALUE_LEADS = frozenset(
 )
 
 
+_PREPOSITIONS = frozenset("by in as at on between over for with to from through via since until during into among across".split())
+#: Words after which a word describes or names what is asked for.
+_DETERMINING = frozenset(
+    "with without of from about in for at by as on like no my our their your his her its a an any some the that who which whose is are was were be very too not more less and or".split()
+)
 _PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "hers", "his", "him", "he", "she", "those", "these"})
 
 
@@ -72,7 +77,7 @@ class Walk(Numbers, Connectives, Asides, Relations):
             edge = self.edges[self.at]
             colleague = self.parts.pronoun and any(sense.kind == "ref" and sense.field == "owner" for sense in edge.senses)
             stranger = edge.kind == "unknown" and self.tokens[edge.first].capital and edge.first > 0 and not edge.text.isupper()
-            place = "there" in self.parts.words_seen and edge.sense("value") is not None
+            place = bool({"there", "that", "this"} & self.parts.words_seen) and edge.sense("value", "ref") is not None
             if self.clauses[edge.first] in preface and edge.kind != "name" and not (colleague or stranger or place):
                 self.at += 1
                 continue
@@ -81,6 +86,8 @@ class Walk(Numbers, Connectives, Asides, Relations):
         self._gather_content(preface)
         self._forgive_asides()
         self._read_slips()
+        if {"everyone", "everybody"} & self.parts.words_seen and "count" in self.parts.aggregates and not self.parts.groups:
+            self.parts.groups.append("owner")  # "how many meetings everyone in my team had"
         return self.parts
 
     def _read_relations(self) -> None:
@@ -108,12 +115,42 @@ class Walk(Numbers, Connectives, Asides, Relations):
         if word.endswith("est") and len(word) > 5 and not self.parts.order and not self.tokens[edge.first].capital:
             self.parts.order = "highest"  # "the fattest pipeline"
             return
+        if self._is_idle(edge):
+            self.parts.topic.append(edge.text)
+            return
         self.parts.unknown.append(edge.text)
         self.unknown_clauses.append((edge.text, self.clauses[edge.first]))
         if edge.first > 0 and self.tokens[edge.first].capital:
             self.parts.unknown_capital.append(edge.text)
         self.parts.topic.append(edge.text)
         self.negated = self.group_next = False
+
+    def _is_idle(self, edge: Edge) -> bool:
+        """Whether an unknown word only carries the sentence: "how does it divide between ...", "financed by leasing", "how high was".
+
+        It must be a common word in the place of a verb or adverb; one that could describe or name what is asked for
+        ("deals with dragons", "happy customers", "flagged deals") is never idle.
+        """
+        token = self.tokens[edge.first]
+        if token.capital and edge.first or not token.norm.isalpha() or token.norm not in english_words():
+            return False
+        before, after = self._before(), self._after()
+        if before in ("how", "to", "i", "we", "you", "they", "he", "she", "please", "it"):
+            return before != "to" or self._before(2) not in ("similar", "related", "close", "next", "belong", "belonging", "linked")
+        if before in _DETERMINING:
+            return False
+        following, previous = self._next_edge(), self.edges[self.at - 1] if self.at else None
+        described = previous is not None and previous.sense("value", "ref") is not None
+        if following is not None and following.sense("noun", "metric", "customer", "activity_kind", "state"):
+            return described
+        beyond = self._next_edge(2)
+        if after in _PREPOSITIONS and beyond is not None:
+            while beyond is not None and beyond.kind == "filler":
+                beyond = self._next_edge(self.edges.index(beyond) - self.at + 1)
+            return beyond is not None and (beyond.kind in ("when", "name", "quantity") or bool(beyond.senses))
+        if following is None or following.kind == "when":
+            return previous is not None and (previous.sense("field", "order", "compare", "grain") is not None or previous.kind == "when")
+        return False
 
     def _when(self, edge: Edge) -> None:
         assert edge.when is not None
@@ -125,6 +162,8 @@ class Walk(Numbers, Connectives, Asides, Relations):
             return
         if self.negated and self.time_field == "last_activity" or self.time_field == "untouched":
             self.parts.untouched = edge.when
+            if edge.when.period.first > self.today:  # "no activity in 3 weeks": looking back
+                self.parts.untouched, self.parts.untouched_days = None, (edge.when.period.first - self.today).days
             self.negated = False
             self.time_field = ""
             return

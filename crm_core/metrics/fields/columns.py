@@ -70,6 +70,11 @@ OWNER_WORDS = (
     "ae",
     "agent",
     "person",
+    "member of the team",
+    "member of my team",
+    "member of our team",
+    "account manager",
+    "responsible person",
 )
 
 
