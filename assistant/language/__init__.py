@@ -45,6 +45,8 @@ def understand(turn: Turn) -> Frame:
         return _named(ctx, frame)
 
 
+#: Rows of a list that "the second one" can point at.
+SHOWN = 10
 #: Intents that a later message cannot lean on.
 _PASSING = frozenset({"explain", "rows", "more", "define", "help", "smalltalk", "unknown", "nothing", "write", "choose"})
 
@@ -67,9 +69,10 @@ def remember(turn: Turn) -> Frame | None:
     listed = next((item for item in results if isinstance(item, ListResult)), None)
     if listed is not None and frame.intent == "list":
         frame.total = listed.total
+        column = listed.columns[0].name
+        frame.shown = [Entity(noun=listed.noun, id=row["id"], label=str(row.get(column))) for row in listed.rows[:SHOWN]]
         if len(listed.rows) == 1 and not frame.count_only:
-            row = listed.rows[0]
-            salient.append(Entity(noun=listed.noun, id=row["id"], label=str(row.get(listed.columns[0].name))))
+            salient.append(frame.shown[0])
     salient += [item for item in (frame.entity, *above, *reversed(frame.entities), owner_meant(frame)) if item is not None]
     frame.salient = list({(item.noun, item.id): item for item in salient}.values())
     return frame

@@ -80,6 +80,7 @@ class Frame(BaseModel):
     offset: int = 0
     #: Rows in all of the list that was shown, and the records that its answer spoke of, the likeliest to be meant first.
     total: int | None = None
+    shown: list[Entity] = Field(default_factory=list)
     salient: list[Entity] = Field(default_factory=list)
     #: The candidates of a name that was asked back.
     offered: list[Entity] = Field(default_factory=list)

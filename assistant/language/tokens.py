@@ -113,6 +113,12 @@ _CONTRACTIONS = {
     "e-mails": "emails",
     "lemme": "let me",
     "wanna": "want to",
+    "shes": "she is",
+    "hes": "he is",
+    "she's": "she is",
+    "he's": "he is",
+    "theyre": "they are",
+    "thats": "that is",
     "n't": "not",
 }
 _CONTRACTED = re.compile(r"(?<!\w)(" + "|".join(re.escape(word) for word in sorted(_CONTRACTIONS, key=len, reverse=True)) + r")(?!\w)", re.IGNORECASE)
@@ -128,6 +134,9 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
             lambda match: f"FY{match.group(1) or match.group(2)}",
         ),
         (r"(?<=\d)['’](?=\d{3}\b)", ""),  # 100'000
+        (r"\b(?:leave|take|keep|filter|throw|kick)\s((?:the\s)?\w[\w -]{1,30}?)\sout\b(?!\sof)", r"without \1"),
+        (r"\bbefore the (year|quarter|month|week) is (?:out|over|through|done)\b", r"before the end of the \1"),
+        (r"^.*\b(?:he|she|they|who)\s(?:wants?|needs?|would like)\s(?:me\s)?to\s(?:know|see|have)\s", ""),
         (r"(?<![\w/.-])(\d+(?:\.\d+)?)(k|m|mn)?\s?[-–]\s?(\d+(?:\.\d+)?)(k|m|mn)\b", r"between \1\2 and \3\4"),  # 100k-250k
         (r"\bi mean[t]?\b(?!\s+(?:is|are))", ","),
         (r"\band so (?:on|forth)\b|\betc\b\.?|\band the (?:rest|others)\b|\bvs the rest\b|\band every other(?: \w+)?\b", " and-others "),
@@ -180,7 +189,7 @@ _REASON = re.compile(
 )
 #: ", need to prep for the Monday call": what the answer is for changes nothing.
 _PURPOSE = re.compile(
-    r"[,;.–-]\s*(?:i\s|we\s|cause\s|because\s|as\s)*(?:need|have|want|got|trying|going)\s(?:it\s|this\s|that\s|them\s)?to\s(?:prep|prepare|get\sready|plan|present|report)\b[^,.?!;]*",
+    r"[,;.–-]\s*(?:i\s|we\s|cause\s|because\s|as\s)*(?:need|have|want|got|trying|going)\s(?:it\s|this\s|that\s|them\s)?to\s(?:prep|prepare|get\sready|plan|present|report|call|ring|phone|meet|see|talk|speak|go|leave|run)\b[^,.?!;]*",
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(

@@ -74,6 +74,7 @@ class DealView(View):
     status: str
     amount: str | None
     currency: str
+    created_at: datetime
     expected_close_on: date | None
     closed_on: date | None
     forecast_category: str | None

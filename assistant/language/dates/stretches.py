@@ -96,6 +96,8 @@ class Stretches(Days):
         """``this quarter``, ``last month``, ``next year``, and the one after a weekday or month name: ``last Friday``."""
         word = self.word(at)
         step = -1 if word in LAST else 0 if word in THIS else 1 if word in NEXT else None
+        if word in ("whole", "entire", "full", "all") and self.word(at + 1) in ("year", "quarter", "month") and self.word(at - 1) in ("the", ""):
+            return When(at, at + 2, self._whole(UNITS[self.word(at + 1)], self.today), grain=UNITS[self.word(at + 1)])
         if step is None:
             return None
         after = at + 1

@@ -263,8 +263,10 @@ class Figures(Past):
             metric = "stage_conversion"
         if metric == "first_response_time" and ("lead" in parts.nouns):
             metric = "lead_response_time"
-        if metric == "average_deal_size" and "open" in parts.states:
-            return None
+        if metric == "average_deal_size" and {"open", "lost"} & set(parts.states):
+            frame = self._frame_metric("average_amount")
+            frame.filters.append(Filter(field="status", values=["open" if "open" in parts.states else "lost"]))
+            return self._with_groups(frame)
         if "mean" in parts.aggregates and metric in ("won_value",) and "deal" in parts.nouns:
             metric = "average_deal_size"
         return self._with_groups(self._frame_metric(metric))
@@ -365,6 +367,12 @@ class Figures(Past):
         if aggregate == "mean" and noun == "deal":
             if state in ("", "won", "closed"):
                 return self._with_groups(self._frame_metric("average_deal_size"))
+            if state in ("open", "lost", "created"):
+                averaged = self._frame_metric("average_amount")
+                if state != "created":
+                    averaged.filters.append(Filter(field="status", values=[state]))
+                    averaged.said.append(state)
+                return self._with_groups(averaged)
             return None
         if aggregate == "mean" and noun == "ticket":
             return self._with_groups(self._frame_metric("resolution_time"))

@@ -21,6 +21,7 @@ from assistant.language.frames import Entity, Frame
 from assistant.language.grammar.figures import Figures
 from assistant.language.grammar.pieces import as_days
 from assistant.language.grammar.records import Records
+from assistant.language.lexicon import lexicon_for
 from assistant.language.parts import Parts
 from assistant.language.parts.model import RawFilter
 from assistant.language.planner import PAGE
@@ -31,10 +32,11 @@ from crm_core.metrics.fields import Kind, Shape, shape_for
 from crm_core.metrics.filters import Condition, Filter
 from crm_core.metrics.question import Days
 from crm_core.models import Company
-from crm_core.periods import Grain, preceding, year_before
+from crm_core.periods import Grain, add_months, preceding, whole, year_before
 from crm_core.services.history import user_name
 from crm_core.services.records import load
 from crm_core.services.search import Match
+from crm_core.text import fold
 
 #: "The quarter before", "the one before that", "the previous month" at the end of a message.
 _EARLIER = re.compile(
@@ -47,20 +49,8 @@ _THEY = frozenset("they them their theirs there".split())
 _SET = frozenset("these those them ones".split())
 #: "With them", "from them": those who were spoken of, not the records shown.
 _WITH_THEM = re.compile(r"\b(?:with|for|from|at|to|about|by|call|ring|email|mail) (?:them|they)\b")
-_SET_PHRASES = (
-    "which is",
-    "which are",
-    "they together",
-    "which one",
-    "which of",
-    "any of",
-    "how many of",
-    "what are they",
-    "are they",
-    "that in total",
-    "is that",
-    "in there",
-    "of that",
+_SET_PHRASES = re.compile(
+    r"\b(?:which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
 )
 #: Nouns that "that ..." and "this ..." can point at, by their words.
 _POINTED = {
@@ -69,6 +59,22 @@ _POINTED = {
     "deal": ("deal", "opportunity", "opp"),
     "ticket": ("ticket", "case", "issue"),
     "lead": ("lead",),
+}
+#: The field that "when" asks for, by what happened.
+_WHEN = {
+    "created": "created",
+    "closing": "expected_close",
+    "due": "due",
+    "closed": "closed",
+    "won": "closed",
+    "lost": "closed",
+    "resolved": "resolved",
+    "completed": "completed",
+}
+#: Means and medians of the same thing.
+_AVERAGES = {
+    "sales_cycle": {"mean": "sales_cycle", "median": "median_sales_cycle"},
+    "median_sales_cycle": {"mean": "sales_cycle", "median": "median_sales_cycle"},
 }
 #: Fields whose conditions say in which state or when, rather than of which sort: they do not carry over to another measure.
 _OF_STATE = frozenset({"status", "resolved", "converted", "completed", "expected_close", "closed", "created", "occurred", "due", "slips"})
@@ -113,12 +119,14 @@ class FollowUps(Records, Figures):
             if hit is not None and (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
                 self._drop_noun(noun)
                 return entity
+        if (row := self._row_pointed_at()) is not None:
+            return row
         if re.search(r"\b(?:that|this|the) one\b", parts.phrases) and self._single_shown():
             return self.dialogue.meant(self.ctx, ("deal", "ticket", "lead", "company", "contact"))
         if _WITH_THEM.search(parts.phrases):
             return self._holder()
-        if self._asks_a_fact() and (said := re.search(r"\bthe (company|account|customer|deal|ticket|contact|lead)\b", parts.phrases)):
-            noun = next(name for name, forms in _POINTED.items() if said.group(1) in forms)
+        if self._asks_a_fact() and (pointed := re.search(r"\bthe (company|account|customer|deal|ticket|contact|lead)\b", parts.phrases)):
+            noun = next(name for name, forms in _POINTED.items() if pointed.group(1) in forms)
             if (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
                 self._drop_noun(noun)
                 return entity
@@ -131,11 +139,31 @@ class FollowUps(Records, Figures):
             if words & _THEY == {"there"} and existential:
                 return None
             return self._holder()
-        if _THING & words:
-            return self.dialogue.meant(self.ctx, ("deal", "ticket", "company", "lead"))
+        if _THING & words or re.search(r"\b(?:is|was|of|with|for|on|at) (?:this|that)(?: (?:with|for|at|of|about|now|by))?$", parts.phrases):
+            return self.dialogue.meant(self.ctx, ("deal", "ticket", "company", "lead", "activity"))
         if self._asks_a_fact():
             return next(iter(self.dialogue.salient()), None) if self._single_shown() else None
         return None
+
+    def _row_pointed_at(self) -> Entity | None:
+        """ "The first one", "the second deal", "the last one": a row of the list just shown."""
+        previous = self.dialogue.previous
+        if previous is None or previous.intent != "list" or len(previous.shown) < 2 or previous.pending is not None:
+            return None
+        said = re.search(
+            r"\bthe (first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|last) (?:one|deal|ticket|lead|contact|company|account|task)\b",
+            self.parts.phrases,
+        )
+        if said is None or self.parts.times or self.parts.metrics:
+            return None
+        place = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4, "5th": 4, "last": -1}[
+            said.group(1)
+        ]
+        if place >= len(previous.shown):
+            return None
+        self.parts.order, self.parts.limit = "", None
+        self.parts.nouns = [noun for noun in self.parts.nouns if noun != previous.noun]
+        return previous.shown[place]
 
     def _holder(self) -> Entity | None:
         """Whom "they" and "there" mean: the company spoken of, or else the person."""
@@ -189,9 +217,25 @@ class FollowUps(Records, Figures):
         """ "The contact on that ticket", "which company is she with": a related record that is asked for as a fact."""
         parts = self.parts
         fields = shape_for(self.ctx, entity.noun).fields
-        if parts.first_words[:1] == ["when"] and entity.noun == "deal" and {"closing", "closed", "due"} & set(parts.states):
-            parts.fields.append("expected_close")
+        if parts.first_words[:1] == ["when"] or "when" in parts.words_seen:
+            told = next((state for state in parts.states if state in _WHEN), "")
+            name = _WHEN.get(told, "expected_close" if "expect" in parts.words_seen else "")
+            if name in fields and not parts.fields:
+                parts.fields.append(name)
+                parts.states.clear()
+        if (
+            entity.noun == "ticket"
+            and {"who", "who_is"} & set(parts.cues)
+            and {"reported", "raised", "opened", "filed", "submitted", "reports"} & parts.words_seen
+        ):
+            parts.fields.append("contact")
             parts.states.clear()
+        if "whose" in parts.words_seen and not parts.fields and "owner" in fields:
+            parts.fields.append("owner")
+            parts.nouns.clear()
+            parts.metrics.clear()
+        if entity.noun == "contact" and "role" in parts.words_seen and not parts.fields:
+            parts.fields.append("title")
         if "parent" in parts.fields and len(parts.fields) > 1 or "parent" in parts.fields and "who" in parts.cues and entity.noun == "company":
             entity = self._parent_of(entity)
             parts.names[-1] = Name(0, 0, (Match(noun="company", id=entity.id, label=entity.label, score=100),), True)
@@ -242,7 +286,7 @@ class FollowUps(Records, Figures):
 
     def _points_at_set(self) -> bool:
         parts = self.parts
-        if _SET & parts.words_seen or any(phrase in parts.phrases for phrase in _SET_PHRASES):
+        if _SET & parts.words_seen or _SET_PHRASES.search(parts.phrases):
             return True
         if re.search(
             r"\b(?:biggest|largest|smallest|oldest|newest|latest|cheapest|highest|lowest|first|last) (?:one|deal|ticket|lead)?\s?(?:there|of them)?$",
@@ -250,9 +294,11 @@ class FollowUps(Records, Figures):
         ):
             return not parts.metrics and not parts.times and parts.words <= 7
         base = self.dialogue.question()
-        if base is not None and self._swaps_measure(base):
+        if base is not None and self._swaps_measure(base) or "who" in parts.cues and not _SET & parts.words_seen:
             return False
-        total = {"sum", "total", "count"} & set(parts.aggregates) and not (parts.nouns or parts.metrics or parts.times or parts.states or parts.names)
+        total = {"sum", "total", "count", "mean"} & set(parts.aggregates) and not (
+            parts.nouns or parts.metrics or parts.times or parts.states or parts.names
+        )
         return bool(total) and parts.words <= 8
 
     def _regrouped(self, base: Frame) -> bool:
@@ -271,6 +317,13 @@ class FollowUps(Records, Figures):
             return None
         if parts.wh_groups and parts.order or self._regrouped(base):
             return self._merged(base)
+        bare = not ({"list", "which"} & set(parts.cues) or parts.aggregates or parts.nouns or parts.order or parts.fields)
+        if base.intent == "metric" and bare and (parts.times or parts.filters) and "of that" in parts.phrases:
+            return self._merged(base)  # "only Q4 of that"
+        if "mean" in parts.aggregates and base.noun == "deal" and (averaged := self.as_list(base)) is not None and not averaged.metric:
+            return Frame(
+                intent="metric", noun="deal", metric="average_amount", filters=averaged.filters, said=averaged.said, entities=averaged.entities
+            )
         frame = self.as_list(base)
         if frame is None:
             return None
@@ -357,6 +410,12 @@ class FollowUps(Records, Figures):
             run = [frame for frame in lists if narrowed is not None and frame.noun == narrowed.noun and frame.intent == "list"]
             base = run[0] if run else None
             parts.order = ""
+        elif (
+            "list" in parts.phrases and (bound := next((raw for raw in parts.filters if raw.field == "amount" and raw.op == "is"), None)) is not None
+        ):
+            value = float(bound.values[0])
+            parts.filters.remove(bound)  # "the 80k list from before"
+            base = self.dialogue.latest(lambda frame: value in _bounds(frame))
         elif parts.metrics:
             base = self.dialogue.latest(lambda frame: frame.intent == "metric" and frame.metric in parts.metrics)
         elif parts.nouns:
@@ -375,7 +434,7 @@ class FollowUps(Records, Figures):
         if {"question", "new", "different"} & parts.words_seen and "quick" in parts.words_seen or parts.unknown_capital or self.pointed:
             return None
         fresh = self._ranking() or self._metric() or self._counted()
-        if fresh is None or fresh.intent != "metric" or fresh.pending is not None:
+        if fresh is None or fresh.intent != "metric" or fresh.pending is not None or self.frame_unknown:
             return None
         if base.intent == "list":
             base = self.dialogue.latest(lambda frame: frame.intent == "metric" and frame.noun == fresh.noun) or base
@@ -388,6 +447,8 @@ class FollowUps(Records, Figures):
         declared = METRICS[fresh.metric]
         happened = isinstance(declared, Metric) and declared.when not in (None, "expected_close")
         happened = happened or fresh.metric in ("quota_attainment", "target", "slipped_value", "slipped_deals")
+        same = re.search(r"\bsame (?:time|period|quarter|month|year|week|days|range|timeframe|window)\b", parts.phrases)
+        happened = happened or same is not None
         if fresh.period is None and not parts.times and base.period is not None and base.intent == "metric" and happened:
             before = METRICS[base.metric]
             if not (isinstance(before, Metric) and before.when == "expected_close"):
@@ -440,11 +501,23 @@ class FollowUps(Records, Figures):
             or parts.aggregates
             and self._swaps_measure(previous)
             or self._asked()
+            or {"latter", "former"} & parts.words_seen
             or _EARLIER.search(self._plain_phrases())
         )
         if not something:
             return None
         return self._merged(previous)
+
+    def _part_of(self, period: Days | None) -> Days | None:
+        """ "Only Q4 of that": the month or quarter of that name in the period of the question before, where no year is said."""
+        when = self.parts.times[0][0]
+        if period is None or when.grain not in (Grain.month, Grain.quarter) or re.search(r"\d{4}|\b(?:this|last|next|fy\d+)\b", self.parts.phrases):
+            return None
+        for years in range(-3, 4):
+            first, end = add_months(when.period.first, 12 * years), add_months(when.period.end, 12 * years)
+            if period.first <= first and end <= period.end and (first, end) != (period.first, period.end):
+                return as_days(whole(when.grain, first, self.ctx.calendar)) if years else as_days(when.period)
+        return None
 
     def _small_change(self) -> bool:
         """Whether the message only changes the question before: an opener, a bare condition, no question of its own."""
@@ -454,18 +527,17 @@ class FollowUps(Records, Figures):
         swapped = self._swaps_measure(previous)
         if parts.names and self._asked() and previous.intent != "record":
             return False
-        if (
-            parts.metrics
-            or parts.aggregates
-            and not swapped
-            or "who" in parts.cues
-            or "about" in parts.cues
-            or "said" in parts.cues
-            or "topic" in parts.cues
-        ):
+        shares = "who" in parts.cues and bool({"sum", "count"} & set(parts.aggregates)) and previous.intent == "metric" and not parts.names
+        if shares:
+            parts.groups.append("owner")  # "who contributed how much?"
+            parts.cues = [cue for cue in parts.cues if cue != "who"]
+            parts.aggregates.clear()
+        if not swapped and (parts.metrics or parts.aggregates) or {"who", "about", "said", "topic"} & set(parts.cues):
             return False
         if parts.nouns and parts.names and {"which", "list"} & set(parts.cues):
             return False
+        if parts.kinds and parts.nouns == ["activity"] and previous.noun == "activity":
+            parts.nouns.clear()  # "calls?" after meetings
         own = [noun for noun in parts.nouns if noun != previous.noun and {"user": "owner"}.get(noun, noun) not in previous.group_by]
         if own or parts.record_numbers or parts.unknown:
             return False
@@ -499,6 +571,11 @@ class FollowUps(Records, Figures):
         if previous.intent not in SETS:
             return None
         self._prefer_fields_of(previous)
+        said = {raw.field for raw in parts.filters if not raw.negated}
+        parts.filters = [raw for raw in parts.filters if not (raw.negated and raw.field in said)]  # "APAC, not EMEA"
+        self._one_of_two(frame)
+        self._keep_bound(previous)
+        self._swap_field(frame)
         if previous.intent == "metric" and "list" in parts.cues and (parts.nouns or parts.plural_noun) and not parts.groups:
             behind = self.as_list(previous)
             if behind is not None and parts.nouns in ([], [behind.noun]):
@@ -553,12 +630,18 @@ class FollowUps(Records, Figures):
         return frame
 
     def _swaps_measure(self, previous: Frame) -> bool:
-        """ "And in value?", "the number, please": counting instead of summing, or the other way round."""
+        """ "And in value?", "the number, please", "the median?": counting instead of summing, or the other way round."""
+        if previous.intent == "metric" and {"mean", "median"} & set(self.parts.aggregates) and previous.metric in _AVERAGES:
+            return True
         known = STATE_OF_METRIC.get(previous.metric) if previous.intent == "metric" else None
         if known is None or not STATE_METRICS[known[:2]][1] or _SET & self.parts.words_seen or self.parts.names:
             return False
-        counts = "count" in self.parts.aggregates
+        counts = "count" in self.parts.aggregates or self._names_records_of(previous)
         return known[2] if counts else not known[2] and bool({"sum", "total"} & set(self.parts.aggregates)) and bool(previous.group_by)
+
+    def _names_records_of(self, previous: Frame) -> bool:
+        """ "The number of deals": the plain count of the kind of records that the question before was about."""
+        return self.parts.metrics == [{"deal": "deals", "ticket": "tickets_opened", "lead": "leads"}.get(previous.noun, "")]
 
     def _prefer_fields_of(self, previous: Frame) -> None:
         """A word for two things ("North" the team, "North" the region) means what the question before was narrowed by."""
@@ -569,13 +652,74 @@ class FollowUps(Records, Figures):
                     raw.field, raw.noun = name, ""
                     raw.values = list(value) if isinstance(value, tuple) else [value]
 
+    def _keep_bound(self, previous: Frame) -> None:
+        """ "Make it 100k": another number for the bound that was set."""
+        bounds = {
+            item.field: item.op
+            for item in previous.filters
+            if isinstance(item, Filter) and item.op in ("more_than", "at_least", "less_than", "at_most")
+        }
+        for raw in self.parts.filters:
+            if raw.op == "is" and raw.field in bounds and raw.field == "amount":
+                raw.op = bounds[raw.field]
+
+    def _swap_field(self, frame: Frame) -> None:
+        """ "I meant the team, not the region": the same name, taken for the other thing that it names."""
+        parts = self.parts
+        wanted = [name for name in parts.fields if name in ("team", "region", "pipeline", "product_family")]
+        if len(wanted) != 1 or not {"not", "meant", "mean", "instead"} & parts.words_seen:
+            return
+        lexicon = lexicon_for(self.ctx)
+        for item in frame.filters:
+            if not isinstance(item, Filter) or item.field == wanted[0] or len(item.values) != 1:
+                continue
+            said = next((word for word in frame.said if lexicon.get(fold(word))), "")
+            other = next((sense for sense in lexicon.get(fold(said)) if sense.field == wanted[0]), None)
+            if other is not None:
+                item.field, item.values = wanted[0], list(other.value) if isinstance(other.value, tuple) else [other.value]
+                parts.fields.clear()
+                parts.filters = [raw for raw in parts.filters if raw.op != "empty"]
+
+    def _one_of_two(self, frame: Frame) -> None:
+        """ "The latter": of two values that the question before named, the one said last."""
+        words = {"latter", "former"} & self.parts.words_seen
+        two = [item for item in frame.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) == 2]
+        if len(words) == 1 and len(two) == 1:
+            two[0].values = [two[0].values[-1 if words == {"latter"} else 0]]
+            frame.said = [word for word in frame.said if " or " not in word] + [str(two[0].values[0])]
+            frame.group_by = [name for name in frame.group_by if name != two[0].field]
+            self.frame_unknown = [word for word in self.frame_unknown if word.lower() not in words]
+            self.parts.unknown = [word for word in self.parts.unknown if word.lower() not in words]
+
+    def _both(self) -> Frame | None:
+        """ "Both of them together": the two figures just given, as one."""
+        parts, frames = self.parts, [frame for frame in self.dialogue.frames if frame.intent == "metric"]
+        if "both" not in parts.words_seen or len(frames) < 2 or parts.metrics or parts.nouns or parts.filters:
+            return None
+        first, second = frames[-2:]
+        if first.metric != second.metric or first.group_by or second.group_by:
+            return None
+        merged = second.model_copy(deep=True, update={"salient": [], "shown": []})
+        differing = 0
+        for mine in merged.filters:
+            theirs = next(
+                (item for item in first.filters if isinstance(item, Filter) and isinstance(mine, Filter) and item.field == mine.field), None
+            )
+            if isinstance(mine, Filter) and isinstance(theirs, Filter) and theirs.values != mine.values:
+                mine.values, differing = [*theirs.values, *mine.values], differing + 1
+        merged.said = list(dict.fromkeys([*first.said, *second.said]))
+        self.frame_unknown = []
+        return merged if differing == 1 else None
+
     def _merge_metric(self, frame: Frame, previous: Frame) -> None:
         """The measure, period, groups and order of a figure, as the message changes them."""
         parts = self.parts
         frame.metric = _metric_with_state(parts, previous.metric)
-        if self._swaps_measure(previous):
-            counts, sums = STATE_METRICS[STATE_OF_METRIC[frame.metric][:2]]
-            frame.metric = counts if "count" in parts.aggregates else sums
+        if self._swaps_measure(previous) and previous.metric in _AVERAGES:
+            frame.metric = _AVERAGES[previous.metric]["median" if "median" in parts.aggregates else "mean"]
+        elif self._swaps_measure(previous):
+            counts, sums = STATE_METRICS[STATE_OF_METRIC[previous.metric][:2]]
+            frame.metric = counts if "count" in parts.aggregates or self._names_records_of(previous) else sums
             self.frame_unknown = []
         declared = METRICS[frame.metric]
         planned = isinstance(declared, Metric) and declared.when == "expected_close"
@@ -586,7 +730,7 @@ class FollowUps(Records, Figures):
                 frame.as_of = None
                 kept, frame.period = frame.period, None
                 if not self._looks_back(frame, declared):
-                    frame.period = self._days(planned=planned)
+                    frame.period = self._part_of(kept) or self._days(planned=planned)
                 elif len(parts.times) == 1 and previous.as_of is not None:
                     frame.period = kept
         elif declared.name != previous.metric and planned and frame.period:
@@ -715,6 +859,11 @@ def _time_of(frame: Frame, shape: Shape) -> str:
     return next(iter(fields), "closed" if shape.name == "deal" and status and "open" not in status[0] else "")
 
 
+def _bounds(frame: Frame) -> list[float]:
+    """The amounts that a question is bounded by."""
+    return [float(item.values[0]) for item in frame.filters if isinstance(item, Filter) and item.field == "amount" and item.values]
+
+
 def _between(period: Days, field: str) -> list[Condition]:
     return [Filter(field=field, op="between", values=[period.first.isoformat(), period.end.isoformat()])]
 
@@ -724,6 +873,13 @@ def _metric_with_state(parts: Parts, metric: str) -> str:
     if parts.metrics:
         return parts.metrics[0]
     known = STATE_OF_METRIC.get(metric)
+    if (
+        known is None
+        and {"won", "closed", "lost"} & set(parts.states)
+        and METRICS[metric].rows == "deal"
+        and metric in ("target", "quota_attainment", "forecast")
+    ):
+        return "lost_value" if "lost" in parts.states else "won_value"  # "closed so far?" after a target
     if known and parts.states:
         pair = STATE_METRICS.get((known[0], parts.states[0]))
         if pair:
@@ -734,9 +890,10 @@ def _metric_with_state(parts: Parts, metric: str) -> str:
 def _replace_filters(frame: Frame, fresh: Frame) -> None:
     """New conditions replace old ones on the same field; company and contact and owner each stand for themselves."""
     new = {item.field for item in fresh.filters if isinstance(item, Filter)}
-    if "team" in new:
+    denied = {item.field for item in fresh.filters if isinstance(item, Filter) and item.op == "is_not"}
+    if "team" in new - denied:
         new.add("owner")
-    if "owner" in new:
+    if "owner" in new - denied:
         new.add("team")
     if "stage" in new:
         new.add("status")  # a stage says whether a deal is open, won or lost

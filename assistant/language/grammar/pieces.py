@@ -113,9 +113,9 @@ class Pieces(ABC):
                 continue
             if self._fits(shape, raw):
                 groups.setdefault(f"{raw.field}/{raw.op}/{raw.negated}", []).append(raw)
-        placed = {raw.said for items in groups.values() for raw in items}
+        placed = {raw.said.lower() for items in groups.values() for raw in items}
         for raw in self.parts.filters:
-            if raw.said not in placed and raw.noun != "ambiguous":
+            if raw.said.lower() not in placed and raw.noun != "ambiguous":
                 self.frame_unknown.append(raw.said)
         for items in groups.values():
             values = list(dict.fromkeys(value for raw in items for value in raw.values))
@@ -238,6 +238,8 @@ class Pieces(ABC):
         accepted = {noun for noun in ("company", "contact", "deal", "product") if noun in shape.fields or shape.name == noun}
         if shape.name == "deal":
             accepted |= {"contact"}
+        if shape.name == "contact":
+            accepted |= {"deal"}
         return [match for match in name.matches if match.noun in accepted]
 
     def _narrow(self, names: list[tuple[int, Name]]) -> list[tuple[int, Name]]:
@@ -282,6 +284,11 @@ class Pieces(ABC):
             name = "parent"
         if entity.noun == "user":
             name = "owner"
+        if shape.name == "contact" and entity.noun == "deal":  # "the decision maker on that deal"
+            frame.filters.append(Related(related="deal", filters=[Filter(field="id", values=[entity.id])], none=negated))
+            frame.entities.append(entity)
+            frame.said.append(f"{'not ' if negated else ''}on {entity.label}")
+            return
         frame.filters.append(Filter(field=name, op="is_not" if negated else "is", values=[entity.id]))
         frame.entities.append(entity)
         frame.said.append(f"not {entity.label}" if negated else entity.label)

@@ -45,6 +45,7 @@ class Reader(Talk, FollowUps):
             self._write,
             self._definition,
             self._returned,
+            self._both,
             self._titled,
             self._of_the_shown,
             self._changed_a_little,

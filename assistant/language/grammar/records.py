@@ -148,6 +148,9 @@ class Records(Lists):
         if "sum" in parts.aggregates and parts.names and parts.names[0].noun == "deal" and not parts.states and not parts.metrics:
             parts.aggregates.remove("sum")
             asked = ["amount", *asked]
+        if "count" in parts.aggregates and parts.names and parts.names[0].noun == "contact" and "the number of" in parts.phrases and not parts.nouns:
+            parts.aggregates.remove("count")  # "the number of Dana Beckett"
+            asked = ["phone", *asked]
         if "count" in parts.aggregates and asked == ["employees"] and not parts.metrics:
             parts.aggregates.remove("count")
         wanted = [name for name in (*parts.fields, *parts.wh_groups) if name in ("team", "role", "email")]

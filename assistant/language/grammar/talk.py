@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Entity, Frame, Pending
 from assistant.language.grammar.pieces import Pieces, with_entity
+from crm_core.errors import Invalid
+from crm_core.metrics.fields import NOUN_SHAPES
+from crm_core.metrics.filters import Filter
+from crm_core.metrics.listing import ListQuestion, list_records
 from crm_core.text import fold
 
 _ORDINAL_WORDS = (
@@ -26,7 +32,25 @@ class Talk(Pieces):
     def _talk(self) -> Frame | None:
         """ "Hello", "thanks"."""
         parts = self.parts
-        if parts.smalltalk and not (parts.nouns or parts.metrics or parts.names or parts.unknown):
+        content = (
+            parts.nouns
+            or parts.metrics
+            or parts.names
+            or parts.unknown
+            or parts.times
+            or parts.filters
+            or parts.groups
+            or parts.states
+            or parts.aggregates
+            or parts.fields
+            or parts.limit
+            or parts.order
+            or parts.compare
+            or parts.my_team
+            or parts.me
+            or set(parts.cues) - {"help"}
+        )
+        if parts.smalltalk and not content:
             return Frame(intent="smalltalk", detail=parts.smalltalk)
         return None
 
@@ -75,6 +99,9 @@ class Talk(Pieces):
         there = [item for item, hint in zip(candidates, pending.hints, strict=False) if any(place in hint.lower() for place in places)]
         if len(there) == 1:
             return there[0]
+        fitting = self._fitting_candidates(candidates)
+        if len(fitting) == 1:
+            return fitting[0]
         hits = [
             item
             for item, hint in zip(candidates, pending.hints, strict=False)
@@ -87,6 +114,22 @@ class Talk(Pieces):
             hits = [item for item, known in zip(candidates, told, strict=False) if words & known]
         return hits[0] if len(hits) == 1 else None
 
+    def _fitting_candidates(self, candidates: list[Entity]) -> list[Entity]:
+        """ "The one in negotiation": the candidates that meet the message's conditions."""
+        nouns = {item.noun for item in candidates}
+        if len(nouns) != 1 or not nouns <= NOUN_SHAPES.keys() or not (self.parts.filters or self.parts.states) or self.parts.names:
+            return []
+        noun = nouns.pop()
+        frame = type(self)(self.ctx, replace(self.parts, nouns=[noun]), Dialogue()).related_list(noun)
+        if frame.pending is not None or not frame.filters:
+            return []
+        ids: list[str | int | float] = [item.id for item in candidates]
+        try:
+            kept = list_records(self.ctx, ListQuestion(noun=noun, filters=[*frame.filters, Filter(field="id", values=ids)], limit=50))
+        except Invalid:
+            return []
+        return [item for item in candidates if item.id in kept.ids]
+
     def _write(self) -> Frame | None:
         """ "Log a call with Dana": a change, which this part only recognises."""
         verb = self.parts.write_verb
@@ -97,6 +140,11 @@ class Talk(Pieces):
             self.parts.kinds.clear()
             self.parts.nouns.clear()
             return None  # "email Dana Beckett", nothing more: the address is wanted
+        pointing = self.parts.first_words[1:2] in (["it"], ["that"], ["this"], ["them"])
+        if self.previous is not None and (
+            verb == "make" and pointing or verb in ("remove", "put") and {"that", "it", "list"} & set(self.parts.phrases.split()[-3:])
+        ):
+            return None  # "make it 100k", "remove Jonas from that": the question, not a record
         if verb in ("email", "mail", "close", "call", "note") and (
             {"of", "for", "address", "date", "from", "with"} & set(self.parts.first_words[1:2])
         ):

@@ -192,6 +192,22 @@ CUES: dict[str, str] = {
     "list those": "rows",
     "show me those": "rows",
     "show those": "rows",
+    "show me the list": "rows",
+    "show the list": "rows",
+    "see the list": "rows",
+    "give me the list": "rows",
+    "the list please": "rows",
+    "show me which": "rows",
+    "which deals are they": "rows",
+    "which deals make that up": "rows",
+    "which deals make it up": "rows",
+    "what makes that up": "rows",
+    "what is behind that": "rows",
+    "what is behind it": "rows",
+    "which are those": "rows",
+    "who are those": "rows",
+    "list all of them": "rows",
+    "show all of them": "rows",
     "which ones": "rows",
     "which ones are they": "rows",
     "which are they": "rows",
@@ -269,6 +285,12 @@ SMALLTALK: dict[str, str] = {
     "nice": "thanks",
     "cool": "thanks",
     "awesome": "thanks",
+    "super": "thanks",
+    "great stuff": "thanks",
+    "lovely": "thanks",
+    "wonderful": "thanks",
+    "fantastic": "thanks",
+    "that is it": "thanks",
     "that is all": "thanks",
     "that is all i need": "thanks",
     "very helpful": "thanks",
@@ -342,6 +364,8 @@ WRITE_VERBS = frozenset(
 
 FOLLOW_UP = (
     "and",
+    "ditto",
+    "ditto for",
     "sorry",
     "sorry i meant",
     "wait",
@@ -419,6 +443,11 @@ NEGATIONS = (
     "ignore",
     "neither",
     "nor",
+    "drop",
+    "exclude",
+    "take out",
+    "take away",
+    "leave aside",
     "nobody",
     "no one",
     "noone",
@@ -438,7 +467,7 @@ NEGATIONS = (
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset(
     """
-plz nr filled times period periods preceding fiscal financial separately separate member members and-others sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
+ditto cut slice role creating row plz nr filled times period periods preceding fiscal financial separately separate member members and-others sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
 field fields toward towards wide begin begins beginning starts probability stage-probability though although yet anyone
 recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
 order regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed

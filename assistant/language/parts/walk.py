@@ -135,6 +135,8 @@ class Walk(Numbers, Connectives, Asides, Relations):
         if token.capital and edge.first or not token.norm.isalpha() or token.norm not in english_words():
             return False
         before, after = self._before(), self._after()
+        if before == "who" and after in ("how", "most", "least"):
+            return True
         if before in ("how", "to", "i", "we", "you", "they", "he", "she", "please", "it"):
             return before != "to" or self._before(2) not in ("similar", "related", "close", "next", "belong", "belonging", "linked")
         if before in _DETERMINING:

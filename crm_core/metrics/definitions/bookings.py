@@ -38,6 +38,17 @@ def _coverage(values: Mapping[str, Decimal | None]) -> Decimal | None:
 
 BOOKINGS_METRICS: tuple[Metric | Composite, ...] = (
     Metric(
+        "average_amount",
+        "average amount",
+        "Mean amount of the deals that have one, whatever became of them; with a period, of those created in it.",
+        Unit.money,
+        "deal",
+        ratio("value", "count"),
+        {"value": amount, "count": lambda _ctx: func.count(Deal.amount_minor)},
+        when="created",
+        synonyms=("average amount", "mean amount", "average amount of deals"),
+    ),
+    Metric(
         "won_value",
         "won value",
         "Sum of the amounts of deals won (bookings), by the day they were won.",

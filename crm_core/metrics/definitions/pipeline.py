@@ -87,6 +87,8 @@ PIPELINE_METRICS: tuple[Metric | Composite, ...] = (
             "pipe",
             "value of open deals",
             "total pipeline",
+            "unweighted",
+            "unweighted pipeline",
         ),
         additive=True,
     ),
