@@ -108,10 +108,12 @@ class Chart:
     clauses: list[int] = field(default_factory=list)
     message: str = ""
     today: date = date.min
+    #: The kind of records that the conversation is about, for words that point at them.
+    shown_noun: str = ""
     everything: list[Edge] = field(default_factory=list)
 
 
-def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
+def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "") -> Chart:
     """Find all edges and choose the cover. Typos are mended first, unless the word is part of a name on file."""
     message = expand(message)
     tokens = tokenise(message)
@@ -137,7 +139,7 @@ def build_chart(ctx: Context, message: str, clock: Clock) -> Chart:
         )
         for name in names
     ]
-    return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), message, clock.today, edges)
+    return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), message, clock.today, shown_noun, edges)
 
 
 def _mended(token: Token, lexicon: Lexicon) -> Token:

@@ -134,6 +134,10 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
             lambda match: f"FY{match.group(1) or match.group(2)}",
         ),
         (r"(?<=\d)['’](?=\d{3}\b)", ""),  # 100'000
+        (r"^((?:and|ok|okay|so|but),?\s)?do(?:es)? (they|he|she) (?:still |currently )?(?:have|has|got) (?:any |some |an |a )?", r"list \2 "),
+        (r"(?<=\w)\sinstead of\s[^,.?!;:]+", " instead"),  # what is replaced is known
+        (r"\b(have|has|having|contain|contains|containing|with|include|includes)\s([^,.?!;]{1,40}?)\sin (?:them|it)(?=$|[,.?!;]|\s*$)", r"\1 \2"),
+        (r"\bwhich of (?:us|our people|our reps|our colleagues|my people)\b", "who"),
         (r"\b(?:leave|take|keep|filter|throw|kick)\s((?:the\s)?\w[\w -]{1,30}?)\sout\b(?!\sof)", r"without \1"),
         (r"\bbefore the (year|quarter|month|week) is (?:out|over|through|done)\b", r"before the end of the \1"),
         (r"^.*\b(?:he|she|they|who)\s(?:wants?|needs?|would like)\s(?:me\s)?to\s(?:know|see|have)\s", ""),

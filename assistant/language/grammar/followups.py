@@ -39,6 +39,9 @@ from crm_core.services.search import Match
 from crm_core.text import fold
 
 #: "The quarter before", "the one before that", "the previous month" at the end of a message.
+_LATER = re.compile(r"\b(?:one|a|the) (year|quarter|month|week) (?:later|after|after that)\b|\bthe (?:following|next) (year|quarter|month|week|one)$")
+#: "In that quarter", "the same year": the period of a question before.
+_THAT_PERIOD = re.compile(r"\b(?:that|the same|same|this same) (?:fiscal )?(year|quarter|month|week|time|period|timeframe|range|window|days)\b")
 _EARLIER = re.compile(
     r"\b(?:one|a|the) (?P<back>year|quarter|month|week) (?:earlier|before|prior|previously)\b|"
     r"\b(?:the|that|one) (day|week|month|quarter|year|one|period)? ?(?:before|prior)(?: that)?$|\bthe (?:preceding|previous) (day|week|month|quarter|year|one|period)$"
@@ -186,7 +189,13 @@ class FollowUps(Records, Figures):
         parts = self.parts
         bare = not (parts.metrics or parts.aggregates or parts.groups or parts.filters or parts.times or parts.states or parts.order or parts.names)
         asked = [*parts.fields, *parts.wh_groups, *(["email"] if parts.kinds == ["email"] else []), *(["phone"] if parts.kinds == ["call"] else [])]
-        return bare and bool(asked) and parts.words <= 8 and not parts.unknown and (not parts.nouns or parts.nouns == ["activity"])
+        return (
+            bare
+            and bool(asked)
+            and parts.words <= 8
+            and not parts.unknown
+            and (not parts.nouns or parts.nouns == ["activity"] or not parts.plural_noun and len(parts.nouns) == 1)
+        )
 
     def _drop_noun(self, noun: str) -> None:
         """A noun that points is no noun that is asked for."""
@@ -309,18 +318,33 @@ class FollowUps(Records, Figures):
     def _of_the_shown(self) -> Frame | None:
         """ "Which of these have no next step?", "the biggest one?", "how much is that in total?", "how many of those are urgent?"."""
         parts = self.parts
-        if not self.dialogue.frames or not self._points_at_set() or parts.metrics and not all(name in STATE_OF_METRIC for name in parts.metrics):
+        if (
+            not self.dialogue.frames
+            or not self._points_at_set()
+            or parts.metrics
+            and not all(name in STATE_OF_METRIC or name == "average_amount" for name in parts.metrics)
+        ):
             return None
         noun = self._noun()
         base = self.dialogue.latest(lambda frame: _is_plural(frame) and (not noun or frame.noun == noun))
         if base is None or parts.groups or parts.compare:
             return None
+        if "who" in parts.cues and "count" in parts.aggregates and not parts.names:
+            counted = self._as_metric(base) if base.intent == "list" else base.model_copy(deep=True, update={"salient": [], "shown": []})
+            if counted is not None:
+                counted.group_by = ["owner"]  # "who had how many of them?"
+                return counted
         if parts.wh_groups and parts.order or self._regrouped(base):
             return self._merged(base)
         bare = not ({"list", "which"} & set(parts.cues) or parts.aggregates or parts.nouns or parts.order or parts.fields)
         if base.intent == "metric" and bare and (parts.times or parts.filters) and "of that" in parts.phrases:
             return self._merged(base)  # "only Q4 of that"
-        if "mean" in parts.aggregates and base.noun == "deal" and (averaged := self.as_list(base)) is not None and not averaged.metric:
+        if (
+            ("mean" in parts.aggregates or "average_amount" in parts.metrics)
+            and base.noun == "deal"
+            and (averaged := self.as_list(base)) is not None
+            and not averaged.metric
+        ):
             return Frame(
                 intent="metric", noun="deal", metric="average_amount", filters=averaged.filters, said=averaged.said, entities=averaged.entities
             )
@@ -431,7 +455,10 @@ class FollowUps(Records, Figures):
         parts, base = self.parts, self.dialogue.previous
         if base is None or base.intent not in ("metric", "list") or base.pending is not None or not (parts.metrics or parts.aggregates):
             return None
-        if {"question", "new", "different"} & parts.words_seen and "quick" in parts.words_seen or parts.unknown_capital or self.pointed:
+        aside = re.search(
+            r"\b(?:in between|quick (?:other )?question|other question|by the way|different question|another question)\b", parts.phrases
+        )
+        if aside or parts.unknown_capital or self.pointed:
             return None
         fresh = self._ranking() or self._metric() or self._counted()
         if fresh is None or fresh.intent != "metric" or fresh.pending is not None or self.frame_unknown:
@@ -464,8 +491,12 @@ class FollowUps(Records, Figures):
         told |= {"owner", "team"} if {"owner", "team"} & told else set()
         places = {"company", "contact"} & told
         for item in base.filters:
+            across = (
+                fresh.noun == base.noun or isinstance(item, Filter) and item.field in ("owner", "team", "company", "region", "industry", "country")
+            )
             if (
                 isinstance(item, Filter)
+                and across
                 and item.field in shape.fields
                 and item.field not in told | _OF_STATE
                 and not (places and item.field in ("company", "contact"))
@@ -498,10 +529,11 @@ class FollowUps(Records, Figures):
             or parts.relations
             or parts.untouched
             or parts.untouched_days
-            or parts.aggregates
-            and self._swaps_measure(previous)
+            or self._swaps_measure(previous)
             or self._asked()
             or {"latter", "former"} & parts.words_seen
+            or _LATER.search(self._plain_phrases())
+            or _THAT_PERIOD.search(parts.phrases)
             or _EARLIER.search(self._plain_phrases())
         )
         if not something:
@@ -534,10 +566,14 @@ class FollowUps(Records, Figures):
             parts.aggregates.clear()
         if not swapped and (parts.metrics or parts.aggregates) or {"who", "about", "said", "topic"} & set(parts.cues):
             return False
-        if parts.nouns and parts.names and {"which", "list"} & set(parts.cues):
+        if {"which", "list"} & set(parts.cues) and (parts.nouns and parts.names or "list" in parts.cues and parts.times and parts.filters):
             return False
         if parts.kinds and parts.nouns == ["activity"] and previous.noun == "activity":
             parts.nouns.clear()  # "calls?" after meetings
+        described = parts.nouns == ["company"] and previous.intent == "metric" and previous.noun != "company" and (parts.filters or parts.names)
+        if described and not {"which", "list"} & set(parts.cues):
+            parts.nouns.clear()  # "only companies from Automotive", of a figure about deals
+            parts.metrics = [name for name in parts.metrics if name != "companies"]
         own = [noun for noun in parts.nouns if noun != previous.noun and {"user": "owner"}.get(noun, noun) not in previous.group_by]
         if own or parts.record_numbers or parts.unknown:
             return False
@@ -575,6 +611,7 @@ class FollowUps(Records, Figures):
         parts.filters = [raw for raw in parts.filters if not (raw.negated and raw.field in said)]  # "APAC, not EMEA"
         self._one_of_two(frame)
         self._keep_bound(previous)
+        self._forget(frame)
         self._swap_field(frame)
         if previous.intent == "metric" and "list" in parts.cues and (parts.nouns or parts.plural_noun) and not parts.groups:
             behind = self.as_list(previous)
@@ -629,15 +666,25 @@ class FollowUps(Records, Figures):
         frame.entities += fresh.entities
         return frame
 
+    def _in_money(self) -> bool:
+        """ "In euros", "in value": the sum is wanted."""
+        return (
+            bool({"sum", "total"} & set(self.parts.aggregates))
+            or re.search(r"\b(?:in|by|as) (?:euros?|dollars?|money|value|chf|francs|pounds|amount|volume|revenue terms)\b", self.parts.phrases)
+            is not None
+        )
+
     def _swaps_measure(self, previous: Frame) -> bool:
         """ "And in value?", "the number, please", "the median?": counting instead of summing, or the other way round."""
         if previous.intent == "metric" and {"mean", "median"} & set(self.parts.aggregates) and previous.metric in _AVERAGES:
+            return True
+        if "weighted" in self.parts.aggregates and previous.intent == "metric" and previous.metric in ("open_pipeline", "open_deals"):
             return True
         known = STATE_OF_METRIC.get(previous.metric) if previous.intent == "metric" else None
         if known is None or not STATE_METRICS[known[:2]][1] or _SET & self.parts.words_seen or self.parts.names:
             return False
         counts = "count" in self.parts.aggregates or self._names_records_of(previous)
-        return known[2] if counts else not known[2] and bool({"sum", "total"} & set(self.parts.aggregates)) and bool(previous.group_by)
+        return known[2] if counts else not known[2] and self._in_money() and (bool(previous.group_by) or "sum" not in self.parts.aggregates)
 
     def _names_records_of(self, previous: Frame) -> bool:
         """ "The number of deals": the plain count of the kind of records that the question before was about."""
@@ -651,6 +698,16 @@ class FollowUps(Records, Figures):
                 if name in used and raw.field not in used:
                     raw.field, raw.noun = name, ""
                     raw.values = list(value) if isinstance(value, tuple) else [value]
+
+    def _forget(self, frame: Frame) -> None:
+        """ "All industries again": a field's conditions are taken back."""
+        if "all" not in self.parts.words_seen or {"list", "which"} & set(self.parts.cues):
+            return
+        for name in list(self.parts.fields):
+            if any(isinstance(item, Filter) and item.field == name for item in frame.filters):
+                frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field == name)]
+                frame.said = []
+                self.parts.fields.remove(name)
 
     def _keep_bound(self, previous: Frame) -> None:
         """ "Make it 100k": another number for the bound that was set."""
@@ -717,6 +774,8 @@ class FollowUps(Records, Figures):
         frame.metric = _metric_with_state(parts, previous.metric)
         if self._swaps_measure(previous) and previous.metric in _AVERAGES:
             frame.metric = _AVERAGES[previous.metric]["median" if "median" in parts.aggregates else "mean"]
+        elif self._swaps_measure(previous) and "weighted" in parts.aggregates:
+            frame.metric = "weighted_pipeline"
         elif self._swaps_measure(previous):
             counts, sums = STATE_METRICS[STATE_OF_METRIC[previous.metric][:2]]
             frame.metric = counts if "count" in parts.aggregates or self._names_records_of(previous) else sums
@@ -806,6 +865,14 @@ class FollowUps(Records, Figures):
 
     def _earlier(self, period: Days | None) -> Days | None:
         """ "And the quarter before?", "the one before that": the stretch before the period of the question before."""
+        later = _LATER.search(self._plain_phrases())
+        if later is not None and isinstance(period, Days):
+            span = period.period(self.ctx.calendar)
+            grain = span.grain or Grain.day
+            if (later.group(1) or later.group(2)) == "year" and grain is not Grain.year:
+                first, end = add_months(span.first, 12), add_months(span.end, 12)
+                return Days(first=first, end=end)
+            return as_days(whole(grain, span.end, self.ctx.calendar))
         match = _EARLIER.search(self._plain_phrases())
         if match is None or not isinstance(period, Days):
             return None
@@ -816,6 +883,20 @@ class FollowUps(Records, Figures):
         return as_days(earlier(said, calendar))
 
     # -- paging ----------------------------------------------------------------------------------------------------
+
+    def same_period(self, frame: Frame) -> None:
+        """Give a figure of "that quarter" the period that the conversation was about."""
+        said = _THAT_PERIOD.search(self.parts.phrases)
+        if said is None or self.parts.times or frame.period is not None or frame.intent != "metric" or not self.dialogue.frames:
+            return
+        wanted = said.group(1) if said.group(1) in Grain.__members__ else ""
+
+        def fits(before: Frame) -> bool:
+            return before.period is not None and (not wanted or before.period.period(self.ctx.calendar).grain in (Grain(wanted), None))
+
+        base = self.dialogue.latest(fits)
+        if base is not None:
+            frame.period = base.period
 
     def _paged(self, frame: Frame) -> Frame:
         """ "Show me them", "next page": the list that is meant, in full or further on."""

@@ -37,6 +37,12 @@ class Lists(Pieces):
             noun = "deal"  # "what do we have open with Acme?", "our biggest win this year", "what is slipping?"
         if not noun and parts.relations and (parts.wh_groups[:1] == ["owner"] or "owner" in parts.fields):
             noun = "user"  # "which reps had no meetings?"
+        if (
+            not noun
+            and {"who", "who_is"} & set(parts.cues)
+            and any(raw.op == "empty" and raw.field in ("email", "phone", "title") for raw in parts.filters)
+        ):
+            noun = "contact"  # "who at Acme has no e-mail?"
         if not noun and {"due", "overdue"} & set(parts.states) and not parts.names and not parts.metrics:
             noun, parts.kinds = "activity", ["task"]  # "what do I have due this week?"
         if not noun and not parts.metrics:

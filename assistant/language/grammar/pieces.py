@@ -264,7 +264,8 @@ class Pieces(ABC):
         if len(name.matches) < 2:
             return name
         said = (
-            {fold(word) for word in self.parts.unknown}
+            set(self.parts.states) & {"open", "won", "lost"}
+            | {fold(word) for word in self.parts.unknown}
             | {fold(raw.said) for raw in self.parts.filters}
             | {fold(match.label) for other in self.parts.names if other is not name for match in other.matches[:1]}
         )
@@ -276,6 +277,7 @@ class Pieces(ABC):
         self.frame_unknown = [word for word in self.frame_unknown if fold(word) not in told]
         self.parts.unknown_capital = [word for word in self.parts.unknown_capital if fold(word) not in told]
         self.parts.filters = [raw for raw in self.parts.filters if fold(raw.said) not in told]
+        self.parts.states = [state for state in self.parts.states if state not in told]
         return Name(name.first, name.end, tuple(kept), name.exact)
 
     def _add_entity(self, frame: Frame, shape: Shape, entity: Entity, *, negated: bool) -> None:

@@ -10,6 +10,7 @@ from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.talk import Talk
 from assistant.language.parts import Parts, collect
 from crm_core.context import Context
+from crm_core.metrics.fields import NOUN_SHAPES
 from crm_core.metrics.filters import Filter, Related
 from crm_core.text import join_words
 
@@ -23,9 +24,12 @@ FROM_TO = (
 
 def read(ctx: Context, message: str, dialogue: Dialogue | None = None) -> tuple[Frame, Chart, Parts]:
     """The best reading of a message that stands alone or leans on the conversation before; raises ``Invalid`` for impossible days."""
-    chart = build_chart(ctx, message, Clock(ctx.today, ctx.calendar, ctx.organisation.phone_region not in MONTH_FIRST))
+    dialogue = dialogue or Dialogue()
+    question = dialogue.question()
+    clock = Clock(ctx.today, ctx.calendar, ctx.organisation.phone_region not in MONTH_FIRST)
+    chart = build_chart(ctx, message, clock, question.noun if question is not None else "")
     parts = collect(chart)
-    return Reader(ctx, parts, dialogue or Dialogue()).frame(), chart, parts
+    return Reader(ctx, parts, dialogue).frame(), chart, parts
 
 
 class Reader(Talk, FollowUps):
@@ -35,7 +39,11 @@ class Reader(Talk, FollowUps):
         """Try the constructions in order."""
         self._count_slips()
         self.resolve()
-        if self.parts.named_pipeline and not (self.parts.metrics or self.parts.nouns or self.parts.aggregates):
+        if (
+            self.parts.named_pipeline
+            and not (self.parts.follow_up and self.dialogue.frames)
+            and not (self.parts.metrics or self.parts.nouns or self.parts.aggregates)
+        ):
             self.parts.metrics.append("open_pipeline")
         for construction in (
             self._talk,
@@ -67,8 +75,16 @@ class Reader(Talk, FollowUps):
         ):
             frame = construction()
             if frame is not None:
+                self.same_period(frame)
                 return self._finish(self._paged(frame) if frame.intent in ("rows", "more") else frame)
         return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
+
+    def _is_everything(self, frame: Frame) -> bool:
+        """Whether a list of all records there are would answer a question about one: "which company is he with?"."""
+        parts = self.parts
+        narrowed = frame.filters or frame.metric or frame.count_only or frame.limit or frame.pending or frame.order_by and parts.order
+        asked = parts.plural_noun or "list" in parts.cues or parts.sort or parts.aggregates
+        return frame.intent == "list" and not narrowed and not asked
 
     def _count_slips(self) -> None:
         """ "Deals that slipped twice": how often makes it a condition on each deal rather than the metric of slips."""
@@ -91,6 +107,13 @@ class Reader(Talk, FollowUps):
                 return Frame(intent="unknown", detail=FROM_TO)
         if self.parts.multiplicity is not None and not any(isinstance(item, Filter) and item.field == "slips" for item in frame.filters):
             self.frame_unknown.append("that many times")
+        if self._is_everything(frame):
+            return Frame(
+                intent="unknown",
+                noun=frame.noun,
+                unknown=self.frame_unknown,
+                detail=f"Which {NOUN_SHAPES[frame.noun].title} do you mean? Name it, or ask for all {NOUN_SHAPES[frame.noun].plural}.",
+            )
         related = any(isinstance(item, Related) for item in frame.filters)
         self.frame_unknown += [raw.said for raw in self.parts.keeps if not frame.keep] + [raw.said for raw in self.parts.relations if not related]
         if (

@@ -245,7 +245,7 @@ class Records(Lists):
             or parts.contacts_at
         ):
             return None
-        if parts.states and not about or parts.times and not about:
+        if parts.states and not about or parts.times and not about or any(raw.op == "empty" for raw in parts.filters):
             return None
         if not about and not parts.cues and len(parts.names) > 1:
             return None

@@ -59,7 +59,12 @@ class Talk(Pieces):
         cues = self.parts.cues
         bare = not (self.parts.names or self.parts.people or self.parts.unknown)
         for intent in ("explain", "rows", "more"):
-            if intent in cues and bare and not self.parts.metrics and (not self.parts.nouns or intent == "rows" and self.previous):
+            if (
+                intent in cues
+                and bare
+                and not (self.parts.metrics or self.parts.groups)
+                and (not self.parts.nouns or intent == "rows" and self.previous)
+            ):
                 if intent == "rows" and self.previous and self.previous.intent == "list" and not self.previous.count_only:
                     return None if self.parts.times or self.parts.filters else Frame(intent="rows")
                 if not (self.parts.times or self.parts.filters):

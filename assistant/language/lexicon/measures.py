@@ -19,6 +19,8 @@ AGGREGATES: dict[str, str] = {
     "count up": "count",
     "head count of": "count",
     "how often": "count",
+    "at stake": "sum",
+    "at risk": "",
     "add up": "sum",
     "adds up to": "sum",
     "add up to": "sum",

@@ -173,6 +173,11 @@ STATES: dict[str, str] = {
         for whose in ("", "its ", "their ", "the ")
         for day in ("close date", "closing date", "due date", "expected close", "expected close date", "expected closing date", "deadline")
     },
+    **{
+        f"{day} {tail}": "overdue"
+        for day in ("close date", "closing date", "due date", "expected close", "expected close date")
+        for tail in ("is past", "is already past", "already past", "lies in the past", "is in the past", "has passed already", "is over", "is gone")
+    },
     "expected close in the past": "overdue",
     "close date in the past": "overdue",
     "closing date in the past": "overdue",

@@ -12,7 +12,7 @@ class Neighbours:
 
     def __init__(self, chart: Chart) -> None:
         self.edges, self.tokens, self.clauses = chart.edges, chart.tokens, chart.clauses
-        self.message, self.today = chart.message, chart.today
+        self.message, self.today, self.shown_noun = chart.message, chart.today, chart.shown_noun
         self.unknown_clauses: list[tuple[str, int]] = []
         self.parts = Parts(words=len(chart.tokens))
         self.at = 0

@@ -72,7 +72,7 @@ class Relations(Neighbours):
             )
             for edge in edges
         ]
-        return Chart(self.tokens[first:end], shifted, [0] * (end - first), self.message, self.today, shifted)
+        return Chart(self.tokens[first:end], shifted, [0] * (end - first), self.message, self.today, self.shown_noun, shifted)
 
     def _joins(self, edge: Edge) -> bool:
         words = [token.norm for token in self.tokens[edge.first : edge.end]]
@@ -170,7 +170,8 @@ class Relations(Neighbours):
             if metric is not None:
                 declared = METRICS[metric.value]
                 return getattr(declared, "rows", None) if getattr(declared, "shape", "") in NOUN_SHAPES else None
-        return None
+        words = {token.norm for token in self.tokens[: self.edges[at].end]}
+        return self.shown_noun if self.shown_noun and words & {"them", "those", "these", "they", "which", "ones", "that", "with", "without"} else None
 
     def _are_related(self, root: str, noun: str, edge: Edge, *, denied: bool) -> bool:
         """Whether the two kinds belong together, and no field of the root says the same more simply."""

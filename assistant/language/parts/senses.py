@@ -374,9 +374,16 @@ class Senses(Neighbours):
 
     def _take_field(self, edge: Edge, sense: Sense) -> bool:
         name = str(sense.value)
-        following = self._next_edge()
+        ahead = 1
+        while (
+            (following := self._next_edge(ahead)) is not None
+            and following.kind == "filler"
+            and following.text.lower() in ("is", "are", "was", "of", "the")
+        ):
+            ahead += 1
         if self.negated and following is not None and following.sense("ref", "value"):
             return True  # "not in stage Qualification": the value says what is denied
+        following = self._next_edge()
         if self._is_boolean(edge):
             self.parts.filters.append(
                 RawFilter(name, "is", ["no" if self.negated else "yes"], f"{'not ' if self.negated else ''}{edge.text.lower()}", sense.noun)

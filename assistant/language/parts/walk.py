@@ -150,6 +150,13 @@ class Walk(Numbers, Connectives, Asides, Relations):
             while beyond is not None and beyond.kind == "filler":
                 beyond = self._next_edge(self.edges.index(beyond) - self.at + 1)
             return beyond is not None and (beyond.kind in ("when", "name", "quantity") or bool(beyond.senses))
+        closing = following is None or self.clauses[following.first] != self.clauses[edge.first]
+        if (
+            closing
+            and {"did", "do", "does"} & {token.norm for token in self.tokens[max(0, edge.first - 5) : edge.first]}
+            and before not in ("not", "who", "that")
+        ):
+            return True  # "what revenue did that one bring?"
         if following is None or following.kind == "when":
             return previous is not None and (previous.sense("field", "order", "compare", "grain") is not None or previous.kind == "when")
         return False
@@ -212,6 +219,9 @@ class Walk(Numbers, Connectives, Asides, Relations):
             self.parts.groups.append(str(sense("field").value))  # type: ignore[union-attr]
             return
         people = {"contact", "lead"} & set(self.parts.nouns) or any(raw.field == "title" for raw in self.parts.filters)
+        if self.negated and sense("aggregate") and self.parts.aggregates:
+            self.negated = False  # "the average, not the median"
+            return
         counting = "how many" in self.parts.phrases or "number of" in self.parts.phrases or "count" in self.parts.words_seen
         if self.negated and sense("aggregate") and counting and edge.text.lower() in ("value", "amount", "worth", "sum", "total value"):
             self.negated = False  # "not the value, only how many"

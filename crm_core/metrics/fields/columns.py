@@ -113,6 +113,7 @@ def company_fields(column: Any) -> list[Field]:
         choice("industry", Company.industry, joins=("company",), synonyms=("industry", "sector", "vertical"), picklist=("company", "industry")),
         choice("region", Company.region, joins=("company",), synonyms=("region", "territory", "area", "geo"), picklist=("company", "region")),
         choice("country", Company.country, joins=("company",), synonyms=("country",)),
+        choice("city", Company.city, joins=("company",), synonyms=("city", "town")),
     ]
 
 
