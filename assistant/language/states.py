@@ -31,6 +31,7 @@ STATE_METRICS: dict[tuple[str, str], tuple[str, str]] = {
     ("activity", "occurred"): ("activities", ""),
     ("activity", "created"): ("activities", ""),
     ("activity", "completed"): ("activities", ""),
+    ("activity", "incomplete"): ("open_tasks", ""),
     ("lead", "unconverted"): ("leads", ""),
 }
 

@@ -25,6 +25,8 @@ class Ranges(Portions):
                 return joined
         if word in ("since", "after", "from", "starting", "beginning") and not (word == "beginning" and self.word(at + 1) == "of"):
             return self._edge(at, "since", after=word == "after")
+        if word == "up" and self.word(at + 1) in ("to", "until", "till"):
+            return self._edge(at + 1, "until", after=True, start=at)
         if word in ("before", "until", "till", "by", "through", "til"):
             return self._edge(at, "until", after=word in ("until", "till", "by", "through", "til"))
         if word == "as" and self.word(at + 1) == "of":

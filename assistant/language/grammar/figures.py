@@ -242,6 +242,8 @@ class Figures(Past):
             metric = summed if sums and summed else counts
         if "weighted" in parts.aggregates and metric in ("open_pipeline", "open_deals"):
             metric = "weighted_pipeline"
+        if {"money"} & parts.words_seen and "count" not in parts.aggregates and metric in STATE_OF_METRIC and not STATE_OF_METRIC[metric][2]:
+            metric = STATE_METRICS[STATE_OF_METRIC[metric][:2]][1] or metric
         if metric == "open_pipeline" and "created" in parts.states:
             metric = "new_pipeline"
         if "mean" in parts.aggregates and "stage" in (*parts.groups, *parts.wh_groups) and metric in ("open_deals", "deals"):
@@ -263,7 +265,9 @@ class Figures(Past):
             metric = "stage_conversion"
         if metric == "first_response_time" and ("lead" in parts.nouns):
             metric = "lead_response_time"
-        if metric == "average_deal_size" and {"open", "lost"} & set(parts.states):
+        if metric == "average_amount" and "won" in parts.states:
+            metric = "average_deal_size"
+        if metric in ("average_deal_size", "average_amount") and {"open", "lost"} & set(parts.states):
             frame = self._frame_metric("average_amount")
             frame.filters.append(Filter(field="status", values=["open" if "open" in parts.states else "lost"]))
             return self._with_groups(frame)
@@ -337,6 +341,7 @@ class Figures(Past):
             and not parts.order
             and (parts.times or parts.filters)
             and not parts.follow_up
+            and not (parts.metrics and {"list", "which"} & set(parts.cues))
         ):
             aggregate = "sum"  # "what has the north team closed this quarter?"
         if not aggregate:
@@ -411,7 +416,10 @@ class Figures(Past):
         metric = METRICS[name]
         shape = shape_for(self.ctx, shape_of(name))
         sells_product = any(raw.field in ("product", "product_family") for raw in self.parts.filters)
-        if sells_product and name in ("won_value", "won_deals") and {"quantity", "units", "pieces", "seats"} & self.parts.words_seen:
+        units = {"quantity", "units", "pieces"} & self.parts.words_seen or (
+            name == "won_deals" and "count" in self.parts.aggregates and not {"deals", "deal", "orders", "opportunities"} & self.parts.words_seen
+        )
+        if sells_product and name in ("won_value", "won_deals") and units:
             return self._frame_metric("units_sold")
         if sells_product and name == "won_value":
             return self._frame_metric("product_revenue")
@@ -439,7 +447,7 @@ class Figures(Past):
         del name
 
     def _metric_period(self, frame: Frame, metric: Metric | Composite, shape: Shape) -> None:
-        planned = isinstance(metric, Metric) and metric.when == "expected_close" or metric.name in ("forecast", "coverage")
+        planned = isinstance(metric, Metric) and metric.when in ("expected_close", "due") or metric.name in ("forecast", "coverage")
         if not self.parts.times:
             return
         if self._looks_back(frame, metric):
@@ -528,6 +536,9 @@ class Figures(Past):
         ):
             groups = ["stage"]
         frame.group_by = self._group_fields(frame, groups) or self._compared_values(frame)
+        if groups and parts.filters:  # "are fairs worth it? win rate per source": the value belongs to what was said before
+            aside = {raw.field for raw in parts.filters if raw.clause < parts.group_clauses.get(raw.field, 0)}
+            frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in aside & set(frame.group_by))]
         if "and-others" in parts.phrases:  # "hospitals, universities and so on": examples of the groups
             frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in frame.group_by)]
         self._keep(frame)

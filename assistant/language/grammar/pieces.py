@@ -80,6 +80,7 @@ class Pieces(ABC):
 
     def _conditions(self, frame: Frame, shape: Shape, *, metric: bool) -> None:
         """Filters, names, mine, untouched: what narrows the rows."""
+        self._read_silence(shape)
         self._attach_names(frame, shape, subject=False)
         self._attach_values(frame, shape)
         self._attach_relations(frame, shape)
@@ -98,6 +99,19 @@ class Pieces(ABC):
             self._open_only(frame, shape)
         del metric
 
+    def _read_silence(self, shape: Shape) -> None:
+        """ "Companies nobody contacted in 8 weeks": without an activity for so long."""
+        parts = self.parts
+        if "unanswered" not in parts.states or (shape.name, "unanswered") in STATE_FILTERS or "last_activity" not in shape.fields or not parts.times:
+            return
+        when, _cue = parts.times.pop(0)
+        parts.states.remove("unanswered")
+        ahead = (when.period.first - self.ctx.today).days
+        if ahead > 0:
+            parts.untouched_days = ahead
+        else:
+            parts.untouched = when
+
     def _open_only(self, frame: Frame, shape: Shape) -> None:
         """Deals that nobody attends to are open ones, where nothing else is said: what is closed wants no attention."""
         told = {*self.parts.states, *self.parts.negated_states, *(STATE_OF_METRIC[name][1] for name in self.parts.metrics if name in STATE_OF_METRIC)}
@@ -107,15 +121,18 @@ class Pieces(ABC):
 
     def _attach_values(self, frame: Frame, shape: Shape) -> None:
         groups: dict[str, list[RawFilter]] = {}
+        told: set[str] = set()
         for raw in self.parts.filters:
             if raw.noun == "ambiguous":
                 frame.pending = self._pending_people(raw)
                 continue
-            if self._fits(shape, raw):
+            if raw.field == "currency" and raw.values == [self.ctx.home_currency] and f"in {raw.said.lower()}" in self.parts.phrases:
+                told.add(raw.said.lower())  # "in CHF": how figures are shown anyway
+            elif self._fits(shape, raw):
                 groups.setdefault(f"{raw.field}/{raw.op}/{raw.negated}", []).append(raw)
         placed = {raw.said.lower() for items in groups.values() for raw in items}
         for raw in self.parts.filters:
-            if raw.said.lower() not in placed and raw.noun != "ambiguous":
+            if raw.said.lower() not in placed | told and raw.noun != "ambiguous":
                 self.frame_unknown.append(raw.said)
         for items in groups.values():
             values = list(dict.fromkeys(value for raw in items for value in raw.values))

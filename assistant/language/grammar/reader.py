@@ -79,6 +79,20 @@ class Reader(Talk, FollowUps):
                 return self._finish(self._paged(frame) if frame.intent in ("rows", "more") else frame)
         return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
 
+    def _names_several_times(self, frame: Frame) -> bool:
+        """Whether a figure would leave out one of the times that were said."""
+        if frame.intent != "metric" or frame.compare or frame.as_of or len(self.parts.times) < 2 or frame.pending:
+            return False
+        whole = frame.period.period(self.ctx.calendar) if frame.period is not None else None
+        for when, cue in self.parts.times:
+            spans = [when.period, *([when.ahead] if when.ahead else [])]
+            inside = whole is not None and any(
+                whole.first <= span.first and span.end <= whole.end or span.first <= whole.first and whole.end <= span.end for span in spans
+            )
+            if not inside and not cue.startswith("field:"):
+                return True
+        return False
+
     def _is_everything(self, frame: Frame) -> bool:
         """Whether a list of all records there are would answer a question about one: "which company is he with?"."""
         parts = self.parts
@@ -107,6 +121,12 @@ class Reader(Talk, FollowUps):
                 return Frame(intent="unknown", detail=FROM_TO)
         if self.parts.multiplicity is not None and not any(isinstance(item, Filter) and item.field == "slips" for item in frame.filters):
             self.frame_unknown.append("that many times")
+        if self._names_several_times(frame):
+            spans = join_words([when.period.describe() for when, _field in self.parts.times[:4]], "and")
+            return Frame(
+                intent="unknown",
+                detail=f"You name several times: {spans}. Ask for one of them, for all of them as one range, or split the figure by day, week, month, quarter or year.",
+            )
         if self._is_everything(frame):
             return Frame(
                 intent="unknown",

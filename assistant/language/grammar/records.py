@@ -195,7 +195,14 @@ class Records(Lists):
         """ "Phone number of the CFO at Acme", "e-mail of the head of purchasing": a fact of whoever has that title."""
         parts = self.parts
         wanted = [name for name in (*parts.fields, *parts.kinds) if name in ("email", "phone", "mobile", "title", "city")]
-        if not wanted or not any(raw.field == "title" and not raw.negated for raw in parts.filters) or parts.aggregates or parts.groups:
+        if (
+            not wanted
+            or not any(raw.field == "title" and not raw.negated for raw in parts.filters)
+            or parts.aggregates
+            or parts.groups
+            or parts.metrics
+            or parts.times
+        ):
             return None
         if any(raw.op in ("empty", "not_empty") for raw in parts.filters):
             return None

@@ -57,7 +57,9 @@ class Asides(Neighbours):
             and singular(edge.text.lower()) != edge.text.lower()
             for edge in inside
         )
-        return bool(strange) and not asked
+        words = {token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == number}
+        wants = words & {"who", "whose", "which", "what", "how", "where", "when", "show", "list", "give", "count"}
+        return bool(strange) and not asked and not wants
 
     def _preface(self) -> set[int]:
         """Clauses before the question that tell why it is asked: "I am seeing them tomorrow, so what ...": only names count there."""
@@ -130,12 +132,18 @@ class Asides(Neighbours):
         asides = {clause for clause in set(self.clauses) if clause not in telling or heads and clause not in heads and not self._asks(clause)}
         if not heads or asides >= set(self.clauses):
             return
+        asides = {clause for clause in asides if not self._is_question(clause)}
         self.parts.unknown = [
             word
             for word, clause in self.unknown_clauses
             if clause not in asides or word in self.parts.unknown_capital and not (word.isupper() and len(word) < 5)
         ]
         self.parts.unknown_capital = [word for word in self.parts.unknown_capital if word in self.parts.unknown]
+
+    def _is_question(self, clause: int) -> bool:
+        """Whether the clause ends with a question mark: what is not understood in it cannot be an aside."""
+        ends = [token.end for token, number in zip(self.tokens, self.clauses, strict=True) if number == clause]
+        return bool(ends) and self.message[max(ends) :].lstrip().startswith("?")
 
     def _asks(self, clause: int) -> bool:
         words = {token.norm for token, number in zip(self.tokens, self.clauses, strict=True) if number == clause}

@@ -58,7 +58,7 @@ class Connectives(Senses):
             self.skip_edge = following
             return True
         following = self._next_edge()
-        while following is not None and following.kind == "filler" and following.text.lower() in ("the", "a", "our", "their", "sales"):
+        while following is not None and following.kind == "filler" and following.text.lower() in ("the", "a", "our", "their", "sales", "of", "all"):
             following = self._next_edge(self.edges.index(following) - self.at + 1)
         if following is None or following.kind != "words":
             return False
@@ -80,6 +80,12 @@ class Connectives(Senses):
             self.group_next = False  # "every deal we won": each is counted, none is a group
             return self._take_noun(edge, noun)
         following = self._next_edge()
+        if following is not None and self._comma_before(following):
+            following = None
+        named = following is not None and following.first == edge.end and following.sense("value", "ref") is not None
+        if named and edge.sense("field") and following is not None and not following.sense("field") and parts.groups:
+            self.group_next = False  # "per product, team North": the second one is a condition
+            return False
         if (
             edge.sense("noun", "customer")
             and following is not None
@@ -105,10 +111,19 @@ class Connectives(Senses):
             return True
         if name not in parts.groups:
             parts.groups.append(name)
+            parts.group_clauses[name] = self.clauses[edge.first]
         following = self._next_edge()
-        joined = following is not None and self.tokens[following.first].norm in ("and", ",", "then", "x")
+        joined = following is not None and (
+            self.tokens[following.first].norm in ("and", "then", "x") or self._comma_before(following) and bool(following.sense("field", "grain"))
+        )
         self.group_next = joined
         return True
+
+    def _comma_before(self, edge: Edge) -> bool:
+        """Whether a comma parts the edge from what stands before it."""
+        if not edge.first:
+            return False
+        return "," in self.message[self.tokens[edge.first - 1].end : self.tokens[edge.first].start]
 
     def _compound(self) -> bool:
         """Whether the noun only says whose field follows: "every deal source"."""

@@ -40,6 +40,8 @@ class RawFilter:
     noun: str = ""
     negated: bool = False
     joined_by_or: bool = False
+    #: The clause that it stands in.
+    clause: int = 0
     #: What else the same words name: a team of the same name as a region.
     alternatives: list[tuple[str, Any]] = dataclasses.field(default_factory=list)
 
@@ -81,6 +83,8 @@ class Parts:
     keeps: list[RawKeep] = field(default_factory=list)
     relations: list[RawRelation] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
+    #: The clause that each group stands in.
+    group_clauses: dict[str, int] = field(default_factory=dict)
     wh_groups: list[str] = field(default_factory=list)
     times: list[tuple[When, str]] = field(default_factory=list)
     untouched: When | None = None

@@ -75,6 +75,7 @@ class Senses(Neighbours):
                 and self._after(1) not in ("late", "behind", "overdue", "the")
                 or self._after() == "have"
                 and self._after(1) in ("the", "a", "to")
+                and before != "do"
                 or self._after() == "have"
                 and before in ("", "so", "ok", "okay")
             )
@@ -207,6 +208,12 @@ class Senses(Neighbours):
             and not {"did", "have", "has", "had"} & {token.norm for token in self.tokens[: edge.first]}
         ):
             value = "closing"
+        if (
+            edge.text.lower() in ("get", "got")
+            and self._before() in ("i", "we", "you", "can", "could", "to", "me", "please", "let", "us")
+            and "did" not in (token.norm for token in self.tokens[: edge.first])
+        ):
+            return True  # "could I get the won value": a request
         if value == "occurred" and self.negated:
             if self._before() == "nothing" or self._before(2) == "nothing":
                 self.negated, self.time_field = False, "untouched"
@@ -289,7 +296,11 @@ class Senses(Neighbours):
         refs = [(item.field, item.value) for item in edge.senses if item.kind == "ref" and item.field != "owner"]
         for item in values:
             denied = self._denied(item.field)
-            self.parts.filters.append(RawFilter(item.field, "is", [item.value], item.label, item.noun, denied, self.or_next, refs))
+            self.parts.filters.append(
+                RawFilter(
+                    item.field, "is", [item.value], item.label, item.noun, denied, self.or_next, alternatives=refs, clause=self.clauses[edge.first]
+                )
+            )
         for item in edge.senses:
             if item.kind == "ref" and item.field != "owner" and not values:
                 self._append_ref(item)

@@ -12,7 +12,7 @@ from assistant.language.parts.model import Parts, RawRelation
 from assistant.language.parts.numbers import Numbers
 from assistant.language.parts.relations import Relations
 from assistant.language.tokens import singular
-from crm_core.periods import FAR_FUTURE, FAR_PAST, Period
+from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period
 
 #: Words that stand before a value rather than begin a new thought.
 _VALUE_LEADS = frozenset(
@@ -78,7 +78,7 @@ class Walk(Numbers, Connectives, Asides, Relations):
             colleague = self.parts.pronoun and any(sense.kind == "ref" and sense.field == "owner" for sense in edge.senses)
             stranger = edge.kind == "unknown" and self.tokens[edge.first].capital and edge.first > 0 and not edge.text.isupper()
             place = bool({"there", "that", "this"} & self.parts.words_seen) and edge.sense("value", "ref") is not None
-            if self.clauses[edge.first] in preface and edge.kind != "name" and not (colleague or stranger or place):
+            if self.clauses[edge.first] in preface and edge.kind != "name" and not (colleague or stranger or place or self._holds(edge)):
                 self.at += 1
                 continue
             getattr(self, f"_{edge.kind}")(edge)
@@ -89,6 +89,11 @@ class Walk(Numbers, Connectives, Asides, Relations):
         if {"everyone", "everybody"} & self.parts.words_seen and "count" in self.parts.aggregates and not self.parts.groups:
             self.parts.groups.append("owner")  # "how many meetings everyone in my team had"
         return self.parts
+
+    def _holds(self, edge: Edge) -> bool:
+        """Whether a time said in an aside is about the question: "Q3 podium: who closed most?"; what lies ahead is not."""
+        when = edge.when
+        return when is not None and when.period.days > 1 and when.period.first <= self.today and not when.edge and when.grain is not Grain.week
 
     def _read_relations(self) -> None:
         """Read what is said of related records apart, and take it out of the cover."""
