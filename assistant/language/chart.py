@@ -218,6 +218,8 @@ def _word_edges(tokens: list[Token], lexicon: Lexicon) -> list[Edge]:
             senses = lexicon.get(phrase)
             if not senses and end - first == 1:
                 senses = lexicon.get(singular(phrase))
+            if not senses and end - first > 1 and phrase.endswith("s"):  # "bjorn mbekis review"
+                senses = [sense for sense in lexicon.get(phrase[:-1]) if sense.kind == "ref"]
             if not senses and end - first > 2 and _ARTICLES & {token.norm for token in tokens[first + 1 : end - 1]}:
                 senses = lexicon.get(" ".join(token.norm for token in tokens[first:end] if token.norm not in _ARTICLES))
             if not senses and end - first > 2 and _COPULAS & {token.norm for token in tokens[first + 1 : end - 1]}:

@@ -169,7 +169,7 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
 
 def expand(message: str) -> str:
     """The message with contractions and common shorthand written out."""
-    message = spell_dates(_REASON.sub("", _PURPOSE.sub("", _ASKED_BY.sub("", _ON_BEHALF.sub("", message)))))
+    message = spell_dates(_REASON.sub("", _PURPOSE.sub("", _NEEDED_FOR.sub("", _ASKED_BY.sub("", _ON_BEHALF.sub("", message))))))
     text = _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group().lower()], message.replace("’", "'"))
     for pattern, full in _SHORTHAND:
         text = pattern.sub(full, text)
@@ -193,6 +193,8 @@ _REASON = re.compile(
     r"[\s,]+(?:so\s(?:that\s)?(?:i|we|he|she|they)\s(?:can|could|may|might|know|am|are)\b|(?:because|cause|cuz|since|as)\s(?:i|we|he|she|they|my|the\sboss)\s(?!own)|before\s(?:i|we)\s(?:go|meet|call|talk|leave|ring|present)\b)[^.?!;:]*$",
     re.IGNORECASE,
 )
+#: "... need it for the bonus": what the answer is for.
+_NEEDED_FOR = re.compile(r"[\s,;.–-]+(?:i\s|we\s)?need\s(?:it|this|that|them|the\snumber)\s(?:for|by|before|to|in)\b[^.?!;:]*", re.IGNORECASE)
 #: ", need to prep for the Monday call": what the answer is for changes nothing.
 _PURPOSE = re.compile(
     r"[,;.–-]\s*(?:i\s|we\s|cause\s|because\s|as\s)*(?:need|have|want|got|trying|going)\s(?:it\s|this\s|that\s|them\s)?to\s(?:prep|prepare|get\sready|plan|present|report|call|ring|phone|meet|see|talk|speak|go|leave|run)\b[^,.?!;]*",
@@ -201,7 +203,7 @@ _PURPOSE = re.compile(
 _CLAUSE = re.compile(
     r"\s(?="
     + _REQUEST
-    + r")|\sso(?=\s(?:how|what|which|who|whose|when|where|show|give|list|quickly|please|can\syou|could\syou)\b)|,(?=\s)|[.?!;:\n]+(?=\s|$)|\s[-–—]+\s|\s/\s|,\s(?=so\b|but\b|what\b|which\b|how\b|who\b|show\b|give\b|list\b|can\b|could\b|i\b|and\s(?:what|which|how|who)\b)",
+    + r")|\sso(?=\s(?:how|what|which|who|whose|when|where|show|give|list|tell|name|quickly|please|can\syou|could\syou)\b)|,(?=\s)|[.?!;:\n]+(?=\s|$)|\s[-–—]+\s|\s/\s|,\s(?=so\b|but\b|what\b|which\b|how\b|who\b|show\b|give\b|list\b|can\b|could\b|i\b|and\s(?:what|which|how|who)\b)",
     re.IGNORECASE,
 )
 

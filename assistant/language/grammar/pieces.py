@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,7 +20,7 @@ from assistant.language.states import STATE_FILTERS, STATE_METRICS, STATE_OF_MET
 from crm_core.access import teams_below
 from crm_core.context import Context
 from crm_core.errors import Invalid
-from crm_core.metrics.fields import Field, Shape, field_of, shape_for
+from crm_core.metrics.fields import NOUN_SHAPES, Field, Shape, field_of, shape_for
 from crm_core.metrics.filters import Condition, Filter, FilterGroup, Related
 from crm_core.metrics.question import Days
 from crm_core.metrics.relations import pairs
@@ -28,8 +29,10 @@ from crm_core.money import MAX_MINOR
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Period, format_day
 from crm_core.services.history import user_name
 from crm_core.services.search import Match
-from crm_core.text import fold
+from crm_core.text import fold, join_words
 
+#: Conditions that every kind of records has: where they fit not here, they fit nowhere.
+_OF_EVERYBODY = frozenset({"owner", "team", "region", "industry", "country", "city", "created", "name", "amount"})
 #: "Stale" without a period means no activity for this many days.
 STALE_DAYS = 30
 
@@ -128,12 +131,11 @@ class Pieces(ABC):
                 continue
             if raw.field == "currency" and raw.values == [self.ctx.home_currency] and f"in {raw.said.lower()}" in self.parts.phrases:
                 told.add(raw.said.lower())  # "in CHF": how figures are shown anyway
-            elif self._fits(shape, raw):
+            elif self._fits(shape, raw) or self._turned(shape, raw):
                 groups.setdefault(f"{raw.field}/{raw.op}/{raw.negated}", []).append(raw)
         placed = {raw.said.lower() for items in groups.values() for raw in items}
-        for raw in self.parts.filters:
-            if raw.said.lower() not in placed | told and raw.noun != "ambiguous":
-                self.frame_unknown.append(raw.said)
+        left = [raw for raw in self.parts.filters if raw.said.lower() not in placed | told and raw.noun != "ambiguous"]
+        self._relate(frame, shape, left)
         for items in groups.values():
             values = list(dict.fromkeys(value for raw in items for value in raw.values))
             first = items[0]
@@ -141,6 +143,44 @@ class Pieces(ABC):
             frame.filters.append(self._filter(shape, merged))
             frame.said.append(f"not {merged.said}" if merged.negated else merged.said)
         _joined(frame)
+
+    def _turned(self, shape: Shape, raw: RawFilter) -> bool:
+        """Take a value for the other thing that its words name, where only that fits: a team of the same name as a region."""
+        for name, value in raw.alternatives:
+            other = RawFilter(name, raw.op, list(value) if isinstance(value, tuple) else [value], raw.said, "", raw.negated)
+            if self._fits(shape, other):
+                raw.field, raw.values, raw.noun = other.field, other.values, ""
+                return True
+        return False
+
+    def _relate(self, frame: Frame, shape: Shape, left: list[RawFilter]) -> None:
+        """ "Companies that bought a Press", "contacts on open deals in Bid": conditions that only a related kind of records can meet.
+
+        Values of one kind stand for one related record, denied ones each for its absence; what fits nothing is not understood.
+        """
+        root = shape.noun.__noun__
+        kinds: dict[tuple[str, str], list[RawFilter]] = {}
+        for raw in left:
+            noun = next(
+                (
+                    noun
+                    for noun in ("deal", "ticket", "lead")
+                    if shape.name == root and pairs(root, noun) is not None and self._fits(shape_for(self.ctx, noun), raw)
+                ),
+                "",
+            )
+            if not noun or raw.field in _OF_EVERYBODY:
+                self.frame_unknown.append(raw.said)
+            else:
+                kinds.setdefault((noun, raw.said if raw.negated else ""), []).append(raw)
+        for (noun, denied), raws in kinds.items():
+            states = [state for state in self.parts.states if (noun, state) in STATE_FILTERS]
+            if noun == "deal" and not states and any(raw.field in ("product", "product_family") for raw in raws):
+                states = ["won"]
+            parts = Parts(nouns=[noun], filters=[replace(raw, negated=False) for raw in raws], states=states, words_seen=set(self.parts.words_seen))
+            inner = type(self)(self.ctx, parts, Dialogue()).related_list(noun)
+            frame.filters.append(Related(related=noun, filters=inner.filters, none=bool(denied)))
+            frame.said.append(f"{'without' if denied else 'with'} {join_words([*states, *(raw.said for raw in raws)])} {NOUN_SHAPES[noun].plural}")
 
     def _attach_relations(self, frame: Frame, shape: Shape) -> None:
         """Related records that must be there, or must not; those of a company in between through that company."""

@@ -16,6 +16,8 @@ from assistant.language.tokens import singular
 from assistant.retrieval.embedding import package_file
 from crm_core.text import fold
 
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+
 
 @dataclass(frozen=True, slots=True)
 class Sense:
@@ -47,7 +49,10 @@ class Lexicon:
         folded = phrase if phrase in COMPARISONS or phrase in "<>" else fold(phrase)
         if not folded:
             return
-        for form in {folded, _plural(folded)} if plural else {folded}:
+        forms = {folded, _plural(folded)} if plural else {folded}
+        if any(letter in phrase for letter in "äöüÄÖÜ"):  # "Sued" for "Süd"
+            forms.add(fold(phrase.translate(_UMLAUTS)))
+        for form in forms:
             senses = self.phrases.setdefault(form, [])
             if sense not in senses:
                 senses.append(sense)

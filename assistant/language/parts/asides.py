@@ -20,6 +20,10 @@ _PREFACE_STARTS = frozenset(
 )
 
 
+#: Words that begin a reason before the question: "before we sign again, how many ...".
+_REASONS = frozenset("before while as since because if when after".split())
+
+
 class Asides(Neighbours):
     """Which clauses and words are no part of the question."""
 
@@ -100,7 +104,10 @@ class Asides(Neighbours):
                 self.clauses[edge.first] > number and edge.sense("metric", "aggregate", "noun", "activity_kind", "customer", "state", "order")
                 for edge in self.edges
             )
-            if self._tells_why(number) and heads:
+            following = [token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == number + 1]
+            wants = set(words) & {"who", "whose", "which", "what", "how", "show", "list", "give"}
+            reason = following[:1] == ["so"] and not wants or words[:1] and words[0] in _REASONS and len(words) > 3 and not wants
+            if (self._tells_why(number) or reason and words[:1] != ["so"]) and heads:
                 preface.add(number)
                 continue
             if (
@@ -115,6 +122,27 @@ class Asides(Neighbours):
             else:
                 break
         return preface
+
+    def _postface(self) -> set[int]:
+        """Clauses after the question that tell why it is asked: ", I have the management meeting at four"."""
+        numbers = sorted(set(self.clauses))
+        after: set[int] = set()
+        for number in reversed(numbers[1:]):
+            words = [token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == number]
+            wants = set(words) & {"who", "whose", "which", "what", "how", "show", "list", "give", "only", "without", "by", "per", "where", "when"}
+            strange = any(edge.kind == "unknown" and self.clauses[edge.first] == number for edge in self.edges)
+            figures = any(self.clauses[edge.first] == number and edge.sense("metric", "group_cue", "aggregate") for edge in self.edges)
+            if (
+                words[:1]
+                and words[0] in ("i", "we", "need", "because", "my", "our", "he", "she", "they", "thanks")
+                and strange
+                and not wants
+                and not figures
+            ):
+                after.add(number)
+            else:
+                break
+        return after
 
     def _forgive_asides(self) -> None:
         """Unknown words in a clause that says nothing of the CRM are an aside; in the clause of the question they count."""

@@ -84,13 +84,13 @@ class Numbers(Neighbours):
             counted = self._counted_after()
             self.parts.keeps.append(RawKeep(counted, op, quantity.value, f"{said} {edge.text}".strip()))
             return
+        upper = self._upper_bound() if op == "between" else None
         unit = self._after()
         name = self._number_field(unit, quantity, op)
         if name == "amount" and self._amount_before():
             self.parts.aggregates.remove("sum")  # "with an amount over 50k": the bound's field, no sum
         values: list[Any] = [quantity.value]
         if op == "between":
-            upper = self._upper_bound()
             if upper is None:
                 self.parts.unknown.append(edge.text)
                 return
@@ -210,7 +210,7 @@ class Numbers(Neighbours):
             sense.value
             for edge in self.edges
             for sense in edge.senses
-            if sense.kind == "field" and sense.noun and sense.value not in NOUN_SHAPES[sense.noun].fields
+            if sense.kind == "field" and sense.noun and sense.label in ("number", "money") and sense.value not in NOUN_SHAPES[sense.noun].fields
         }
 
     def _is_numeric(self, sense: Sense) -> bool:

@@ -152,6 +152,8 @@ class Senses(Neighbours):
                 self._group_name(following) if following is not None and following.kind == "words" and not following.sense("activity_kind") else None
             )
             ranked = any(other.sense("order") for other in self.edges)
+            if value == "who" and name is not None and name not in ("owner", "company", "contact", "team"):
+                name = None  # "who made how many calls": no field is asked for
             if name and following is not None and (name not in Grain.__members__ or ranked):
                 noun = following.sense("noun")
                 if noun is None or noun.value in ("user", "product", "company", "contact") or following.sense("customer"):

@@ -72,11 +72,25 @@ class Walk(Numbers, Connectives, Asides, Relations):
         elif norms[:2] in (["can", "you"], ["could", "you"], ["would", "you"]) and len(norms) > 2 and norms[2] in WRITE_VERBS:
             self.parts.write_verb = norms[2]
         preface = self._preface()
+        after = self._postface()
         self._read_relations()
         while self.at < len(self.edges):
             edge = self.edges[self.at]
+            if self.clauses[edge.first] in after:
+                self.at += 1
+                continue
             colleague = self.parts.pronoun and any(sense.kind == "ref" and sense.field == "owner" for sense in edge.senses)
-            stranger = edge.kind == "unknown" and self.tokens[edge.first].capital and edge.first > 0 and not edge.text.isupper()
+            reason = self.tokens[self.clauses.index(self.clauses[edge.first])].norm in (
+                "before",
+                "while",
+                "as",
+                "since",
+                "because",
+                "if",
+                "when",
+                "after",
+            )
+            stranger = edge.kind == "unknown" and self.tokens[edge.first].capital and edge.first > 0 and not edge.text.isupper() and not reason
             place = bool({"there", "that", "this"} & self.parts.words_seen) and edge.sense("value", "ref") is not None
             if self.clauses[edge.first] in preface and edge.kind != "name" and not (colleague or stranger or place or self._holds(edge)):
                 self.at += 1
