@@ -42,7 +42,13 @@ class Figures(Past):
         """ "Top 5 reps by win rate", "which region lost the most?", "who closed the biggest deal"."""
         parts = self.parts
         groups = parts.wh_groups
-        if {"mean", "median"} & set(parts.aggregates) and not parts.metrics and (averaged := self._measured()) is not None:
+        if "share" in parts.aggregates:
+            return None
+        if (
+            {"mean", "median"} & set(parts.aggregates)
+            and all(name in STATE_OF_METRIC for name in parts.metrics)
+            and (averaged := self._measured()) is not None
+        ):
             return averaged
         asks_who = "who" in parts.cues and not parts.names and "said" not in parts.cues and "heard" not in parts.cues
         if not groups and asks_who and parts.order in ("highest", "lowest"):
@@ -210,6 +216,10 @@ class Figures(Past):
         strong = [name for name in metrics if name not in STATE_OF_METRIC and name != "customers"]
         metrics = strong + [name for name in metrics if name not in strong]
         reached = {"achieved", "reached", "hit", "achieve", "reach", "percent", "percentage", "attained", "attain", "fulfilled"} & parts.words_seen
+        if "hit" in self.parts.words_seen and {"have to hit", "to hit", "must hit", "should hit"} & {
+            phrase for phrase in ("have to hit", "to hit", "must hit", "should hit") if phrase in parts.phrases
+        }:
+            reached = set()  # "the number I have to hit": the target itself
         if "target" in metrics and (reached or "share" in parts.aggregates or "quota_attainment" in metrics):
             metrics = ["quota_attainment"]
         if (
@@ -265,7 +275,7 @@ class Figures(Past):
             metric = "stage_conversion"
         if metric == "first_response_time" and ("lead" in parts.nouns):
             metric = "lead_response_time"
-        if metric == "average_amount" and "won" in parts.states:
+        if metric == "average_amount" and ("won" in parts.states or "won_deals" in parts.metrics or "won_value" in parts.metrics):
             metric = "average_deal_size"
         if metric in ("average_deal_size", "average_amount") and {"open", "lost"} & set(parts.states):
             frame = self._frame_metric("average_amount")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from assistant.language.entities import Name
 from assistant.language.frames import Entity, Frame
 from assistant.language.grammar.lists import Lists
+from assistant.language.lexicon import english_words
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.fields import custom_fields, shape_for
 from crm_core.metrics.filters import Filter
@@ -106,10 +109,44 @@ class Records(Lists):
             return frame
         if not (spoken or content):
             return None
+        if not parts.names and not self._asks_for_words() or self._names_a_stranger():
+            return None
         bare = not parts.names and parts.nouns != ["activity"] and not content
         if bare and (parts.nouns or parts.metrics or parts.aggregates or parts.groups or parts.wh_groups or not STRONG_SAID & parts.words_seen):
             return None  # "I was asked for the pipeline" is not about what was said
         return self._search()
+
+    def _asks_for_words(self) -> bool:
+        """Whether the message asks for what was said at all: "talk to you tomorrow" does not."""
+        begun = set(self.parts.phrases.split()[:7])
+        asking = {
+            "what",
+            "who",
+            "which",
+            "whether",
+            "did",
+            "has",
+            "have",
+            "any",
+            "anyone",
+            "anybody",
+            "find",
+            "show",
+            "search",
+            "list",
+            "look",
+            "where",
+            "when",
+            "how",
+            "why",
+            "does",
+        }
+        return bool(begun & asking) or bool({"list", "which", "who"} & set(self.parts.cues)) or self.parts.nouns == ["activity"]
+
+    def _names_a_stranger(self) -> bool:
+        """Whether somebody is named whom nobody here knows: "what did we talk about with ..." and a word that is no English."""
+        strange = {word.lower() for word in self.parts.unknown if word.lower() not in english_words()}
+        return any(match.group(1) in strange for match in re.finditer(r"\b(?:with|from|by|to) (\w+)", self.parts.phrases))
 
     def _search(self) -> Frame:
         """A search over what was said, with everything that narrows it."""
@@ -273,4 +310,8 @@ class Records(Lists):
             or any(noun not in ("activity", parts.names[0].noun) for noun in parts.nouns)
         ):
             return None
+        if parts.first_words[:1] in (["when"], ["what"], ["how"], ["where"]) and {"is", "are", "was", "old", "much", "many"} & set(
+            parts.first_words[1:2]
+        ):
+            return None  # "when is her birthday": a fact that is not kept, nothing that was said
         return self._search()

@@ -26,6 +26,13 @@ _ORDINAL_WORDS = (
 )
 
 
+#: What is said of predictions and the like.
+BEYOND = (
+    "I do not predict, simulate or judge moods: I compute what is on record. The nearest that I have are the forecast (what is won and the weighted pipeline), "
+    "rates such as win rate and churn rate, and what customers said in their own words."
+)
+
+
 class Talk(Pieces):
     """What is said to the assistant rather than asked of the records."""
 
@@ -55,7 +62,9 @@ class Talk(Pieces):
         return None
 
     def _meta(self) -> Frame | None:
-        """ "How did you get that?", "show me the rows", "next page", "what can you do?"."""
+        """ "How did you get that?", "show me the rows", "next page", "what can you do?"; and what is beyond us."""
+        if "unsupported" in self.parts.cues:
+            return Frame(intent="unknown", detail=BEYOND)
         cues = self.parts.cues
         bare = not (self.parts.names or self.parts.people or self.parts.unknown)
         for intent in ("explain", "rows", "more"):

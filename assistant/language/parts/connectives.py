@@ -58,7 +58,11 @@ class Connectives(Senses):
             self.skip_edge = following
             return True
         following = self._next_edge()
-        while following is not None and following.kind == "filler" and following.text.lower() in ("the", "a", "our", "their", "sales", "of", "all"):
+        while (
+            following is not None
+            and (following.kind == "filler" or following.sense("state") and following.text.lower() == "open")
+            and len(following.text) < 9
+        ):
             following = self._next_edge(self.edges.index(following) - self.at + 1)
         if following is None or following.kind != "words":
             return False

@@ -49,6 +49,11 @@ class Senses(Neighbours):
                 or self._after()
                 in (
                     "want",
+                    "only",
+                    "really",
+                    "simply",
+                    "quickly",
+                    "forgot",
                     "would",
                     "need",
                     "like",
@@ -335,7 +340,7 @@ class Senses(Neighbours):
         if ours and (
             following is not None
             and following.sense("state")
-            and "ticket" in self.parts.nouns
+            and ("ticket" in self.parts.nouns or any(name.startswith("tickets_") for name in self.parts.metrics))
             or any(raw.field in ("team", "region") for raw in self.parts.filters)
         ):
             return True  # "did support close", "the north sales team": a description

@@ -95,12 +95,18 @@ class Walk(Numbers, Connectives, Asides, Relations):
             if self.clauses[edge.first] in preface and edge.kind != "name" and not (colleague or stranger or place or self._holds(edge)):
                 self.at += 1
                 continue
+            if self.at and self.negated and self.clauses[edge.first] != self.clauses[self.edges[self.at - 1].first]:
+                self.negated = False  # "no list needed: how many ..."
             getattr(self, f"_{edge.kind}")(edge)
             self.at += 1
         self._gather_content(preface)
         self._forgive_asides()
         self._read_slips()
-        if {"everyone", "everybody"} & self.parts.words_seen and "count" in self.parts.aggregates and not self.parts.groups:
+        each_of = any(
+            phrase in self.parts.phrases
+            for phrase in ("each of us", "every one of us", "each of them", "every one of them", "each one of us", "each person")
+        )
+        if ({"everyone", "everybody"} & self.parts.words_seen or each_of) and "count" in self.parts.aggregates and not self.parts.groups:
             self.parts.groups.append("owner")  # "how many meetings everyone in my team had"
         return self.parts
 
