@@ -10,12 +10,18 @@ from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.talk import Talk
 from assistant.language.parts import Parts, collect
 from crm_core.context import Context
-from crm_core.metrics.fields import NOUN_SHAPES
+from crm_core.metrics.definitions import METRICS, shape_of
+from crm_core.metrics.fields import NOUN_SHAPES, shape_for
 from crm_core.metrics.filters import Filter, Related
 from crm_core.text import join_words
 
 #: Regions in which 3/4 is a day in March.
 MONTH_FIRST = frozenset({"US", "PH", "PW", "FM", "MH", "GU"})
+NO_AVERAGE = (
+    "I can list these records and count them, but I have no declared figure for the average, share or duration that you ask for. "
+    "Ask for one of the metrics (such as win rate, average deal size, resolution time), or for the list."
+)
+NO_EXTREME = "You ask for an extreme, and I do not see of what: name what to compare, such as 'by rep', 'by region' or 'by month'."
 FROM_TO = (
     "I can tell which deals had their close date moved later in a period, such as 'deals that slipped last month', "
     "but not yet from which period to which."
@@ -79,6 +85,21 @@ class Reader(Talk, FollowUps):
                 return self._finish(self._paged(frame) if frame.intent in ("rows", "more") else frame)
         return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
 
+    def _split_as_said(self, frame: Frame) -> None:
+        """Split a figure by the field that "every", "each" or a superlative speaks of, where no construction took it."""
+        parts = self.parts
+        if frame.intent != "metric" or frame.group_by or frame.pending is not None or frame.metric not in METRICS:
+            return
+        said = {"every", "each", "per"} & parts.words_seen or parts.order in ("highest", "lowest")
+        shape = shape_for(self.ctx, shape_of(frame.metric))
+        narrowed = {item.field for item in frame.filters if isinstance(item, Filter)}
+        words = [*parts.fields, *(noun for noun in parts.nouns if noun in ("company", "product"))]
+        fields = [name for name in words if name in shape.fields and shape.fields[name].groupable and name not in narrowed]
+        if said and len(set(fields)) == 1:
+            frame.group_by = fields[:1]
+            if parts.order in ("highest", "lowest"):
+                frame.order, frame.limit = parts.order, parts.limit or 1  # type: ignore[assignment]
+
     def _names_several_times(self, frame: Frame) -> bool:
         """Whether a figure would leave out one of the times that were said."""
         if frame.intent != "metric" or frame.compare or frame.as_of or len(self.parts.times) < 2 or frame.pending:
@@ -121,6 +142,16 @@ class Reader(Talk, FollowUps):
                 return Frame(intent="unknown", detail=FROM_TO)
         if self.parts.multiplicity is not None and not any(isinstance(item, Filter) and item.field == "slips" for item in frame.filters):
             self.frame_unknown.append("that many times")
+        self._split_as_said(frame)
+        if (
+            frame.intent == "list"
+            and {"mean", "median", "share", "duration", "weighted"} & set(self.parts.aggregates)
+            and not frame.columns
+            and frame.pending is None
+        ):
+            return Frame(intent="unknown", noun=frame.noun, unknown=self.frame_unknown, detail=NO_AVERAGE)
+        if frame.intent == "metric" and self.parts.order in ("highest", "lowest") and not frame.group_by and frame.pending is None:
+            return Frame(intent="unknown", metric=frame.metric, unknown=self.frame_unknown, detail=NO_EXTREME)
         if self._names_several_times(frame):
             spans = join_words([when.period.describe() for when, _field in self.parts.times[:4]], "and")
             return Frame(
