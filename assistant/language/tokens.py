@@ -134,6 +134,7 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
             lambda match: f"FY{match.group(1) or match.group(2)}",
         ),
         (r"(?<=\d)['’](?=\d{3}\b)", ""),  # 100'000
+        (r"\bi\.?e\.(?=\W)|\be\.?g\.(?=\W)", ","),
         (r"\b(FY\d{2,4}|20\d{2})[ ,/-]+(Q[1-4])\b(?!\s+\d)", r"\2 \1"),  # FY2026 Q1
         (r"(?<![\w.,])(\d+)\+(?=\s|$)", r"at least \1"),  # 2+ times
         (r"^((?:and|ok|okay|so|but),?\s)?do(?:es)? (they|he|she) (?:still |currently )?(?:have|has|got) (?:any |some |an |a )?", r"list \2 "),
@@ -145,7 +146,7 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"^.*\b(?:he|she|they|who)\s(?:wants?|needs?|would like)\s(?:me\s)?to\s(?:know|see|have)\s", ""),
         (r"(?<![\w/.-])(\d+(?:\.\d+)?)(k|m|mn)?\s?[-–]\s?(\d+(?:\.\d+)?)(k|m|mn)\b", r"between \1\2 and \3\4"),  # 100k-250k
         (r"\bi mean[t]?\b(?!\s+(?:is|are))", ","),
-        (r"\band so (?:on|forth)\b|\betc\b\.?|\band the (?:rest|others)\b|\bvs the rest\b|\band every other(?: \w+)?\b", " and-others "),
+        (r"\band so (?:on|forth)\b|\betc\b\.?|\band the (?:rest|others)\b|\bvs the rest\b|\band every other(?: \w+)?\b", " andothers "),
         (rf"\b({_MONTH})\s?[-–]\s?({_MONTH})\b", r"\1 to \2"),  # Jul-Sep
         (rf"\b({_MONTH})\s(\d{{1,2}})\s?[-–]\s?(\d{{1,2}})\b(?!\d)", r"\2 \1 to \3 \1"),  # Nov 9-15
         (rf"\b(\d{{1,2}})\s?[-–]\s?(\d{{1,2}})\s({_MONTH})\b", r"\1 \3 to \2 \3"),  # 9-15 Nov

@@ -549,7 +549,7 @@ class Figures(Past):
         if groups and parts.filters:  # "are fairs worth it? win rate per source": the value belongs to what was said before
             aside = {raw.field for raw in parts.filters if raw.clause < parts.group_clauses.get(raw.field, 0)}
             frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in aside & set(frame.group_by))]
-        if "and-others" in parts.phrases:  # "hospitals, universities and so on": examples of the groups
+        if "andothers" in parts.words_seen:  # "hospitals, universities and so on": examples of the groups
             frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in frame.group_by)]
         self._keep(frame)
         if "who" in parts.cues and not groups and not parts.names and "said" not in parts.cues and ("count" in parts.aggregates or parts.order):

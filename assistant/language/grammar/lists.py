@@ -105,7 +105,7 @@ class Lists(Pieces):
             frame.said.append("customers")
         if noun == "activity" and not parts.kinds and not {"due", "overdue", "incomplete", "open", "completed"} & set(parts.states):
             frame.filters.append(FilterGroup(any_of=[Filter(field="kind", op="is_not", values=["task"]), Filter(field="completed", op="not_empty")]))
-        if noun == "deal" and "open" in parts.states and len(parts.times) == 1 and {"were", "was"} & parts.words_seen:
+        if noun == "deal" and set(parts.states) == {"open"} and len(parts.times) == 1 and {"were", "was"} & parts.words_seen:
             frame.as_of = self.past_day(*parts.times[0])  # "which deals were open on 1 October?"
         if not frame.latest and frame.metric != "slipped_deals" and frame.as_of is None:
             frame.filters += [item for item in self._period_filters(shape) if item not in frame.filters]

@@ -61,6 +61,8 @@ class Pieces(ABC):
         counted = [STATE_OF_METRIC[name][0] for name in self.parts.metrics if name in STATE_OF_METRIC and STATE_OF_METRIC[name][0] != "company"]
         if counted and nouns in (["company"], ["contact"], ["product"]):
             return counted[0]  # "open deals with companies in EMEA"
+        if counted == ["activity"] and nouns == ["deal"]:
+            return "activity"  # "open tasks on deals in negotiation"
         if not nouns:
             return ""
         if len(nouns) > 1 and nouns[0] == "company" and self.parts.customer:
