@@ -17,6 +17,7 @@ from langchain_core.tools import StructuredTool
 from pydantic import BaseModel, Field, ValidationError
 
 from assistant.answer import Approval, Figure
+from assistant.language.teaching import check_word
 from assistant.language.wording import show_cell, show_value
 from assistant.retrieval.search import Passages, SearchInteractions, search_interactions
 from assistant.safety import fence, unfenced
@@ -30,6 +31,7 @@ from crm_core.metrics.movement import STEPS, Movement
 from crm_core.metrics.question import MetricResult
 from crm_core.services.catalog import CATALOG, Effect
 from crm_core.services.records import Args
+from crm_core.services.words import TeachWord
 
 #: Rows of a result that a model reads; the reader of the answer gets the table.
 MODEL_ROWS = 30
@@ -71,6 +73,8 @@ WRITES_OFFERED = (
 )
 
 
+#: What only the embedded model calls: people teach words, models do not.
+TEACHING = ("teach_word", "forget_word")
 #: All that a model may call, reads first; fewer than 25.
 OFFERED = (*(name for name, item in CATALOG.items() if item.effect is Effect.read), *WRITES_OFFERED, *ASSISTANT_TOOLS)
 
@@ -115,7 +119,7 @@ def _run_alone(turn: Turn, done: Done) -> tuple[str, Done]:
 
 
 def _run(turn: Turn, name: str, arguments: dict[str, Any]) -> Any:
-    if name not in OFFERED:
+    if name not in OFFERED and not (name in TEACHING and turn.model_calls == 0):
         raise ToolUnknown(f"There is no tool '{name}'; use one of {', '.join(OFFERED)}.")
     if name == "explain_previous":
         return list(turn.previous_figures)
@@ -128,6 +132,8 @@ def _run(turn: Turn, name: str, arguments: dict[str, Any]) -> Any:
         checked = capability.arguments.model_validate(arguments)
         if not write:
             return capability.function(ctx, checked)
+        if isinstance(checked, TeachWord):
+            check_word(ctx, checked.phrase, checked.meaning)
         return _propose(ctx, turn, name, checked.model_dump(mode="json", exclude_unset=True))
 
 

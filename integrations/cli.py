@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
@@ -12,13 +14,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from assistant.answer import Answer
+    from crm_core.context import Context
     from integrations.app import Rapport
 
 app = typer.Typer(help="Rapport: the CRM you talk to.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 index_app = typer.Typer(help="The search index over interactions.", no_args_is_help=True)
+words_app = typer.Typer(help="Words that you teach: what your team calls things.", no_args_is_help=True)
 user_app = typer.Typer(help="Users, their sign-in links and API keys.", no_args_is_help=True)
 app.add_typer(index_app, name="index")
 app.add_typer(user_app, name="user")
+app.add_typer(words_app, name="words")
 
 As = Annotated[
     str, typer.Option("--as", metavar="EMAIL", help="Act as this user; RAPPORT_USER, or else the first administrator.", envvar="RAPPORT_USER")
@@ -201,7 +206,7 @@ def explain(
     as_: As = "",
     now: Annotated[str, typer.Option(metavar="ISO-TIME", help="Clock of this question.")] = "",
 ) -> None:
-    """Show how a question is understood: tokens, edges, the reading and its tool calls."""
+    """Show how a question is understood: tokens, spans, all readings with their scores, the tool calls and their SQL."""
     from integrations.terminal import print_reading
 
     product = _assemble()
@@ -209,6 +214,97 @@ def explain(
         print_reading(product.engine, _user(product, as_), question, _moment(now))
     finally:
         product.close()
+
+
+@words_app.command("list")
+def words_list(as_: As = "") -> None:
+    """Show the words that were taught, with who taught them."""
+    from crm_core.services.words import taught_words
+
+    product = _assemble()
+    try:
+        with _reading(product, as_) as ctx:
+            for word in taught_words(ctx):
+                whose = "everybody" if word.company else "you"
+                typer.echo(f"{word.phrase}: {word.meaning} (for {whose}, taught by {word.taught_by or 'nobody known'} on {word.taught_at:%Y-%m-%d})")
+    finally:
+        product.close()
+
+
+@words_app.command("teach")
+def words_teach(
+    phrase: Annotated[str, typer.Argument(help="The word or phrase.")],
+    meaning: Annotated[str, typer.Argument(help="What it stands for, in words that are understood.")],
+    as_: As = "",
+    company: Annotated[bool, typer.Option("--company", help="For everybody.")] = False,
+) -> None:
+    """Teach a word."""
+    _teach([(phrase, meaning)], as_, company=company)
+
+
+@words_app.command("load")
+def words_load(
+    file: Annotated[str, typer.Argument(help="A YAML file that maps words to meanings.")],
+    as_: As = "",
+    company: Annotated[bool, typer.Option("--company", help="For everybody.")] = False,
+) -> None:
+    """Teach all words of a file, or none where one is refused."""
+    from pathlib import Path
+
+    import yaml
+
+    from crm_core.errors import Invalid
+
+    try:
+        pairs = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Invalid(f"{file} cannot be read as YAML; write one 'word: meaning' a line.") from error
+    if not isinstance(pairs, dict) or not all(isinstance(key, str) and isinstance(value, str) for key, value in pairs.items()):
+        raise Invalid(f"{file} must map words to meanings; write one 'word: meaning' a line.")
+    _teach(list(pairs.items()), as_, company=company)
+
+
+@words_app.command("forget")
+def words_forget(
+    phrase: Annotated[str, typer.Argument(help="The word or phrase.")],
+    as_: As = "",
+    company: Annotated[bool, typer.Option("--company", help="The one for everybody.")] = False,
+) -> None:
+    """Forget a taught word."""
+    from crm_core.context import unit_of_work
+    from crm_core.services.words import ForgetWord, forget_word
+
+    product = _assemble()
+    try:
+        with unit_of_work(product.engine, _user(product, as_), write=True, door="cli") as ctx:
+            word = forget_word(ctx, ForgetWord(phrase=phrase, company=company))
+        typer.echo(f"Forgotten: {word.phrase} ({word.meaning}).")
+    finally:
+        product.close()
+
+
+def _teach(pairs: list[tuple[str, str]], as_: str, *, company: bool) -> None:
+    from assistant.language.teaching import check_word
+    from crm_core.context import unit_of_work
+    from crm_core.services.words import TeachWord, teach_word
+
+    product = _assemble()
+    try:
+        with unit_of_work(product.engine, _user(product, as_), write=True, door="cli") as ctx:
+            for phrase, meaning in pairs:
+                check_word(ctx, phrase, meaning)
+                teach_word(ctx, TeachWord(phrase=phrase, meaning=meaning, company=company))
+        typer.echo(f"Taught: {', '.join(phrase for phrase, _meaning in pairs)}.")
+    finally:
+        product.close()
+
+
+@contextmanager
+def _reading(product: Rapport, as_: str) -> Iterator[Context]:
+    from crm_core.context import unit_of_work
+
+    with unit_of_work(product.engine, _user(product, as_), write=False, door="cli") as ctx:
+        yield ctx
 
 
 @index_app.command("rebuild")

@@ -23,6 +23,7 @@ from rich.table import Table as RichTable
 from sqlalchemy import Engine
 
 from assistant.answer import Answer, Approval, Card, Chart, Choices, Table
+from crm_core.context import Context
 from crm_core.money import format_money, to_minor
 
 console = Console(highlight=False, soft_wrap=False)
@@ -136,18 +137,54 @@ def read_line() -> str | None:
 
 
 def print_reading(engine: Engine, user_id: int, message: str, now: Any) -> None:
-    """Print how a message is understood."""
+    """Print how a message is understood: tokens, spans and what they can mean, readings, tool calls and SQL."""
     from assistant.language.chart import described
-    from assistant.language.grammar import read
+    from assistant.language.grammar import read, readings
     from assistant.language.planner import plan
     from crm_core.context import unit_of_work
 
     with unit_of_work(engine, user_id, write=False, now=now or datetime.now(UTC)) as ctx:
-        frame, chart, _parts = read(ctx, message)
-        console.print("[bold]Cover[/bold]")
+        frame, chart, parts = read(ctx, message)
+        _say("Tokens", " | ".join(token.norm or token.text for token in chart.tokens))
+        _say("Spans (kind, score, what they can mean)")
         for edge in chart.edges:
             console.print(f"  {json.dumps(described(edge), ensure_ascii=False)}", markup=False)
-        console.print("[bold]Reading[/bold]")
-        console.print_json(json.dumps(frame.plain(), default=str))
-        console.print("[bold]Calls[/bold]")
-        console.print_json(json.dumps(plan(frame, None) if frame.pending is None else [], default=str))
+        others = [edge for edge in chart.everything if edge not in chart.edges and edge.kind != "filler"]
+        _say("Spans that lost", f"{len(others)}")
+        for edge in sorted(others, key=lambda edge: (edge.first, -edge.score)):
+            console.print(f"  {json.dumps(described(edge), ensure_ascii=False)}", markup=False)
+        if parts.idle:
+            _say("Words that only carry the sentence", ", ".join(parts.idle))
+        _say("Readings (score, construction, frame)")
+        for reading in readings(ctx, message):
+            shown = json.dumps({key: value for key, value in reading.frame.plain().items() if key != "confidence"}, ensure_ascii=False, default=str)
+            console.print(f"  {reading.score:4.2f} {reading.construction}: {shown}", markup=False)
+        calls = plan(frame, None) if frame.pending is None else []
+        _say("Calls")
+        console.print_json(json.dumps(calls, default=str))
+        for name, arguments in calls:
+            _print_sql(ctx, name, arguments)
+
+
+def _say(title: str, text: str = "") -> None:
+    console.print(f"[bold]{title}[/bold]{':' if text else ''}", end=" " if text else "\n")
+    if text:
+        console.print(text, markup=False)
+
+
+def _print_sql(ctx: Context, name: str, arguments: dict[str, Any]) -> None:
+    """Run a read of the catalog and print the SQL that it ran."""
+    from crm_core.errors import RapportError
+    from crm_core.services.catalog import CATALOG, Effect
+
+    capability = CATALOG.get(name)
+    if capability is None or capability.effect is not Effect.read:
+        return
+    try:
+        result = capability.function(ctx, capability.arguments.model_validate(arguments))
+    except RapportError as error:
+        _say("Refused", error.message)
+        return
+    for statement in getattr(result, "sql", []):
+        _say(f"SQL of {name}")
+        console.print(statement, markup=False, soft_wrap=True)

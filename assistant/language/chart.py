@@ -16,6 +16,7 @@ from typing import Any
 from assistant.language.dates import Clock, When, find_times
 from assistant.language.entities import Name, find_names
 from assistant.language.lexicon import FILLER, Lexicon, Sense, lexicon_for
+from assistant.language.teaching import put_meanings
 from assistant.language.tokens import Token, clauses, expand, singular, tokenise
 from crm_core.context import Context
 
@@ -110,14 +111,17 @@ class Chart:
     today: date = date.min
     #: The kind of records that the conversation is about, for words that point at them.
     shown_noun: str = ""
+    #: Taught words that were written out.
+    taught: list[str] = field(default_factory=list)
     everything: list[Edge] = field(default_factory=list)
 
 
 def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "") -> Chart:
     """Find all edges and choose the cover. Typos are mended first, unless the word is part of a name on file."""
-    message = expand(message)
-    tokens = tokenise(message)
     lexicon = lexicon_for(ctx)
+    message, taught = put_meanings(expand(message), lexicon.taught)
+    message = expand(message) if taught else message
+    tokens = tokenise(message)
     strange = [place for place, token in enumerate(tokens) if token.norm.isalpha() and not lexicon.knows(token.norm)]
     names = find_names(ctx, tokens, strange, exact=True, is_word=lexicon.is_english)
     named = {place for name in names for place in range(name.first, name.end)}
@@ -139,7 +143,7 @@ def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "") 
         )
         for name in names
     ]
-    return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), message, clock.today, shown_noun, edges)
+    return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), message, clock.today, shown_noun, taught, edges)
 
 
 def _mended(token: Token, lexicon: Lexicon) -> Token:

@@ -20,6 +20,8 @@ Intent = Literal[
     "explain",
     "rows",
     "more",
+    "teach",
+    "forget",
     "define",
     "help",
     "smalltalk",
@@ -90,6 +92,8 @@ class Frame(BaseModel):
     since: date | None = None
     until: date | None = None
     step: str = ""
+    #: Taught words that were read in the message, with their meanings.
+    taught: dict[str, str] = Field(default_factory=dict)
     #: Columns of a list, where not the usual ones are asked for.
     columns: list[str] = Field(default_factory=list)
 

@@ -38,6 +38,7 @@ def compose(turn: Turn) -> str:
     """The text of the answer; sets the turn's outcome."""
     frame = turn.frame or Frame(intent="unknown")
     done = turn.done[turn.skipped :]
+    turn.notices += [f"I read '{phrase}' as '{meaning}', as it was taught." for phrase, meaning in frame.taught.items()]
     errors = [item for item in done if item.error]
     if errors and len(errors) == len(done):
         turn.outcome = "declined"

@@ -24,6 +24,8 @@ def plan(frame: Frame, previous: Frame | None) -> list[Call]:
         "explain": lambda _frame, _previous: [("explain_previous", {})],
         "movement": _movement,
         "history": _history,
+        "teach": _teach,
+        "forget": _teach,
         "rows": _rows,
     }
     builder = builders.get(frame.intent)
@@ -131,6 +133,12 @@ def _history(frame: Frame, _previous: Frame | None) -> list[Call]:
     if frame.since:
         question["since"] = frame.since.isoformat()
     return [("record_history", question)]
+
+
+def _teach(frame: Frame, _previous: Frame | None) -> list[Call]:
+    """A taught word is a change like any other: previewed, and applied by a yes."""
+    word: dict[str, Any] = {"phrase": frame.detail, "company": frame.step == "company"}
+    return [("forget_word", word)] if frame.intent == "forget" else [("teach_word", word | {"meaning": frame.topic})]
 
 
 def _define(frame: Frame, _previous: Frame | None) -> list[Call]:

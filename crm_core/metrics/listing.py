@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Described
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from crm_core.access import describe_scope
 from crm_core.context import Context
@@ -29,7 +29,7 @@ from crm_core.metrics.fields import (
 )
 from crm_core.metrics.filters import Condition, choice_values, compile_conditions
 from crm_core.metrics.query import underlying
-from crm_core.metrics.question import MetricQuestion
+from crm_core.metrics.question import MetricQuestion, show_sql
 from crm_core.metrics.rewind import REWOUND, as_known_at, check_past, end_of_day
 from crm_core.models import Deal
 
@@ -69,6 +69,12 @@ class ListResult:
     #: The past day at whose end this was so; none: now.
     as_of: date | None = None
     ids: list[int] = field(default_factory=list)
+    statement: Select[Any] | None = None
+
+    @property
+    def sql(self) -> list[str]:
+        """The statement with its values, for people to read."""
+        return [show_sql(self.statement)] if self.statement is not None else []
 
 
 def list_records(ctx: Context, question: ListQuestion) -> ListResult:
@@ -159,6 +165,7 @@ def _page(ctx: Context, shape: Shape, clauses: list[ColumnElement[bool]], joins:
         offset=question.offset,
         order=f"{sorter.title}, {'highest' if descending else 'lowest'} first",
         ids=[row["id"] for row in rows],
+        statement=statement,
     )
 
 

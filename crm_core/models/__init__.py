@@ -31,6 +31,7 @@ from crm_core.models.organisation import (
     Organisation,
     PicklistValue,
     Target,
+    TaughtWord,
     Team,
     User,
 )
@@ -87,6 +88,7 @@ __all__ = [
     "Stage",
     "StageEntry",
     "Target",
+    "TaughtWord",
     "Team",
     "Thread",
     "Ticket",

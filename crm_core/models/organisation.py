@@ -138,6 +138,21 @@ class CustomField(Base):
     )
 
 
+class TaughtWord(Base):
+    """A word that people taught: ``phrase`` (folded) is read as ``meaning``; of one user, or of everybody where ``user_id`` is empty."""
+
+    __tablename__ = "taught_word"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    phrase: Mapped[str] = mapped_column(String(80))
+    meaning: Mapped[str] = mapped_column(String(300))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"), index=True)
+    taught_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    taught_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (UniqueConstraint("phrase", "user_id"),)
+
+
 class ExchangeRate(Base):
     """Home-currency value of a foreign currency from ``day`` on; ``micro`` as in :mod:`crm_core.money`."""
 

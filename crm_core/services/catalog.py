@@ -28,6 +28,7 @@ from crm_core.services import (
     search,
     tickets,
     users,
+    words,
 )
 from crm_core.services.records import Args, RecordRef, View, model_of
 
@@ -180,6 +181,8 @@ CATALOG: dict[str, Capability] = {
         Capability(records.reassign, Effect.write),
         Capability(records.archive_record, Effect.destructive),
         Capability(records.restore_record, Effect.write),
+        Capability(words.teach_word, Effect.write),
+        Capability(words.forget_word, Effect.write),
         Capability(products.create_product, Effect.admin),
         Capability(products.update_product, Effect.admin),
         Capability(products.set_price, Effect.admin),

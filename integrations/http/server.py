@@ -36,6 +36,7 @@ from integrations.http import (
     products,
     tickets,
     users,
+    words,
 )
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ def build_app(product: Rapport) -> FastAPI:
         responses={status: {"model": Problem, "content": {"application/problem+json": {}}} for status in (401, 403, 404, 409, 413, 422, 428)},
     )
     app.state.rapport = product
-    for module in (chat, metrics, companies, contacts, leads, deals, tickets, products, users, activities, account):
+    for module in (chat, metrics, companies, contacts, leads, deals, tickets, products, users, activities, words, account):
         app.include_router(module.router)
     _add_problems(app)
     app.add_middleware(Guard)

@@ -13,6 +13,6 @@ of its subject and a name to the order in ``reader``:
 """
 
 from assistant.language.grammar.pieces import with_entity
-from assistant.language.grammar.reader import Reader, read
+from assistant.language.grammar.reader import Reader, Reading, read, readings
 
-__all__ = ["Reader", "read", "with_entity"]
+__all__ = ["Reader", "Reading", "read", "readings", "with_entity"]

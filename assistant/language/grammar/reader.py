@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from assistant.language.chart import Chart, build_chart
 from assistant.language.dates import Clock
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Frame
 from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.talk import Talk
+from assistant.language.lexicon import lexicon_for
 from assistant.language.parts import Parts, collect
+from assistant.language.teaching import lesson_in
 from crm_core.context import Context
+from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, shape_of
 from crm_core.metrics.fields import NOUN_SHAPES, shape_for
 from crm_core.metrics.filters import Filter, Related
@@ -31,11 +36,76 @@ FROM_TO = (
 def read(ctx: Context, message: str, dialogue: Dialogue | None = None) -> tuple[Frame, Chart, Parts]:
     """The best reading of a message that stands alone or leans on the conversation before; raises ``Invalid`` for impossible days."""
     dialogue = dialogue or Dialogue()
+    lesson = lesson_in(message)
+    if lesson is not None:
+        return lesson, Chart([], []), Parts()
     question = dialogue.question()
     clock = Clock(ctx.today, ctx.calendar, ctx.organisation.phone_region not in MONTH_FIRST)
     chart = build_chart(ctx, message, clock, question.noun if question is not None else "")
     parts = collect(chart)
-    return Reader(ctx, parts, dialogue).frame(), chart, parts
+    frame = Reader(ctx, parts, dialogue).frame()
+    frame.taught = {phrase: lexicon_for(ctx).taught[phrase] for phrase in chart.taught}
+    return frame, chart, parts
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one construction makes of a message, and how well: ``score`` is the share of its content words that are understood."""
+
+    construction: str
+    frame: Frame
+    score: float
+
+
+def readings(ctx: Context, message: str, dialogue: Dialogue | None = None) -> list[Reading]:
+    """Every construction's own reading of a message, the one that is chosen first; for people who ask why.
+
+    Constructions are tried in order and the first that fits is taken, so the chosen one need not have the highest score.
+    """
+    chosen, chart, _parts = read(ctx, message, dialogue)
+    found = [Reading("(chosen)", chosen, chosen.confidence)]
+    for name in CONSTRUCTIONS:
+        reader = Reader(ctx, collect(chart), dialogue or Dialogue())
+        reader.prepare()
+        try:
+            frame = getattr(reader, name)()
+        except (Invalid, AssertionError):
+            continue
+        if frame is not None:
+            frame = reader.finish(frame)
+            found.append(Reading(name.strip("_").replace("_", " "), frame, frame.confidence))
+    return found
+
+
+#: Constructions in the order in which they are tried.
+CONSTRUCTIONS = (
+    "_talk",
+    "_meta",
+    "_pending_choice",
+    "_changed_by",
+    "_write",
+    "_definition",
+    "_returned",
+    "_both",
+    "_titled",
+    "_of_the_shown",
+    "_changed_a_little",
+    "_changed",
+    "_stay",
+    "_movement",
+    "_numbered",
+    "_said",
+    "_record_fields",
+    "_ranking",
+    "_shares",
+    "_metric",
+    "_counted",
+    "_grouped_noun",
+    "_record",
+    "_list",
+    "_leftover_search",
+    "_fragment",
+)
 
 
 class Reader(Talk, FollowUps):
@@ -43,47 +113,35 @@ class Reader(Talk, FollowUps):
 
     def frame(self) -> Frame:
         """Try the constructions in order."""
+        self.prepare()
+        for name in CONSTRUCTIONS:
+            frame = getattr(self, name)()
+            if frame is not None:
+                return self.finish(frame)
+        return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
+
+    def prepare(self) -> None:
+        """What is settled before any construction is tried."""
         self._count_slips()
         self.resolve()
-        if (
-            self.parts.named_pipeline
-            and not (self.parts.follow_up and self.dialogue.frames)
-            and not (self.parts.metrics or self.parts.nouns or self.parts.aggregates)
-        ):
-            self.parts.metrics.append("open_pipeline")
-        for construction in (
-            self._talk,
-            self._meta,
-            self._pending_choice,
-            self._changed_by,
-            self._write,
-            self._definition,
-            self._returned,
-            self._both,
-            self._titled,
-            self._of_the_shown,
-            self._changed_a_little,
-            self._changed,
-            self._stay,
-            self._movement,
-            self._numbered,
-            self._said,
-            self._record_fields,
-            self._ranking,
-            self._shares,
-            self._metric,
-            self._counted,
-            self._grouped_noun,
-            self._record,
-            self._list,
-            self._leftover_search,
-            self._fragment,
-        ):
-            frame = construction()
-            if frame is not None:
-                self.same_period(frame)
-                return self._finish(self._paged(frame) if frame.intent in ("rows", "more") else frame)
-        return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
+        parts = self.parts
+        if parts.named_pipeline and not (parts.follow_up and self.dialogue.frames) and not (parts.metrics or parts.nouns or parts.aggregates):
+            parts.metrics.append("open_pipeline")
+
+    def finish(self, frame: Frame) -> Frame:
+        """The frame as it is believed: paged, with the period it speaks of, refused where content was not understood."""
+        self.same_period(frame)
+        frame = self._finish(self._paged(frame) if frame.intent in ("rows", "more") else frame)
+        if frame.intent not in ("unknown", "nothing"):
+            frame.confidence = round(min(frame.confidence, self._understood()), 2)
+        return frame
+
+    def _understood(self) -> float:
+        """The share of the content words that stand in what was understood; idle words and asides are not, misspelt names half."""
+        parts = self.parts
+        lost = len({*parts.unknown, *parts.idle}) + 0.5 * sum(not name.exact for name in parts.names)
+        content = max(1, len(parts.content) + len(parts.names) + len(parts.times))
+        return max(0.0, 1 - lost / (content + 1))
 
     def _split_as_said(self, frame: Frame) -> None:
         """Split a figure by the field that "every", "each" or a superlative speaks of, where no construction took it."""

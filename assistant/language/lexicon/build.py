@@ -18,6 +18,7 @@ from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, custom_fields
 from crm_core.metrics.filters import choice_values
 from crm_core.models import Contact, Pipeline, Product, Stage, Team, User
 from crm_core.services.search import STOP_WORDS
+from crm_core.services.words import taught_words
 from crm_core.text import fold
 
 _cache: dict[tuple[int, int, int], Lexicon] = {}
@@ -41,6 +42,7 @@ def compile_lexicon(ctx: Context) -> Lexicon:
     _add_metrics(lexicon)
     _add_shapes(lexicon, ctx)
     _add_own_words(lexicon, ctx)
+    lexicon.taught = {word.phrase: word.meaning for word in taught_words(ctx)}
     return lexicon.finish()
 
 

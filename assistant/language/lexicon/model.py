@@ -36,6 +36,8 @@ class Lexicon:
 
     phrases: dict[str, list[Sense]] = field(default_factory=dict)
     longest: int = 1
+    #: Taught words and what is read instead of them.
+    taught: dict[str, str] = field(default_factory=dict)
     #: Every single word that is known, and the same by length, for mending typos.
     words: set[str] = field(default_factory=set)
     by_size: dict[int, list[str]] = field(default_factory=dict)

@@ -106,6 +106,8 @@ class Parts:
     fields: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     unknown_capital: list[str] = field(default_factory=list)
+    #: Words that only carry the sentence.
+    idle: list[str] = field(default_factory=list)
     smalltalk: str = ""
     record_numbers: list[tuple[str, int]] = field(default_factory=list)
     follow_up: bool = False

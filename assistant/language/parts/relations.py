@@ -72,7 +72,7 @@ class Relations(Neighbours):
             )
             for edge in edges
         ]
-        return Chart(self.tokens[first:end], shifted, [0] * (end - first), self.message, self.today, self.shown_noun, shifted)
+        return Chart(self.tokens[first:end], shifted, [0] * (end - first), self.message, self.today, self.shown_noun, [], shifted)
 
     def _joins(self, edge: Edge) -> bool:
         words = [token.norm for token in self.tokens[edge.first : edge.end]]

@@ -141,6 +141,7 @@ class Walk(Numbers, Connectives, Asides, Relations):
             self.parts.order = "highest"  # "the fattest pipeline"
             return
         if self._is_idle(edge):
+            self.parts.idle.append(edge.text)
             self.parts.topic.append(edge.text)
             return
         self.parts.unknown.append(edge.text)
