@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from assistant.language.frames import Frame
-from assistant.language.lexicon import lexicon_for
+from assistant.language.lexicon import FILLER, lexicon_for
 from assistant.language.tokens import tokenise
 from crm_core.context import Context
 from crm_core.errors import Invalid
@@ -53,8 +53,7 @@ def check_word(ctx: Context, phrase: str, meaning: str) -> None:
     """Raise ``Invalid`` for a word that has a meaning here already, or a meaning with words that are not understood."""
     lexicon = lexicon_for(ctx)
     folded = fold(phrase)
-    senses = [sense.kind for sense in lexicon.get(folded)]
-    if senses or folded in lexicon.words:
+    if lexicon.get(folded) or folded in FILLER:
         raise Invalid(f"'{phrase}' means something here already, so it cannot be taught; choose another word.")
     unknown = list(_unknown(ctx, meaning))
     if unknown:

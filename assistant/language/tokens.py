@@ -144,7 +144,15 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"\b(?:leave|take|keep|filter|throw|kick)\s((?:the\s)?\w[\w -]{1,30}?)\sout\b(?!\sof)", r"without \1"),
         (r"\bbefore the (year|quarter|month|week) is (?:out|over|through|done)\b", r"before the end of the \1"),
         (r"^.*\b(?:he|she|they|who)\s(?:wants?|needs?|would like)\s(?:me\s)?to\s(?:know|see|have)\s", ""),
-        (r"(?<![\w/.-])(\d+(?:\.\d+)?)(k|m|mn)?\s?[-–]\s?(\d+(?:\.\d+)?)(k|m|mn)\b", r"between \1\2 and \3\4"),  # 100k-250k
+        (r"(?<![\w/.-])[$€£]?(\d+(?:\.\d+)?)(k|m|mn)?\s?[-–]\s?[$€£]?(\d+(?:\.\d+)?)(k|m|mn)\b", r"between \1\2 and \3\4"),  # 100k-250k
+        (r"\bon or before\b", "by"),
+        (r"\bon or after\b", "since"),
+        (r"\bqtr(s?)\b", r"quarter\1"),
+        (r"\bsept\b(?!\.)", "september"),
+        (
+            r"\b(?:gone |went |for )?(\w+) (days|weeks|months) without (?:any |an |a )?(activity|contact|touch|call|meeting|email)\b",
+            r"without \3 in \1 \2",
+        ),
         (r"\bi mean[t]?\b(?!\s+(?:is|are))", ","),
         (r"\band so (?:on|forth)\b|\betc\b\.?|\band the (?:rest|others)\b|\bvs the rest\b|\band every other(?: \w+)?\b", " andothers "),
         (rf"\b({_MONTH})\s?[-–]\s?({_MONTH})\b", r"\1 to \2"),  # Jul-Sep
@@ -170,7 +178,9 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
 
 def expand(message: str) -> str:
     """The message with contractions and common shorthand written out."""
-    message = spell_dates(_REASON.sub("", _PURPOSE.sub("", _NEEDED_FOR.sub("", _ASKED_BY.sub("", _ON_BEHALF.sub("", message))))))
+    message = spell_dates(
+        _REASON.sub("", _PURPOSE.sub("", _NEEDED_FOR.sub("", _ASKED_BY.sub("", _WANTED_BY.sub("", _OCCASION.sub("", _ON_BEHALF.sub("", message)))))))
+    )
     text = _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group().lower()], message.replace("’", "'"))
     for pattern, full in _SHORTHAND:
         text = pattern.sub(full, text)
@@ -187,6 +197,19 @@ _ON_BEHALF = re.compile(
 _ASKED_BY = re.compile(
     r"^(?:[\w'’.-]+\s){1,4}?(?:asked|asks|is\sasking|keeps\sasking|wants|wanted|needs|would\slike|told|tells|bugs|pings|pinged)\s(?:me\s|us\s)?(?:again\s)?"
     r"(?:to\s(?:know|see|have|tell|check|find\sout)\s|about\s|for\s)?(?:him\s|her\s|them\s|so[,:]?\s|this[,:]?\s)?(?=(?:total|number|sum|how|what|which|who|whose|when|where|list|the\slist)\b)",
+    re.IGNORECASE,
+)
+#: "The bank wants a forecast", "buying team wants ...": who wants it.
+_WANTED_BY = re.compile(
+    r"^(?!(?:which|who|what|how|show|list|any|did|do|does|have|has|find|give|count|is|are|i|we|you|please)\b)(?:[\w'’.-]+\s){1,4}?"
+    r"(?:wants?|needs?|asks?\sfor|asked\sfor|keeps\sasking(?:\sfor)?|is\sasking\sfor|would\slike)\s(?:so\s|their\s|his\s|her\s|me\sfor\s|me\s)?(?!to\b|anything\b|something\b)",
+    re.IGNORECASE,
+)
+#: "I am putting together a slide and want ...", "for the Monday call": what it is for, before the question.
+_OCCASION = re.compile(
+    r"^(?:i'?m|i\sam|we\sare|we're|im)\s[^,.?!;:]*?\sand\s(?:i\s|we\s)?(?:want|need|would\slike)\s"
+    r"|^for\s(?:the|my|our|a)\s(?:[\w-]+\s){0,2}(?:call|meeting|review|slides?|deck|report|presentation|board|brochure|offsite|newsletter|catch-?up|stand-?up|audit)\b[,:]?\s(?=\w)"
+    r"|\sbefore\s(?:the|my|our|their)\s(?:\w+\s){0,2}(?:meeting|call|review|visit|trip|session)\b",
     re.IGNORECASE,
 )
 #: "... so i can bring it up on Monday", "because i meet them later": why it is asked, at the end.

@@ -17,7 +17,7 @@ from crm_core.metrics.definitions import METRICS, Composite, Metric, shape_of
 from crm_core.metrics.fields import Field, Shape, field_of, shape_for
 from crm_core.metrics.filters import Filter
 from crm_core.metrics.question import Days, GroupCondition
-from crm_core.periods import FAR_PAST, Grain, Period, whole
+from crm_core.periods import FAR_PAST, Grain, Period, preceding, whole, year_before
 
 #: Durations that "how long" or "average time" may mean, by what it is about.
 _DURATIONS: tuple[tuple[str, str], ...] = (
@@ -95,7 +95,12 @@ class Figures(Past):
         self._keep(frame)
         if parts.order or not metrics:
             frame.order = self._metric_order(metric)
-        single = not self._plural_group() and not any(word in ("top", "bottom") for word in parts.first_words) or parts.limit == 1
+        single = (
+            not ({"each", "every", "all"} & parts.words_seen)
+            and not self._plural_group()
+            and not any(word in ("top", "bottom") for word in parts.first_words)
+            or parts.limit == 1
+        )
         frame.limit = parts.limit
         if ordered and frame.limit is None and not parts.groups:
             frame.limit = 1 if single else 5 if {"top", "bottom"} & set(parts.first_words) else None
@@ -444,6 +449,8 @@ class Figures(Past):
             frame.compare = self._which_comparison()
         elif compare == "against" and len(self.parts.times) == 1:
             self._compare_with_lone_time(frame)
+        elif not compare and len(self.parts.times) == 2 and {"better", "worse", "compare", "compared", "than"} & self.parts.words_seen:
+            self._compare_named(frame)
         if frame.compare and frame.period is None and frame.intent == "metric":
             self._default_comparison_period(frame)
         return frame
@@ -515,6 +522,15 @@ class Figures(Past):
             if abs((first.first - second.first).days - 365) < 10 or abs((first.first - second.first).days - 366) < 10 and first.days < 300
             else "previous"
         )
+
+    def _compare_named(self, frame: Frame) -> None:
+        """ "Was Q3 2026 better than Q3 2025?": two periods by name, where one is the other's predecessor or its year before."""
+        later, earlier = sorted((when.period for when, _cue in self.parts.times), key=lambda period: period.first, reverse=True)
+        for name, before in (("previous", preceding), ("year_before", year_before)):
+            other = before(later, self.ctx.calendar)
+            if (other.first, other.end) == (earlier.first, earlier.end):
+                frame.period, frame.compare = as_days(later), name  # type: ignore[assignment]
+                return
 
     def _compare_with_lone_time(self, frame: Frame) -> None:
         """ "Bookings this quarter vs last quarter" has two times; "pipeline vs last quarter" means now against then."""

@@ -337,7 +337,10 @@ class FollowUps(Records, Figures):
         if parts.wh_groups and parts.order or self._regrouped(base):
             return self._merged(base)
         bare = not ({"list", "which"} & set(parts.cues) or parts.aggregates or parts.nouns or parts.order or parts.fields)
-        if base.intent == "metric" and bare and (parts.times or parts.filters) and "of that" in parts.phrases:
+        narrowing = "of that" in parts.phrases or base.group_by and parts.first_words[:1] in (["only"], ["just"], ["without"], ["except"])
+        if base.intent == "metric" and base.group_by and "each" in parts.words_seen and not parts.names:
+            return self._merged(base)  # "how many deals is that for each?"
+        if base.intent == "metric" and bare and (parts.times or parts.filters) and narrowing:
             return self._merged(base)  # "only Q4 of that"
         if (
             ("mean" in parts.aggregates or "average_amount" in parts.metrics)
@@ -480,7 +483,7 @@ class FollowUps(Records, Figures):
             before = METRICS[base.metric]
             if not (isinstance(before, Metric) and before.when == "expected_close"):
                 fresh.period = base.period
-        if opened or fresh.metric == base.metric:
+        if opened or fresh.metric == base.metric and not parts.groups:
             self._carry(fresh, base)
         return fresh
 
@@ -649,7 +652,10 @@ class FollowUps(Records, Figures):
         elif previous.intent == "interactions" and parts.times:
             frame.period = self._days(planned=False)
         earlier = self._earlier(previous.period)
-        if earlier is not None:
+        if earlier is not None and {"compare", "compared", "vs", "versus", "against"} & parts.words_seen and previous.intent == "metric":
+            frame.compare = "year_before" if "year" in parts.words_seen else "previous"
+            self.frame_unknown = []
+        elif earlier is not None:
             frame.period = earlier
             self.frame_unknown = []
         _replace_filters(frame, fresh)
@@ -787,6 +793,12 @@ class FollowUps(Records, Figures):
                 frame.compare = "previous"
             else:
                 frame.as_of = None
+                shape = shape_for(self.ctx, shape_of(frame.metric))
+                frame.filters = [
+                    item
+                    for item in frame.filters
+                    if not (isinstance(item, Filter) and item.field in shape.fields and shape.fields[item.field].is_time)
+                ]
                 kept, frame.period = frame.period, None
                 if not self._looks_back(frame, declared):
                     frame.period = self._part_of(kept) or self._days(planned=planned)

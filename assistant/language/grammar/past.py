@@ -23,7 +23,7 @@ OPEN_METRICS = frozenset({"open_pipeline", "weighted_pipeline", "open_deals", "f
 #: Nouns of a change between two moments.
 _MOVEMENTS = frozenset("waterfall bridge movement movements walk".split())
 _HAPPENED = frozenset("changed change changes changing moved happened developed develop evolved evolve differ different".split())
-_PAST_TENSE = frozenset("was were did had looked look stood been back then".split())
+_PAST_TENSE = frozenset("was were looked look stood".split())
 #: Verbs of one who changes a field, with the field that they mean by themselves.
 _CHANGED: dict[str, str] = {
     "moved": "",

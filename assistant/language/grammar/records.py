@@ -185,7 +185,10 @@ class Records(Lists):
         if "sum" in parts.aggregates and parts.names and parts.names[0].noun == "deal" and not parts.states and not parts.metrics:
             parts.aggregates.remove("sum")
             asked = ["amount", *asked]
-        if "count" in parts.aggregates and parts.names and parts.names[0].noun == "contact" and "the number of" in parts.phrases and not parts.nouns:
+        contact = bool(parts.names) and any(name.noun == "contact" for name in parts.names) and not (parts.nouns or parts.metrics or asked)
+        if contact and "number" in parts.words_seen and "count" not in parts.aggregates:
+            asked = ["phone"]  # "what is the number for Dana Grant?"
+        if contact and "count" in parts.aggregates and "the number of" in parts.phrases:
             parts.aggregates.remove("count")  # "the number of Dana Beckett"
             asked = ["phone", *asked]
         if "count" in parts.aggregates and asked == ["employees"] and not parts.metrics:

@@ -170,6 +170,8 @@ class Talk(Pieces):
             self.parts.first_words[1:2] in (["me"], ["us"]) or self.parts.words < 2
         ):
             return None
+        if verb == "add" and self.parts.phrases.endswith(" up"):
+            return None  # "add them up"
         if asks or self.parts.metrics and verb not in ("log", "create", "update", "set", "change"):
             return None
         if (

@@ -11,6 +11,7 @@ from assistant.language.lexicon.cues import CUES, FILLER, NEGATIONS, SMALLTALK
 from assistant.language.lexicon.measures import ADVERB_GRAINS, AGGREGATES, COMPARE_CUES, COMPARISONS, GRAINS, GROUP_CUES, MULTIPLICITIES, ORDERS
 from assistant.language.lexicon.model import Lexicon, Sense
 from assistant.language.lexicon.states import STATES
+from assistant.language.tokens import singular
 from crm_core.access import visible
 from crm_core.context import Context
 from crm_core.metrics.definitions import METRICS
@@ -140,6 +141,8 @@ def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None
                 lexicon.add(f"{value} {title}", sense)
         else:
             lexicon.add(value, sense, plural=True)
+            if singular(fold(value)) != fold(value):  # "pub deals", where the value is "Pubs"
+                lexicon.add(singular(fold(value)), sense)
         if item.name == "loss_reason":  # "lost to a competitor" for "Went with competitor"
             for word in fold(value).split():
                 if len(word) > 5 and word not in FILLER:

@@ -165,6 +165,10 @@ CUES: dict[str, str] = {
     "where does this number come from": "explain",
     "where does that come from": "explain",
     "where did you get that": "explain",
+    "how was that worked out": "explain",
+    "how was this worked out": "explain",
+    "how is that worked out": "explain",
+    "how did that come about": "explain",
     "explain that": "explain",
     "explain this": "explain",
     "explain that number": "explain",
@@ -304,6 +308,8 @@ SMALLTALK: dict[str, str] = {
     "cheers": "thanks",
     "great thanks": "thanks",
     "ty": "thanks",
+    "ta": "thanks",
+    "nice one": "thanks",
     "perfect": "thanks",
     "great": "thanks",
     "nice": "thanks",
@@ -495,7 +501,7 @@ NEGATIONS = (
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset(
     """
-ditto cut slice role creating row plz nr filled times period periods preceding fiscal financial separately separate member members andothers sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
+ditto cut slice role creating row supposed pounds francs plz nr filled times period periods preceding fiscal financial separately separate member members andothers sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
 field fields toward towards wide begin begins beginning starts probability stage-probability though although yet anyone
 recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
 order regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed

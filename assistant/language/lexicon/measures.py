@@ -383,6 +383,14 @@ COMPARE_CUES: dict[str, str] = {
     "the same month last year": "year_before",
     "same month last year": "year_before",
     "same quarter last year": "year_before",
+    **{
+        f"{the}same {grain} {ago}": "year_before"
+        for the in ("", "the ")
+        for grain in ("quarter", "month", "period", "week", "time")
+        for ago in ("a year ago", "a year earlier", "the year before", "of the year before", "one year ago", "of last year")
+    },
+    "year ago quarter": "year_before",
+    "year ago month": "year_before",
     "the same quarter last year": "year_before",
     "compare with": "against",
     "comparing with": "against",

@@ -128,6 +128,7 @@ STATES: dict[str, str] = {
     "added": "created",
     "add": "created",
     "new": "created",
+    "generate": "created",
     "generated": "created",
     "opened": "created",
     "raised": "created",

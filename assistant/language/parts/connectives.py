@@ -76,6 +76,15 @@ class Connectives(Senses):
     def _group(self, edge: Edge) -> bool:
         parts = self.parts
         noun = edge.sense("noun")
+        measured = edge.sense("metric")
+        if (
+            measured is not None
+            and parts.order
+            and not edge.sense("field")
+            and not (noun is not None and noun.value in ("company", "product", "user", "contact"))
+        ):
+            self.group_next = False  # "top 5 customers by sales"
+            return self._take_metric(edge, measured)
         kind = edge.sense("activity_kind")
         if kind is not None and noun is None and self._before() in ("every", "each", "any"):
             self.group_next = False

@@ -14,6 +14,13 @@ from crm_core.periods import Grain
 _ABSENT_STATES = frozenset("open active won lost overdue upcoming recent new unresolved planned any".split())
 
 
+#: What one does oneself, rather than asks for: "deals I won".
+_ACTING = frozenset(
+    "have had own won win lost lose close closed did made sold sell booked logged created opened resolved converted called met mailed wrote sent handle manage got "
+    "hit brought sign signed land landed work worked held book log owe still currently".split()
+)
+
+
 #: Phrases after which a group is meant: "which rep", "top regions".
 _GROUP_AFTER = frozenset({"which", "what", "top", "best", "worst", "bottom"})
 
@@ -44,46 +51,11 @@ class Senses(Neighbours):
                 return True  # "for my report": not the asker's rows
             self.parts.me = True
         elif word == "i":
-            asking = (
-                before in ("can", "may", "could", "should", "would", "shall", "know")
-                or self._after()
-                in (
-                    "want",
-                    "only",
-                    "really",
-                    "simply",
-                    "quickly",
-                    "forgot",
-                    "would",
-                    "need",
-                    "like",
-                    "wonder",
-                    "know",
-                    "see",
-                    "think",
-                    "guess",
-                    "mean",
-                    "meant",
-                    "could",
-                    "can",
-                    "should",
-                    "was",
-                    "forgot",
-                    "believe",
-                    "just",
-                    "will",
-                    "ask",
-                    "remember",
-                    "understand",
-                )
-                or self._after() == "am"
-                and self._after(1) not in ("late", "behind", "overdue", "the")
-                or self._after() == "have"
-                and self._after(1) in ("the", "a", "to")
-                and before != "do"
-                or self._after() == "have"
-                and before in ("", "so", "ok", "okay")
-            )
+            acting = self._after() in _ACTING and not (self._after() == "have" and self._after(1) in ("the", "a", "to") and before != "do")
+            asked = before in ("did", "do", "have", "had", "am", "was")
+            polite = before in ("can", "may", "could", "should", "would", "shall", "know")
+            working = self._after() == "am" and self._after(1) in ("late", "behind", "overdue", "the", "working", "owner", "responsible", "on", "in")
+            asking = polite or not (acting or asked or working) or self._after() == "have" and before in ("", "so", "ok", "okay")
             self.parts.me = self.parts.me or not asking
         else:
             self.parts.me = (
@@ -199,6 +171,9 @@ class Senses(Neighbours):
             return True
         if edge.sense("field") is not None and (self._before() in _GROUP_AFTER) and self._next_edge() is not None:
             return False
+        compared = (following := self._next_edge()) is not None and following.sense("comparison") is not None
+        if compared and edge.sense("field") is not None and self._next_edge(2) is not None and self._next_edge(2).kind == "quantity":  # type: ignore[union-attr]
+            return False  # "days in stage above 45": a bound on each record
         if edge.text.lower().startswith("number of") or edge.text.lower().endswith(" count"):
             self.parts.aggregates.append("count")
         if sense.value not in self.parts.metrics:
@@ -337,6 +312,8 @@ class Senses(Neighbours):
         ):
             return True  # "support tickets": what they are, not whose
         ours = others and others[0].field == "team" and not self.tokens[edge.first].capital
+        if ours and self._before() == "with" and self._after() != "team":
+            return True  # "an open ticket with support"
         if ours and (
             following is not None
             and following.sense("state")
