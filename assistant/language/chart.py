@@ -157,6 +157,8 @@ def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "") 
 def _mended(token: Token, lexicon: Lexicon) -> Token:
     """The token with a misspelt word put right."""
     word = lexicon.correct(token.norm)
+    if word is not None and token.norm.endswith("est") and word.endswith("est"):
+        return token  # "fattest" is no slip of "fastest"
     return token if word is None else Token(word, word, token.start, token.end, token.capital)
 
 

@@ -96,7 +96,7 @@ class Figures(Past):
         if parts.order or not metrics:
             frame.order = self._metric_order(metric)
         single = (
-            not ({"each", "every", "all"} & parts.words_seen)
+            not ({"each", "every"} & parts.words_seen)
             and not self._plural_group()
             and not any(word in ("top", "bottom") for word in parts.first_words)
             or parts.limit == 1

@@ -172,6 +172,12 @@ class Reader(Talk, FollowUps):
                 return True
         return False
 
+    def _drops_a_state(self, frame: Frame) -> bool:
+        """Whether a list of companies, people or products would leave out that something was won, lost or resolved."""
+        told = {"won", "lost", "slipped", "closing", "converted", "resolved"} & set(self.parts.states)
+        related = any(isinstance(item, Related) for item in frame.filters)
+        return frame.intent == "list" and frame.noun in ("company", "contact", "product", "user") and bool(told) and not related
+
     def _is_everything(self, frame: Frame) -> bool:
         """Whether a list of all records there are would answer a question about one: "which company is he with?"."""
         parts = self.parts
@@ -216,6 +222,8 @@ class Reader(Talk, FollowUps):
                 intent="unknown",
                 detail=f"You name several times: {spans}. Ask for one of them, for all of them as one range, or split the figure by day, week, month, quarter or year.",
             )
+        if self._drops_a_state(frame):
+            self.frame_unknown += [state for state in self.parts.states if state in ("won", "lost", "slipped", "closing", "converted", "resolved")]
         if self._is_everything(frame):
             return Frame(
                 intent="unknown",

@@ -91,6 +91,7 @@ STATES: dict[str, str] = {
     "lost": "lost",
     "lose": "lost",
     "losing": "lost",
+    "loose": "lost",
     "closed lost": "lost",
     "loses": "lost",
     "unsuccessful": "lost",

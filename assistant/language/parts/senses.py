@@ -235,6 +235,8 @@ class Senses(Neighbours):
         following = self._next_edge()
         if following is not None and following.kind == "quantity":
             following = self._next_edge(2)
+        if following is not None and following.sense("state") and not following.sense("metric", "noun", "field"):
+            following = self._next_edge(self.edges.index(following) - self.at + 1)  # "best selling products"
         if following is not None and following.kind == "words":
             beyond = self._next_edge(self.edges.index(following) - self.at + 1)
             if (
