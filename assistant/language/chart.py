@@ -35,6 +35,7 @@ _SCALES = {
 }
 _SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
 _CURRENCY_WORDS = {
+    **{code.lower(): code for code in "CAD AUD NZD SEK NOK DKK JPY CNY INR BRL MXN ZAR PLN CZK HUF SGD HKD".split()},
     "dollars": "USD",
     "dollar": "USD",
     "usd": "USD",
@@ -179,49 +180,50 @@ def _time_edges(tokens: list[Token], clock: Clock) -> list[Edge]:
     ]
 
 
-def _quantity_edges(tokens: list[Token], only: int | None = None) -> list[Edge]:
-    edges: list[Edge] = []
+def _quantity_edges(tokens: list[Token]) -> list[Edge]:
+    """Every number with its scale and currency; a currency said before it ("CHF 100") belongs to it."""
+    edges = []
     for at, token in enumerate(tokens):
-        match = _QUANTITY.fullmatch(token.norm)
-        ahead = tokens[at + 1].norm if at + 1 < len(tokens) else ""
-        if token.norm in _CURRENCY_WORDS and _QUANTITY.fullmatch(ahead) and ahead[:1].isdigit():
-            edges += [
-                replace(
-                    edge,
-                    first=at,
-                    text=_text(tokens, at, edge.end),
-                    quantity=replace(edge.quantity, currency=_CURRENCY_WORDS[token.norm]),
-                    score=2.0 * (edge.end - at) + 0.1,
-                )
-                for edge in _quantity_edges(tokens[: at + 1] + tokens[at + 1 :], only=at + 1)
-                if edge.quantity is not None
-            ]
-            continue
-        if only is not None and at != only:
-            continue
-        if match:
-            symbol, digits, suffix = match.groups()
-            value, end, scaled = Decimal(digits.replace(",", "")), at + 1, False
-            if suffix and suffix not in _SCALES and suffix != "%" and suffix not in ("st", "nd", "rd", "th", "d") and suffix not in _CURRENCY_WORDS:
-                continue
-            if suffix in _SCALES:
-                value, scaled = value * _SCALES[suffix], True
-            elif end < len(tokens) and tokens[end].norm in _SCALES:
-                value, scaled, end = value * _SCALES[tokens[end].norm], True, end + 1
-            currency = _SYMBOLS.get(symbol or "", _CURRENCY_WORDS.get(suffix or "", ""))
-            if end < len(tokens) and tokens[end].norm in _CURRENCY_WORDS:
-                currency, end = _CURRENCY_WORDS[tokens[end].norm], end + 1
-            quantity = Quantity(value, currency, scaled, suffix == "%", suffix in ("st", "nd", "rd", "th"))
-        elif token.norm in _SMALL:
-            value, end = Decimal(_SMALL[token.norm]), at + 1
-            scaled = end < len(tokens) and tokens[end].norm in _SCALES
-            if scaled:
-                value, end = value * _SCALES[tokens[end].norm], end + 1
-            quantity = Quantity(value, "", scaled)
-        else:
-            continue
-        edges.append(Edge(at, end, "quantity", _text(tokens, at, end), quantity=quantity, score=2.0 * (end - at)))
+        edge = _quantity_at(tokens, at)
+        if edge is not None:
+            edges.append(edge)
+        elif (
+            token.norm in _CURRENCY_WORDS
+            and at + 1 < len(tokens)
+            and (amount := _quantity_at(tokens, at + 1)) is not None
+            and amount.quantity is not None
+        ):
+            quantity = replace(amount.quantity, currency=_CURRENCY_WORDS[token.norm])
+            edges.append(replace(amount, first=at, text=_text(tokens, at, amount.end), quantity=quantity, score=2.0 * (amount.end - at) + 0.1))
     return edges
+
+
+def _quantity_at(tokens: list[Token], at: int) -> Edge | None:
+    """The number that begins at a place, if one does."""
+    token = tokens[at]
+    match = _QUANTITY.fullmatch(token.norm)
+    if match:
+        symbol, digits, suffix = match.groups()
+        value, end, scaled = Decimal(digits.replace(",", "")), at + 1, False
+        if suffix and suffix not in _SCALES and suffix != "%" and suffix not in ("st", "nd", "rd", "th", "d") and suffix not in _CURRENCY_WORDS:
+            return None
+        if suffix in _SCALES:
+            value, scaled = value * _SCALES[suffix], True
+        elif end < len(tokens) and tokens[end].norm in _SCALES:
+            value, scaled, end = value * _SCALES[tokens[end].norm], True, end + 1
+        currency = _SYMBOLS.get(symbol or "", _CURRENCY_WORDS.get(suffix or "", ""))
+        if end < len(tokens) and tokens[end].norm in _CURRENCY_WORDS:
+            currency, end = _CURRENCY_WORDS[tokens[end].norm], end + 1
+        quantity = Quantity(value, currency, scaled, suffix == "%", suffix in ("st", "nd", "rd", "th"))
+    elif token.norm in _SMALL:
+        value, end = Decimal(_SMALL[token.norm]), at + 1
+        scaled = end < len(tokens) and tokens[end].norm in _SCALES
+        if scaled:
+            value, end = value * _SCALES[tokens[end].norm], end + 1
+        quantity = Quantity(value, "", scaled)
+    else:
+        return None
+    return Edge(at, end, "quantity", _text(tokens, at, end), quantity=quantity, score=2.0 * (end - at))
 
 
 def _word_edges(tokens: list[Token], lexicon: Lexicon) -> list[Edge]:

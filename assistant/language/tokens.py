@@ -201,7 +201,7 @@ _ASKED_BY = re.compile(
 )
 #: "The bank wants a forecast", "buying team wants ...": who wants it.
 _WANTED_BY = re.compile(
-    r"^(?!(?:which|who|what|how|show|list|any|did|do|does|have|has|find|give|count|is|are|i|we|you|please)\b)(?:[\w'’.-]+\s){1,4}?"
+    r"^(?!(?:which|who|what|how|show|list|any|did|do|does|have|has|find|give|count|is|are|i|we|you|please|my|our)\b)(?:(?!in\b|at\b|with\b|stage\b)[\w'’.-]+\s){1,4}?"
     r"(?:wants?|needs?|asks?\sfor|asked\sfor|keeps\sasking(?:\sfor)?|is\sasking\sfor|would\slike)\s(?:so\s|their\s|his\s|her\s|me\sfor\s|me\s)?(?!to\b|anything\b|something\b)",
     re.IGNORECASE,
 )

@@ -93,7 +93,7 @@ UNITS = {
 }
 
 
-LAST = {"last", "previous", "prior", "past", "preceding"}
+LAST = {"last", "previous", "prior", "past", "preceding", "prev"}
 
 
 THIS = {"this", "current"}

@@ -647,8 +647,11 @@ class FollowUps(Records, Figures):
         if previous.intent == "list":
             self.time_hint = _time_of(previous, shape)
             self._state_filters(fresh, shape)
-            fresh.filters += self._period_filters(shape)
-            fresh.said += self._said_times(shape)
+            if frame.metric and parts.times:
+                frame.period = self._days(planned=False)  # deals that slipped in another month
+            else:
+                fresh.filters += self._period_filters(shape)
+                fresh.said += self._said_times(shape)
         elif previous.intent == "interactions" and parts.times:
             frame.period = self._days(planned=False)
         earlier = self._earlier(previous.period)

@@ -58,7 +58,7 @@ class Lists(Pieces):
     def _noun_of_fields(self) -> str:
         """ "Bids over 200k", "urgent ones that are open": the only kind of records that has what is said of them."""
         parts = self.parts
-        if not (parts.filters and (parts.states or parts.order or len(parts.filters) > 1 or {"list", "which"} & set(parts.cues))):
+        if not (parts.filters and (parts.states or parts.order or parts.me or len(parts.filters) > 1 or {"list", "which"} & set(parts.cues))):
             return ""
         for raw in parts.filters:
             fits = [noun for noun in ("deal", "ticket", "lead", "contact", "company") if raw.field in shape_for(self.ctx, noun).fields]

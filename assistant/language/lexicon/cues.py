@@ -463,6 +463,13 @@ NEGATIONS = (
     "lacking",
     "missing",
     "with no",
+    "with empty",
+    "with an empty",
+    "with blank",
+    "with a blank",
+    "with missing",
+    "any stage but",
+    "any but",
     "outside",
     "outside of",
     "ignoring",
@@ -501,7 +508,7 @@ NEGATIONS = (
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset(
     """
-ditto cut slice role creating row supposed pounds francs plz nr filled times period periods preceding fiscal financial separately separate member members andothers sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
+ditto cut slice role creating row better worse stronger weaker boss bosses bank chart graph finance accountant auditor auditors investor investors insurer intern brochure newsletter personal often canadian australian american supposed pounds francs plz nr filled times period periods preceding fiscal financial separately separate member members andothers sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
 field fields toward towards wide begin begins beginning starts probability stage-probability though although yet anyone
 recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
 order regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed

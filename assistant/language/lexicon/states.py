@@ -178,8 +178,24 @@ STATES: dict[str, str] = {
     **{
         f"{day} {tail}": "overdue"
         for day in ("close date", "closing date", "due date", "expected close", "expected close date")
-        for tail in ("is past", "is already past", "already past", "lies in the past", "is in the past", "has passed already", "is over", "is gone")
+        for tail in (
+            "is past",
+            "is already past",
+            "already past",
+            "lies in the past",
+            "is in the past",
+            "has passed already",
+            "is over",
+            "is already over",
+            "already over",
+            "is gone",
+            "is already gone",
+        )
     },
+    "should have closed": "overdue",
+    "should have been closed": "overdue",
+    "should already be closed": "overdue",
+    "should be closed by now": "overdue",
     "expected close in the past": "overdue",
     "close date in the past": "overdue",
     "closing date in the past": "overdue",

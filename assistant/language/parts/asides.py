@@ -63,7 +63,12 @@ class Asides(Neighbours):
         )
         words = {token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == number}
         wants = words & {"who", "whose", "which", "what", "how", "where", "when", "show", "list", "give", "count"}
-        return bool(strange) and not asked and not wants
+        narrowing = any(
+            sense.kind == "ref" and sense.field != "owner" or sense.kind == "value" and sense.field != "title"
+            for edge in inside
+            for sense in edge.senses
+        )
+        return bool(strange) and not asked and not wants and not narrowing
 
     def _preface(self) -> set[int]:
         """Clauses before the question that tell why it is asked: "I am seeing them tomorrow, so what ...": only names count there."""

@@ -13,6 +13,11 @@ from crm_core.errors import Invalid
 from crm_core.metrics.fields import NOUN_SHAPES, Kind
 
 
+def _field_names(edge: Edge) -> set[str]:
+    """The fields that an edge can name."""
+    return {str(sense.value) for sense in edge.senses if sense.kind == "field"}
+
+
 class Numbers(Neighbours):
     """What a number says: how many, which record, or more than how much of what."""
 
@@ -177,8 +182,8 @@ class Numbers(Neighbours):
         if following is not None and following.sense("comparison") and not following.sense("field"):
             self.at += 1  # "100 or more samples": the field comes after
             following = self._next_edge()
-        spoken = following.sense("field") if following else None
-        if spoken and self._is_numeric(spoken):
+        spoken = self._numeric_sense(following) if following else None
+        if spoken:
             self.at += 1
             return str(spoken.value)
         if unit in ("days", "day", "weeks", "week", "months", "month", "years", "year", "old") or op in ("older", "younger"):
@@ -188,6 +193,13 @@ class Numbers(Neighbours):
         if unit in ("minutes", "minute", "mins", "min"):
             return "duration"
         for name in reversed(self.parts.fields):
+            named = [
+                sense for edge in reversed(self.edges[: self.at]) if (sense := self._numeric_sense(edge)) is not None and name in _field_names(edge)
+            ]
+            own = next(iter(named), None)
+            if own is not None:
+                self.parts.fields.remove(name)
+                return str(own.value)
             for shape in NOUN_SHAPES.values():
                 item = shape.fields.get(name)
                 if item is not None and item.kind in (Kind.number, Kind.money):
@@ -212,6 +224,14 @@ class Numbers(Neighbours):
             for sense in edge.senses
             if sense.kind == "field" and sense.noun and sense.label in ("number", "money") and sense.value not in NOUN_SHAPES[sense.noun].fields
         }
+
+    def _numeric_sense(self, edge: Edge) -> Sense | None:
+        """The number field that an edge names: one of the records that are asked for, or of the company's own, before any other."""
+        fields = [sense for sense in edge.senses if sense.kind == "field" and self._is_numeric(sense)]
+        nouns = [*self.parts.nouns, *(STATE_OF_METRIC[name][0] for name in self.parts.metrics if name in STATE_OF_METRIC)]
+        own = [sense for sense in fields if sense.noun in nouns]
+        added = [sense for sense in fields if sense.noun and sense.value not in NOUN_SHAPES[sense.noun].fields]
+        return next(iter([*own, *added, *fields]), None)
 
     def _is_numeric(self, sense: Sense) -> bool:
         shape = NOUN_SHAPES.get(sense.noun)

@@ -14,6 +14,7 @@ from crm_core.periods import Grain
 _ABSENT_STATES = frozenset("open active won lost overdue upcoming recent new unresolved planned any".split())
 
 
+_UNITS_OF_TIME = frozenset({"days", "day", "hours", "hour", "weeks", "week", "nights"})
 #: What one does oneself, rather than asks for: "deals I won".
 _ACTING = frozenset(
     "have had own won win lost lose close closed did made sold sell booked logged created opened resolved converted called met mailed wrote sent handle manage got "
@@ -153,7 +154,14 @@ class Senses(Neighbours):
         return True
 
     def _take_metric(self, edge: Edge, sense: Sense) -> bool:
-        if self.negated and (self.parts.nouns or self.parts.metrics) and edge.end - edge.first > 1:
+        bare = self._before() in ("no", "without", "zero") and sense.value in (
+            "open_deals",
+            "open_tickets",
+            "won_deals",
+            "lost_deals",
+            "open_tasks",
+        )
+        if self.negated and (bare or (self.parts.nouns or self.parts.metrics) and edge.end - edge.first > 1):
             return self._absent(edge)
         if sense.value == "forecast" and any(other.sense("metric", "noun", "aggregate") for other in self.edges if other is not edge):
             return False  # "for the forecast call": what it is for, not what is asked
@@ -270,6 +278,8 @@ class Senses(Neighbours):
         return True
 
     def _take_value(self, edge: Edge, sense: Sense) -> bool:
+        if edge.text.lower() in _UNITS_OF_TIME and self._before() in ("in", "mean", "average", "avg", "many", "of", "number", "median"):
+            return True  # "in days": a unit, whatever a choice is called
         values = [item for item in edge.senses if item.kind == "value"]
         around = {self._before(), self._after(), self._after(1), self._before(2)}
         named = [item for item in values if {item.field, item.field.rstrip("s"), item.field.rsplit("_", 1)[-1]} & around]
