@@ -134,6 +134,7 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
             lambda match: f"FY{match.group(1) or match.group(2)}",
         ),
         (r"(?<=\d)['’](?=\d{3}\b)", ""),  # 100'000
+        (r"\bcompany-?wide\b", ""),
         (r"\bi\.?e\.(?=\W)|\be\.?g\.(?=\W)", ","),
         (r"\b(FY\d{2,4}|20\d{2})[ ,/-]+(Q[1-4])\b(?!\s+\d)", r"\2 \1"),  # FY2026 Q1
         (r"(?<![\w.,])(\d+)\+(?=\s|$)", r"at least \1"),  # 2+ times

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -221,9 +222,7 @@ class Figures(Past):
         strong = [name for name in metrics if name not in STATE_OF_METRIC and name != "customers"]
         metrics = strong + [name for name in metrics if name not in strong]
         reached = {"achieved", "reached", "hit", "achieve", "reach", "percent", "percentage", "attained", "attain", "fulfilled"} & parts.words_seen
-        if "hit" in self.parts.words_seen and {"have to hit", "to hit", "must hit", "should hit"} & {
-            phrase for phrase in ("have to hit", "to hit", "must hit", "should hit") if phrase in parts.phrases
-        }:
+        if re.search(r"\b(?:have|has|need|needs|supposed|must|should|want)(?: to)? (?:hit|reach|make|achieve|get to|bring in|sell)\b", parts.phrases):
             reached = set()  # "the number I have to hit": the target itself
         if "target" in metrics and (reached or "share" in parts.aggregates or "quota_attainment" in metrics):
             metrics = ["quota_attainment"]
@@ -449,7 +448,7 @@ class Figures(Past):
             frame.compare = self._which_comparison()
         elif compare == "against" and len(self.parts.times) == 1:
             self._compare_with_lone_time(frame)
-        elif not compare and len(self.parts.times) == 2 and {"better", "worse", "compare", "compared", "than"} & self.parts.words_seen:
+        elif not compare and len(self.parts.times) == 2:
             self._compare_named(frame)
         if frame.compare and frame.period is None and frame.intent == "metric":
             self._default_comparison_period(frame)
@@ -526,6 +525,11 @@ class Figures(Past):
     def _compare_named(self, frame: Frame) -> None:
         """ "Was Q3 2026 better than Q3 2025?": two periods by name, where one is the other's predecessor or its year before."""
         later, earlier = sorted((when.period for when, _cue in self.parts.times), key=lambda period: period.first, reverse=True)
+        words = {"better", "worse", "compare", "compared", "than", "ahead", "behind", "vs", "versus", "against"} & self.parts.words_seen
+        if words and later.grain is not None and later.grain is earlier.grain and earlier.end <= later.first:
+            near = abs((later.first - earlier.first).days - 365) > 10
+            frame.period, frame.compare = as_days(later), "previous" if near else "year_before"
+            return
         for name, before in (("previous", preceding), ("year_before", year_before)):
             other = before(later, self.ctx.calendar)
             if (other.first, other.end) == (earlier.first, earlier.end):

@@ -185,6 +185,15 @@ class Records(Lists):
         if "sum" in parts.aggregates and parts.names and parts.names[0].noun == "deal" and not parts.states and not parts.metrics:
             parts.aggregates.remove("sum")
             asked = ["amount", *asked]
+        if (
+            parts.names
+            and parts.names[0].noun == "company"
+            and {"employ", "employs", "employed", "employees"} & parts.words_seen
+            and not parts.metrics
+        ):
+            asked, parts.unknown = ["employees"], [word for word in parts.unknown if word.lower() not in ("employ", "employs", "employed")]
+            parts.aggregates, parts.nouns = [], []  # "how many people does Acme employ?"
+            self.frame_unknown = list(parts.unknown)
         contact = bool(parts.names) and any(name.noun == "contact" for name in parts.names) and not (parts.nouns or parts.metrics or asked)
         if contact and "number" in parts.words_seen and "count" not in parts.aggregates:
             asked = ["phone"]  # "what is the number for Dana Grant?"

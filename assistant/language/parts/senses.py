@@ -18,7 +18,7 @@ _UNITS_OF_TIME = frozenset({"days", "day", "hours", "hour", "weeks", "week", "ni
 #: What one does oneself, rather than asks for: "deals I won".
 _ACTING = frozenset(
     "have had own won win lost lose close closed did made sold sell booked logged created opened resolved converted called met mailed wrote sent handle manage got "
-    "hit brought sign signed land landed work worked held book log owe still currently".split()
+    "completed finished done performed recorded entered been finish complete do hit brought sign signed land landed work worked held book log owe still currently".split()
 )
 
 
