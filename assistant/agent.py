@@ -1,7 +1,7 @@
 """The only assembly of the agent: model, tools, guards, one loop for every model and every door.
 
-LangChain's agent runs the loop. Two guards stand around it: ``Speaker`` chooses who speaks (the real model where
-one is set, the embedded one where it failed or none is set) and counts its calls; ``Hands`` runs the tools under
+LangChain's agent runs the loop. Two guards stand around it: ``Speaker`` chooses who speaks (a real model where
+one is set and asked, the embedded one where it is sure, where the real one failed or none is set) and counts its calls; ``Hands`` runs the tools under
 the turn's caller. After the loop the text is checked against the ledger; words with an untraced figure are
 replaced by words made from the results.
 """
@@ -9,19 +9,22 @@ replaced by words made from the results.
 from __future__ import annotations
 
 import contextvars
+import json
 import logging
 import queue
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware, ModelRequest, ModelResponse
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.tools import StructuredTool
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 from sqlalchemy import Engine
@@ -29,16 +32,18 @@ from sqlalchemy import Engine
 from assistant.answer import Answer, Block
 from assistant.blocks import blocks_of, choices_block, citations_of
 from assistant.conversation import Memory, keep, recall
-from assistant.language import remember
+from assistant.language import remember, understand
 from assistant.language.frames import Frame
+from assistant.language.grammar import read
+from assistant.language.lexicon import WRITE_VERBS
 from assistant.language.mouth import compose
 from assistant.models import EmbeddedChatModel
 from assistant.prompts import render
 from assistant.retrieval.search import Passages
-from assistant.safety import clean_message
-from assistant.tools import offered_tools, run_tool
+from assistant.safety import clean_message, fence
+from assistant.tools import WRITES_OFFERED, offered_tools, run_tool
 from assistant.turn import Listener, Turn
-from crm_core.context import unit_of_work
+from crm_core.context import Context, unit_of_work
 from crm_core.errors import Invalid, RapportError
 from crm_core.metrics.definitions import METRICS
 from crm_core.ports import VectorIndex
@@ -53,6 +58,17 @@ TURN_TIMEOUTS = 3
 RECURSION_LIMIT = 2 * MAX_MODEL_CALLS + 6
 
 
+#: When a real model is asked: never, where the embedded one is not sure, or always.
+ModelUse = Literal["off", "unsure", "always"]
+#: Least share of a message's words that the embedded model must have understood to be sure.
+SURE = 0.85
+REPAIR = "Your last tool call was not valid JSON. Call the tool again with valid JSON arguments, or answer in words."
+#: Readings that the embedded model does not answer with facts.
+_UNSURE = frozenset({"unknown", "nothing", "write", "choose"})
+#: Letters a token, roughly, for estimates before a model counts.
+_LETTERS = 4
+
+
 class ModelFailed(Exception):
     """The real model gave nothing usable; the message is a short reason for people."""
 
@@ -65,7 +81,7 @@ class Speaker(AgentMiddleware[Any, Turn]):
         turn = request.runtime.context
         assert turn is not None, "the agent is always run with a turn"
         embedded = EmbeddedChatModel(turn=turn)
-        if isinstance(request.model, EmbeddedChatModel) or turn.fell_back:
+        if isinstance(request.model, EmbeddedChatModel) or turn.fell_back or turn.embedded:
             return handler(request.override(model=embedded))
         try:
             return self._real(turn, request, handler)
@@ -84,12 +100,18 @@ class Speaker(AgentMiddleware[Any, Turn]):
         spent = time.monotonic() - turn.started
         if spent > TURN_TIMEOUTS * turn.model_seconds:
             raise ModelFailed("took too long")
+        request = within_budget(turn, request)
         response = _within(turn.model_seconds, lambda: handler(request))
         message = response.result[0]
         if isinstance(message, AIMessage):
-            turn.tokens += int(message.usage_metadata["total_tokens"]) if message.usage_metadata else 0
+            if message.usage_metadata:
+                turn.tokens_in += int(message.usage_metadata["input_tokens"])
+                turn.tokens_out += int(message.usage_metadata["output_tokens"])
             if message.invalid_tool_calls and not message.tool_calls:
-                raise ModelFailed("wrote a tool call that is not valid JSON")
+                if turn.repaired:
+                    raise ModelFailed("wrote a tool call that is not valid JSON")
+                turn.repaired = True  # once: it may have slipped
+                return self._real(turn, request.override(messages=[*request.messages, HumanMessage(REPAIR)]), handler)
             if not message.tool_calls and not str(message.text).strip():
                 raise ModelFailed("gave an empty answer")
         return response
@@ -106,6 +128,55 @@ class Hands(AgentMiddleware[Any, Turn]):
         return ToolMessage(
             content=text, tool_call_id=request.tool_call["id"] or "", name=request.tool_call["name"], status="error" if done.error else "success"
         )
+
+
+def is_sure(turn: Turn) -> bool:
+    """Whether the embedded model understands the message well enough to answer it alone; nothing of the try is kept."""
+    frame = understand(turn)
+    turn.outcome = "answered"
+    return frame.pending is not None or frame.intent not in _UNSURE and frame.confidence >= SURE
+
+
+def within_budget(turn: Turn, request: ModelRequest[Turn]) -> ModelRequest[Turn]:
+    """The request with the tools that the message needs, and without its oldest exchanges where it is too long.
+
+    Raises ``ModelFailed`` where even the shortest prompt is over the budget.
+    """
+    writes = bool(WRITE_VERBS & set(re.findall(r"[a-z]+", turn.message.lower())))
+    tools = [tool for tool in request.tools if writes or getattr(tool, "name", "") not in WRITES_OFFERED]
+    tools = [tool for tool in tools if turn.previous_figures or getattr(tool, "name", "") != "explain_previous"]
+    messages = list(request.messages)
+    fixed = sum(len(json.dumps(tool.args, default=str)) + len(tool.description) for tool in tools if isinstance(tool, StructuredTool))
+    system = len(str(request.system_message.content)) if request.system_message is not None else 0
+
+    def size() -> int:
+        return (fixed + system + sum(len(str(message.content)) for message in messages)) // _LETTERS
+
+    last = max((place for place, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
+    first = 1 if messages and messages[0].type == "system" else 0
+    while size() > turn.token_budget and last - first >= 2:
+        del messages[first : first + 2]
+        last -= 2
+    if size() > turn.token_budget:
+        raise ModelFailed(f"would need a prompt of about {size():,} tokens, more than the {turn.token_budget:,} that are allowed")
+    return request.override(tools=tools, messages=messages)
+
+
+def _words_here(ctx: Context, message: str) -> str:
+    """The company's own words in the message and what they are, so that a model need not look them up; outsiders wrote names, so fenced."""
+    try:
+        _frame, chart, _parts = read(ctx, message)
+    except Invalid:
+        return "none"
+    found = []
+    for edge in chart.edges:
+        if edge.name is not None:
+            kinds = [f"{match.noun} {match.id}" for match in edge.name.matches[:5]]
+        else:
+            kinds = [f"{sense.noun or 'deal'} {sense.field}" for sense in edge.senses if sense.kind in ("value", "ref")][:3]
+        if kinds:
+            found.append(f"{fence(edge.text)} is {' or '.join(dict.fromkeys(kinds))}")
+    return "; ".join(found) or "none"
 
 
 def _place(request: ToolCallRequest) -> int:
@@ -163,8 +234,11 @@ class Agent:
         index: VectorIndex | None = None,
         max_message_chars: int = 8000,
         model_seconds: float = 20.0,
+        model_use: ModelUse = "always",
+        token_budget: int = 8000,
+        prices: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        self.model_seconds = model_seconds
+        self.model_seconds, self.model_use, self.token_budget, self.prices = model_seconds, model_use, token_budget, prices
         self.engine, self.index, self.model_name, self.max_message_chars = engine, index, model_name, max_message_chars
         self.model = model
         self._locks: dict[str, tuple[threading.Lock, int]] = {}
@@ -216,8 +290,11 @@ class Agent:
             history=memory.history,
             model_name=self.model_name,
             model_seconds=self.model_seconds,
+            token_budget=self.token_budget,
             listener=listener,
         )
+        if self.model is not None:
+            turn.embedded = self.model_use == "off" or self.model_use == "unsure" and is_sure(turn)
         turn.ledger.enter_question(text)
         return turn
 
@@ -235,7 +312,7 @@ class Agent:
 
     def _speak(self, turn: Turn) -> str:
         messages: list[Any] = []
-        if self.model is not None:
+        if self.model is not None and not turn.embedded:
             messages = [*self._instructions(turn), *_history(turn)]
         messages.append(HumanMessage(turn.message))
         result = self._graph.invoke({"messages": messages}, {"recursion_limit": RECURSION_LIMIT}, context=turn)
@@ -250,13 +327,15 @@ class Agent:
                 company=ctx.organisation.name,
                 currency=ctx.home_currency,
                 metrics=", ".join(METRICS),
+                words=_words_here(ctx, turn.message),
             )
             turn.dates = (ctx.today.isoformat(), f"{ctx.today.day} {ctx.today:%B %Y}", f"{ctx.today:%B} {ctx.today.day}, {ctx.today.year}")
         return [("system", prompt)]
 
     def _finish(self, turn: Turn, words: str) -> Answer:
         turn.done.sort(key=lambda done: done.place)
-        if self.model is not None and not turn.fell_back:
+        embedded = self.model is None or turn.fell_back or turn.embedded
+        if not embedded:
             passages = sum(len(done.result.found) for done in turn.done if isinstance(done.result, Passages))
             dated = words
             for date in turn.dates:
@@ -264,7 +343,7 @@ class Agent:
             untraced = turn.ledger.untraced(dated, citations=passages, computed=any(not done.error for done in turn.done))
             if untraced:
                 words = self._rebuild(turn, untraced)
-        embedded = self.model is None or turn.fell_back
+        embedded = self.model is None or turn.fell_back or turn.embedded
         notices = list(dict.fromkeys(turn.notices))
         answer = Answer(
             text=words,
@@ -273,7 +352,10 @@ class Agent:
             proposals=turn.proposals,
             notices=notices,
             model="embedded" if embedded else turn.model_name,
-            tokens=turn.tokens,
+            tokens=turn.tokens_in + turn.tokens_out,
+            tokens_in=turn.tokens_in,
+            tokens_out=turn.tokens_out,
+            cost=round((turn.tokens_in * self.prices[0] + turn.tokens_out * self.prices[1]) / 1_000_000, 6),
         )
         shown = turn.done[turn.skipped :] if embedded else turn.done
         answer.blocks = _unique([block for done in shown if not done.error for block in blocks_of(done, turn.frame if embedded else None)])
@@ -318,7 +400,7 @@ class Agent:
 def _history(turn: Turn) -> list[Any]:
     messages: list[Any] = []
     for asked, answered in turn.history[-4:]:
-        messages += [HumanMessage(asked), AIMessage(answered)]
+        messages += [HumanMessage(asked), AIMessage(fence(answered))]  # it may quote what outsiders wrote
         turn.ledger.enter_question(asked)
     return messages
 

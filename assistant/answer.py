@@ -170,7 +170,11 @@ class Answer(BaseModel):
     follow_ups: list[str] = Field(default_factory=list)
     notices: list[str] = Field(default_factory=list)
     model: str = "embedded"
+    #: Tokens of a real model, sent and received together, and what they cost at the prices that are set.
     tokens: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    cost: float = 0.0
     milliseconds: int = 0
     thread: str = ""
     turn: int = 0

@@ -53,7 +53,15 @@ class Turn:
     proposals: list[Approval] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     model_name: str = "embedded"
-    tokens: int = 0
+    #: Whether the embedded model speaks, though a real one is set: it was sure, or the setting says so.
+    embedded: bool = False
+    #: Tokens sent to a real model and received, and the prompt's largest estimate.
+    tokens_in: int = 0
+    tokens_out: int = 0
+    #: Most tokens that one prompt may have.
+    token_budget: int = 8000
+    #: Whether a call that could not be read was sent back once already.
+    repaired: bool = False
     model_calls: int = 0
     #: Longest wait for one call of a real model, and when the turn began on the monotonic clock.
     model_seconds: float = 20.0

@@ -27,6 +27,14 @@ class Settings(BaseSettings):
     model: str = Field(default="embedded", description="'embedded', or 'openai:NAME' for any OpenAI-compatible model.")
     model_base_url: str = Field(default="", description="Base address of an OpenAI-compatible server.")
     model_api_key: SecretStr = Field(default=SecretStr(""), description="Key for that server.")
+    model_use: Literal["off", "unsure", "always"] = Field(
+        default="unsure", description="When the model is asked: never, only where the embedded model is not sure of its reading, or always."
+    )
+    model_token_budget: int = Field(
+        default=8000, ge=1000, le=200_000, description="Most tokens (estimated at four characters each) that one prompt may have."
+    )
+    model_input_price: float = Field(default=0.0, ge=0, description="Price of a million tokens sent, in the currency that you pay in.")
+    model_output_price: float = Field(default=0.0, ge=0, description="Price of a million tokens received.")
     model_timeout_seconds: float = Field(default=20.0, gt=0, le=300, description="Longest wait for one model call.")
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port the server listens on.")

@@ -32,6 +32,9 @@ class Rapport:
             index=self.index,
             max_message_chars=self.settings.max_message_chars,
             model_seconds=self.settings.model_timeout_seconds,
+            model_use=self.settings.model_use,
+            token_budget=self.settings.model_token_budget,
+            prices=(self.settings.model_input_price, self.settings.model_output_price),
         )
 
     def close(self) -> None:

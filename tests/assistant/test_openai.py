@@ -60,6 +60,7 @@ def office_at(house: House, server: FakeOpenAI, url: str) -> Office:
         _env_file=None,
         data_dir=house.path.parent,
         model="openai:test",
+        model_use="always",
         model_base_url=url,
         model_api_key=SecretStr(KEY),
         model_timeout_seconds=SECONDS,
