@@ -53,7 +53,7 @@ _SET = frozenset("these those them ones".split())
 #: "With them", "from them": those who were spoken of, not the records shown.
 _WITH_THEM = re.compile(r"\b(?:with|for|from|at|to|about|by|call|ring|email|mail) (?:them|they)\b")
 _SET_PHRASES = re.compile(
-    r"\b(?:which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
+    r"\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
 )
 #: Nouns that "that ..." and "this ..." can point at, by their words.
 _POINTED = {
@@ -128,7 +128,9 @@ class FollowUps(Records, Figures):
             return self.dialogue.meant(self.ctx, ("deal", "ticket", "lead", "company", "contact"))
         if _WITH_THEM.search(parts.phrases):
             return self._holder()
-        if self._asks_a_fact() and (pointed := re.search(r"\bthe (company|account|customer|deal|ticket|contact|lead)\b", parts.phrases)):
+        if (self._asks_a_fact() or {"who", "who_is"} & set(parts.cues) and parts.words <= 8) and (
+            pointed := re.search(r"\bthe (company|account|customer|deal|ticket|contact|lead)\b", parts.phrases)
+        ):
             noun = next(name for name, forms in _POINTED.items() if pointed.group(1) in forms)
             if (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
                 self._drop_noun(noun)
@@ -463,6 +465,13 @@ class FollowUps(Records, Figures):
         )
         if aside or parts.unknown_capital or self.pointed:
             return None
+        if base.intent == "list" and parts.words <= 8 and not (parts.times or parts.filters or parts.names):
+            if self._names_records_of(base) and (counted := self.as_list(base)) is not None:
+                counted.count_only = True  # "the number of deals, please"
+                return counted
+            if "weighted" in parts.aggregates and base.noun == "deal" and (weighted := self._as_metric(base)) is not None:
+                weighted.metric = "weighted_pipeline"
+                return self._merged(weighted)
         fresh = self._ranking() or self._metric() or self._counted()
         if fresh is None or fresh.intent != "metric" or fresh.pending is not None or self.frame_unknown:
             return None
@@ -473,6 +482,10 @@ class FollowUps(Records, Figures):
             fresh.group_by = fresh.group_by or list(base.group_by)
             fresh.metric = "product_revenue" if fresh.metric == "won_value" and {"product", "product_family"} & set(fresh.group_by) else fresh.metric
             parts.follow_up = True
+        bare = not (parts.groups or parts.wh_groups or parts.times or parts.filters or parts.names or parts.aggregates)
+        if parts.follow_up and bare and parts.words <= 6 and base.intent == "metric":
+            fresh.group_by = fresh.group_by or list(base.group_by)  # "and unweighted?"
+            fresh.period = fresh.period or base.period
         opened = parts.follow_up or bool({"same", "also", "too", "instead"} & parts.words_seen)
         declared = METRICS[fresh.metric]
         happened = isinstance(declared, Metric) and declared.when not in (None, "expected_close")
@@ -567,7 +580,7 @@ class FollowUps(Records, Figures):
             parts.groups.append("owner")  # "who contributed how much?"
             parts.cues = [cue for cue in parts.cues if cue != "who"]
             parts.aggregates.clear()
-        if not swapped and (parts.metrics or parts.aggregates) or {"who", "about", "said", "topic"} & set(parts.cues):
+        if not swapped and (parts.metrics or parts.aggregates) or {"who", "who_is", "about", "said", "topic"} & set(parts.cues):
             return False
         if {"which", "list"} & set(parts.cues) and (parts.nouns and parts.names or "list" in parts.cues and parts.times and parts.filters):
             return False
@@ -969,12 +982,7 @@ def _metric_with_state(parts: Parts, metric: str) -> str:
     if parts.metrics:
         return parts.metrics[0]
     known = STATE_OF_METRIC.get(metric)
-    if (
-        known is None
-        and {"won", "closed", "lost"} & set(parts.states)
-        and METRICS[metric].rows == "deal"
-        and metric in ("target", "quota_attainment", "forecast")
-    ):
+    if known is None and {"won", "closed", "lost"} & set(parts.states) and metric in ("target", "quota_attainment", "forecast"):
         return "lost_value" if "lost" in parts.states else "won_value"  # "closed so far?" after a target
     if known and parts.states:
         pair = STATE_METRICS.get((known[0], parts.states[0]))
@@ -991,7 +999,7 @@ def _replace_filters(frame: Frame, fresh: Frame) -> None:
         new.add("owner")
     if "owner" in new - denied:
         new.add("team")
-    if "stage" in new:
+    if "stage" in new - denied:
         new.add("status")  # a stage says whether a deal is open, won or lost
     kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in new)]
     frame.said = [*_still_said(frame, kept), *fresh.said]

@@ -44,7 +44,8 @@ class Lists(Pieces):
         ):
             noun = "contact"  # "who at Acme has no e-mail?"
         if not noun and {"due", "overdue"} & set(parts.states) and not parts.names and not parts.metrics:
-            noun, parts.kinds = "activity", ["task"]  # "what do I have due this week?"
+            before = self.dialogue.question()  # "what do I have due this week?", or which of the deals spoken of
+            noun, parts.kinds = ("deal", parts.kinds) if before is not None and before.noun == "deal" else ("activity", ["task"])
         if not noun and not parts.metrics:
             noun = self._noun_of_fields()
         if not noun:
