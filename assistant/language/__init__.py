@@ -12,9 +12,19 @@ One message goes through these rooms, each a module that can be read alone:
 8. ``planner``: the frame as tool calls, the same that any model would make.
 9. ``mouth`` and ``wording``: results as sentences.
 
-To add a construction: write a method in ``grammar.Reader`` with an example in its docstring, place it in
-``Reader.frame`` before the first construction that would take its messages, and add wordings to a test.
-A word of the trade goes where it is declared (a metric's synonyms, a field's), a word of English into ``lexicon``.
+To add a construction, say "how long has X been in its stage?":
+
+1. See what is there: ``rapport explain "how long has the Globex renewal been in negotiation?"`` shows the stretches, the
+   parts and every reading with its score.
+2. If a word is missing: one of the trade goes where it is declared (a metric's or field's synonyms), one of English into
+   ``lexicon`` as a sense (``cue:stay``); ``parts.walk`` puts it into ``Parts``.
+3. Write the construction as a method of the class of its subject (here ``grammar.past.Past._stay``): it looks at
+   ``self.parts``, returns None unless its evidence is there, else a ``Frame`` that ``self._conditions`` fills. Its docstring
+   begins with an example.
+4. Place its name in ``grammar.reader.CONSTRUCTIONS`` before the first one that would take its messages.
+5. If it asks for a tool that frames do not call yet, say so in ``planner``, and its result's sentence in ``mouth``.
+6. Add wordings of your own to a test in ``tests/language``, a family with its SQL to ``evals/cases``, and run ``make evals``:
+   a construction that takes messages from others shows there.
 """
 
 from __future__ import annotations

@@ -6,8 +6,10 @@ of its subject and a name to the order in ``reader``:
 
 - ``assistant.language.states`` joins a noun and a state ("won", "overdue") to metrics and to conditions.
 - ``pieces``: what all constructions share: conditions, names, time.
-- ``lists``, ``figures``, ``records``, ``talk``: the constructions, by what they ask for.
-- ``followups``: a message that leans on the question before.
+- ``lists``, ``figures``, ``past``, ``records``, ``talk``: the constructions, by what they ask for; ``figure_frames``
+  gives a figure its period, comparison and groups.
+- ``followups``: a message that leans on the conversation before; ``pointing`` finds the record that "her" or "that
+  company" means, ``merging`` puts new parts in the place of old ones.
 - ``reader``: the order, and the last check. A frame whose content words were not all understood is turned into an
   honest refusal rather than a guess.
 """

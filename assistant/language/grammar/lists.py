@@ -106,7 +106,7 @@ class Lists(Pieces):
             frame.said.append("customers")
         if noun == "activity" and not parts.kinds and not {"due", "overdue", "incomplete", "open", "completed"} & set(parts.states):
             frame.filters.append(FilterGroup(any_of=[Filter(field="kind", op="is_not", values=["task"]), Filter(field="completed", op="not_empty")]))
-        if noun == "deal" and set(parts.states) == {"open"} and len(parts.times) == 1 and {"were", "was"} & parts.words_seen:
+        if noun == "deal" and set(parts.states) == {"open"} and len(parts.times) == 1 and self._tells_of_then():
             frame.as_of = self.past_day(*parts.times[0])  # "which deals were open on 1 October?"
         if not frame.latest and frame.metric != "slipped_deals" and frame.as_of is None:
             frame.filters += [item for item in self._period_filters(shape) if item not in frame.filters]
@@ -140,6 +140,11 @@ class Lists(Pieces):
     def related_list(self, noun: str) -> Frame:
         """The conditions on related records, as a list of them would have."""
         return self._frame_list(noun)
+
+    def _tells_of_then(self) -> bool:
+        """Whether a list is meant as it was: "which deals were open on 1 October", "open deals back in March", "as of 30 June"."""
+        said = self.parts.phrases
+        return bool({"were", "was"} & self.parts.words_seen) or " back in " in said or "as of" in said or "as at" in said
 
     def _list_order(self, frame: Frame, shape: Shape) -> None:
         parts = self.parts

@@ -138,7 +138,7 @@ class Past(Lists):
             day = self._so_long_ago(period, when.grain)
         elif period.days == 1:
             day = period.first
-        elif _PAST_TENSE & parts.words_seen and period.end <= self.ctx.today and "closing" not in parts.states:
+        elif (_PAST_TENSE & parts.words_seen or " back in " in said) and period.end <= self.ctx.today and "closing" not in parts.states:
             day = period.end - timedelta(days=1)
         else:
             return None

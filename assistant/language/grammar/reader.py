@@ -175,6 +175,8 @@ class Reader(Talk, FollowUps):
     def _drops_a_state(self, frame: Frame) -> bool:
         """Whether a list of companies, people or products would leave out that something was won, lost or resolved."""
         told = {"won", "lost", "slipped", "closing", "converted", "resolved"} & set(self.parts.states)
+        if "open" in self.parts.states and {"deal", "ticket"} & set(self.parts.nouns):
+            told.add("open")
         related = any(isinstance(item, Related) for item in frame.filters)
         return frame.intent == "list" and frame.noun in ("company", "contact", "product", "user") and bool(told) and not related
 
@@ -223,7 +225,7 @@ class Reader(Talk, FollowUps):
                 detail=f"You name several times: {spans}. Ask for one of them, for all of them as one range, or split the figure by day, week, month, quarter or year.",
             )
         if self._drops_a_state(frame):
-            self.frame_unknown += [state for state in self.parts.states if state in ("won", "lost", "slipped", "closing", "converted", "resolved")]
+            self.frame_unknown += self.parts.states
         if self._is_everything(frame):
             return Frame(
                 intent="unknown",

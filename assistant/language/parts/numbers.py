@@ -18,6 +18,10 @@ def _field_names(edge: Edge) -> set[str]:
     return {str(sense.value) for sense in edge.senses if sense.kind == "field"}
 
 
+#: Days of a unit of time.
+_DAYS = {"day": 1, "days": 1, "week": 7, "weeks": 7, "month": 30, "months": 30, "year": 365, "years": 365}
+
+
 class Numbers(Neighbours):
     """What a number says: how many, which record, or more than how much of what."""
 
@@ -52,9 +56,12 @@ class Numbers(Neighbours):
         if len(edge.text) > 24:
             raise Invalid("That number is longer than any the CRM holds. Which number do you mean?")
         whole = quantity.value == quantity.value.to_integral_value()
-        if self.time_field == "untouched" and whole and self._after() in ("days", "day", "weeks", "week", "months"):
-            self.parts.untouched_days = int(quantity.value) * {"d": 1, "w": 7, "m": 30}[self._after()[0]]
+        if self.time_field == "untouched" and whole and self._after() in _DAYS:
+            self.parts.untouched_days = int(quantity.value) * _DAYS[self._after()]
             self.time_field = ""
+            return
+        if self._before() == "for" and self._after() in _DAYS:
+            self._take_duration(edge, quantity)
             return
         if noun and whole and not quantity.scaled and not quantity.currency and not (following and following.sense("noun")):
             self.parts.record_numbers.append((noun.value, int(quantity.value)))
@@ -71,6 +78,19 @@ class Numbers(Neighbours):
             self.parts.filters.append(RawFilter("amount", "is", [quantity.value], edge.text, "deal"))
             return
         self.parts.unknown.append(edge.text)
+
+    def _take_duration(self, edge: Edge, quantity: Quantity) -> None:
+        """ "Stuck in negotiation for 30 days", "no activity for 3 weeks": how long already."""
+        unit, parts = self._after(), self.parts
+        days = quantity.value * _DAYS[unit]
+        self.at += 1
+        if self._stays_in_stage():
+            parts.filters.append(RawFilter("days_in_stage", "at_least", [days], f"days in stage at least {days:,}"))
+        elif "activity" in parts.nouns and {"no", "without"} & parts.words_seen and days == days.to_integral_value():
+            parts.nouns.remove("activity")
+            parts.untouched_days = int(days)
+        else:
+            parts.unknown.append(f"for {edge.text} {unit}")
 
     def _take_multiplicity(self, count: int) -> None:
         """ "Slipped twice", "more than three times": how often, at least so often where nothing else is said."""
@@ -107,8 +127,8 @@ class Numbers(Neighbours):
             op = "more_than"
         elif op == "younger":
             op = "less_than"
-        if name in ("age", "days_in_stage") and unit in ("week", "weeks", "month", "months", "year", "years"):
-            values = [value * {"week": 7, "month": 30, "year": 365}[unit.rstrip("s")] for value in values]
+        if name in ("age", "days_in_stage"):
+            values = [value * _DAYS.get(unit, 1) for value in values]
         text = {"more_than": "over", "at_least": "at least", "less_than": "under", "at_most": "at most", "between": "between"}.get(op, op)
         del said
         flipped = {"more_than": "at_most", "at_least": "less_than", "less_than": "at_least", "at_most": "more_than"}

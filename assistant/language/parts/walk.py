@@ -168,7 +168,7 @@ class Walk(Numbers, Connectives, Asides, Relations):
         if before in _DETERMINING:
             return False
         following, previous = self._next_edge(), self.edges[self.at - 1] if self.at else None
-        described = previous is not None and previous.sense("value", "ref") is not None
+        described = previous is not None and previous.sense("value", "ref") is not None and previous.sense("state") is None
         if following is not None and following.sense("noun", "metric", "customer", "activity_kind", "state"):
             return described
         beyond = self._next_edge(2)

@@ -1,0 +1,431 @@
+"""The question before with new parts in the place of old ones of the same sort."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from assistant.language.dialogue import SETS
+from assistant.language.frames import Frame
+from assistant.language.grammar.figures import Figures
+from assistant.language.grammar.pieces import as_days
+from assistant.language.grammar.records import Records
+from assistant.language.lexicon import lexicon_for
+from assistant.language.parts import Parts
+from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
+from crm_core.metrics.definitions import METRICS, Metric, shape_of
+from crm_core.metrics.fields import Kind, Shape, shape_for
+from crm_core.metrics.filters import Condition, Filter
+from crm_core.metrics.question import Days
+from crm_core.periods import Grain, add_months, preceding, whole, year_before
+from crm_core.text import fold
+
+#: "The quarter before", "the one before that", "the previous month" at the end of a message.
+LATER = re.compile(r"\b(?:one|a|the) (year|quarter|month|week) (?:later|after|after that)\b|\bthe (?:following|next) (year|quarter|month|week|one)$")
+EARLIER = re.compile(
+    r"\b(?:one|a|the) (?P<back>year|quarter|month|week) (?:earlier|before|prior|previously)\b|"
+    r"\b(?:the|that|one) (day|week|month|quarter|year|one|period)? ?(?:before|prior)(?: that)?$|\bthe (?:preceding|previous) (day|week|month|quarter|year|one|period)$"
+)
+SET_WORDS = frozenset("these those them ones".split())
+FORGETTING = frozenset("forget drop remove ignore lift clear undo".split())
+#: Means and medians of the same thing.
+_AVERAGES = {
+    "sales_cycle": {"mean": "sales_cycle", "median": "median_sales_cycle"},
+    "median_sales_cycle": {"mean": "sales_cycle", "median": "median_sales_cycle"},
+}
+#: Metrics that a list of plain conditions tells as well: the state's conditions, and the field of its period.
+_STATES_AS_FILTERS: dict[str, tuple[tuple[tuple[str, str, tuple[str, ...]], ...], str]] = {
+    "open_deals": ((("status", "is", ("open",)),), "expected_close"),
+    "open_pipeline": ((("status", "is", ("open",)),), "expected_close"),
+    "weighted_pipeline": ((("status", "is", ("open",)),), "expected_close"),
+    "won_deals": ((("status", "is", ("won",)),), "closed"),
+    "won_value": ((("status", "is", ("won",)),), "closed"),
+    "lost_deals": ((("status", "is", ("lost",)),), "closed"),
+    "lost_value": ((("status", "is", ("lost",)),), "closed"),
+    "deals": ((), "created"),
+    "new_pipeline": ((), "created"),
+    "leads": ((), "created"),
+    "tickets_opened": ((), "created"),
+    "open_tickets": ((("resolved", "empty", ()),), ""),
+}
+
+
+class Merging(Records, Figures):
+    """What the message puts in the place of which part of a question before."""
+
+    def _sort(self, frame: Frame, shape: Shape) -> None:
+        if self.parts.sort in shape.fields:
+            frame.order_by = self.parts.sort
+            frame.descending = shape.fields[frame.order_by].kind in (Kind.money, Kind.number) and "ascending" not in self.parts.words_seen
+
+    def as_list(self, base: Frame) -> Frame | None:
+        """The records that a question was about, as a list; a figure's are those behind it."""
+        if base.intent == "list":
+            return base.model_copy(deep=True, update={"pending": None, "offset": 0, "salient": [], "offered": [], "count_only": False, "detail": ""})
+        if base.intent != "metric":
+            return None
+        declared = METRICS[base.metric]
+        noun = declared.rows
+        plain = _STATES_AS_FILTERS.get(base.metric)
+        frame = Frame(intent="list", noun=noun, filters=list(base.filters), said=list(base.said), entities=list(base.entities), as_of=base.as_of)
+        if (
+            plain is not None
+            and (plain[1] or base.period is None)
+            and shape_for(self.ctx, noun).fields.keys() >= {item.field for item in base.filters if isinstance(item, Filter)}
+        ):
+            shape = shape_for(self.ctx, noun)
+            state, time = plain
+            frame.filters += [Filter(field=name, op=op, values=list(values)) for name, op, values in state]
+            if base.period is not None and time:
+                frame.filters += _between(base.period, time)
+            frame.order_by, frame.descending = ("amount", True) if "amount" in shape.fields else ("", True)
+            return frame
+        frame.metric, frame.period, frame.said = base.metric, base.period, list(base.said)
+        return frame
+
+    def _part_of(self, period: Days | None) -> Days | None:
+        """ "Only Q4 of that": the month or quarter of that name in the period of the question before, where no year is said."""
+        when = self.parts.times[0][0]
+        if period is None or when.grain not in (Grain.month, Grain.quarter) or re.search(r"\d{4}|\b(?:this|last|next|fy\d+)\b", self.parts.phrases):
+            return None
+        for years in range(-3, 4):
+            first, end = add_months(when.period.first, 12 * years), add_months(when.period.end, 12 * years)
+            if period.first <= first and end <= period.end and (first, end) != (period.first, period.end):
+                return as_days(whole(when.grain, first, self.ctx.calendar)) if years else as_days(when.period)
+        return None
+
+    def _merged(self, previous: Frame) -> Frame | None:
+        """The previous question with the new parts in place of the old ones of the same sort."""
+        parts = self.parts
+        frame = previous.model_copy(
+            deep=True,
+            update={"pending": None, "offset": 0, "salient": [], "offered": [], "total": None, "columns": [], "count_only": False, "detail": ""},
+        )
+        if previous.intent == "record":
+            if parts.names and not (parts.groups or parts.times):
+                fresh = Frame(intent="record", asked_fields=self._asked() or previous.asked_fields)
+                self._subject(fresh)
+                return fresh
+            if self._asked() and previous.entity:
+                return Frame(intent="record", entity=previous.entity, asked_fields=self._asked())
+            return None
+        if previous.intent == "movement":
+            return self._moved_again(frame)
+        if previous.intent not in SETS:
+            return None
+        self._prefer_fields_of(previous)
+        said = {raw.field for raw in parts.filters if not raw.negated}
+        parts.filters = [raw for raw in parts.filters if not (raw.negated and raw.field in said)]  # "APAC, not EMEA"
+        self._one_of_two(frame)
+        self._keep_bound(previous)
+        self._forget(frame)
+        self._swap_field(frame)
+        if previous.intent == "metric" and "list" in parts.cues and (parts.nouns or parts.plural_noun) and not parts.groups:
+            behind = self.as_list(previous)
+            if behind is not None and parts.nouns in ([], [behind.noun]):
+                return self._merged(behind)
+        if previous.intent == "list" and (parts.groups or parts.wh_groups and not parts.order):
+            counted = self._as_metric(previous)
+            return self._merged(counted) if counted is not None else None
+        if previous.intent == "metric":
+            self._merge_metric(frame, previous)
+            shape = shape_for(self.ctx, shape_of(frame.metric))
+        else:
+            shape = shape_for(self.ctx, "activity" if previous.intent == "interactions" else previous.noun)
+            if (parts.order or parts.sort) and previous.intent == "list":
+                self._list_order(frame, shape)
+                self._sort(frame, shape)
+            if parts.limit:
+                frame.limit = parts.limit
+            elif parts.order and previous.intent == "list":
+                frame.limit = 1 if not parts.sort and "first" not in parts.words_seen else frame.limit
+            if parts.topic and previous.intent == "interactions":
+                frame.topic = self._topic()
+        fresh = Frame(intent=frame.intent, noun=frame.noun, metric=frame.metric)
+        self._conditions(fresh, shape, metric=previous.intent == "metric")
+        if parts.kinds and shape.name == "activity" and "kind" not in frame.group_by:
+            fresh.filters.append(Filter(field="kind", values=list(parts.kinds)))
+            fresh.said.append(" or ".join(parts.kinds))
+        if previous.intent == "list" and self._facts_of_rows(shape):
+            frame.columns = list(dict.fromkeys([shape.columns[0], *self._facts_of_rows(shape)]))
+        if previous.intent == "list":
+            self.time_hint = time_of(previous, shape)
+            self._state_filters(fresh, shape)
+            if frame.metric and parts.times:
+                frame.period = self._days(planned=False)  # deals that slipped in another month
+            else:
+                fresh.filters += self._period_filters(shape)
+                fresh.said += self._said_times(shape)
+        elif previous.intent == "interactions" and parts.times:
+            frame.period = self._days(planned=False)
+        earlier = self._earlier(previous.period)
+        if earlier is not None and {"compare", "compared", "vs", "versus", "against"} & parts.words_seen and previous.intent == "metric":
+            frame.compare = "year_before" if "year" in parts.words_seen else "previous"
+            self.frame_unknown = []
+        elif earlier is not None:
+            frame.period = earlier
+            self.frame_unknown = []
+        replace_filters(frame, fresh)
+        if {"whole", "everyone", "everybody", "everyones", "all"} & parts.words_seen and {
+            "team",
+            "company",
+            "reps",
+            "everyone",
+            "everybody",
+        } & parts.words_seen:
+            frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field == "owner")]
+            frame.said = [word for word in frame.said if word != "yours"]
+        frame.pending = fresh.pending
+        frame.entities += fresh.entities
+        return frame
+
+    def _in_money(self) -> bool:
+        """ "In euros", "in value": the sum is wanted."""
+        return (
+            bool({"sum", "total"} & set(self.parts.aggregates))
+            or re.search(r"\b(?:in|by|as) (?:euros?|dollars?|money|value|chf|francs|pounds|amount|volume|revenue terms)\b", self.parts.phrases)
+            is not None
+        )
+
+    def _swaps_measure(self, previous: Frame) -> bool:
+        """ "And in value?", "the number, please", "the median?": counting instead of summing, or the other way round."""
+        if previous.intent == "metric" and {"mean", "median"} & set(self.parts.aggregates) and previous.metric in _AVERAGES:
+            return True
+        if "weighted" in self.parts.aggregates and previous.intent == "metric" and previous.metric in ("open_pipeline", "open_deals"):
+            return True
+        known = STATE_OF_METRIC.get(previous.metric) if previous.intent == "metric" else None
+        if known is None or not STATE_METRICS[known[:2]][1] or SET_WORDS & self.parts.words_seen or self.parts.names:
+            return False
+        counts = "count" in self.parts.aggregates or self._names_records_of(previous)
+        return known[2] if counts else not known[2] and self._in_money() and (bool(previous.group_by) or "sum" not in self.parts.aggregates)
+
+    def _names_records_of(self, previous: Frame) -> bool:
+        """ "The number of deals": the plain count of the kind of records that the question before was about."""
+        return self.parts.metrics == [{"deal": "deals", "ticket": "tickets_opened", "lead": "leads"}.get(previous.noun, "")]
+
+    def _prefer_fields_of(self, previous: Frame) -> None:
+        """A word for two things ("North" the team, "North" the region) means what the question before was narrowed by."""
+        used = {item.field for item in previous.filters if isinstance(item, Filter)}
+        for raw in self.parts.filters:
+            for name, value in raw.alternatives:
+                if name in used and raw.field not in used:
+                    raw.field, raw.noun = name, ""
+                    raw.values = list(value) if isinstance(value, tuple) else [value]
+
+    def _forget(self, frame: Frame) -> None:
+        """ "All industries again", "forget the region": a field's conditions, or the split by it, are taken back."""
+        told = FORGETTING & self.parts.words_seen
+        if not told and ("all" not in self.parts.words_seen or {"list", "which"} & set(self.parts.cues)):
+            return
+        for name in list(self.parts.fields):
+            if any(isinstance(item, Filter) and item.field == name for item in frame.filters):
+                frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field == name)]
+                frame.said = []
+                self.parts.fields.remove(name)
+            elif told and name in frame.group_by:
+                frame.group_by = [item for item in frame.group_by if item != name]
+                self.parts.fields.remove(name)
+
+    def _keep_bound(self, previous: Frame) -> None:
+        """ "Make it 100k": another number for the bound that was set."""
+        bounds = {
+            item.field: item.op
+            for item in previous.filters
+            if isinstance(item, Filter) and item.op in ("more_than", "at_least", "less_than", "at_most")
+        }
+        for raw in self.parts.filters:
+            if raw.op == "is" and raw.field in bounds and raw.field == "amount":
+                raw.op = bounds[raw.field]
+
+    def _swap_field(self, frame: Frame) -> None:
+        """ "I meant the team, not the region": the same name, taken for the other thing that it names."""
+        parts = self.parts
+        wanted = [name for name in parts.fields if name in ("team", "region", "pipeline", "product_family")]
+        if len(wanted) != 1 or not {"not", "meant", "mean", "instead"} & parts.words_seen:
+            return
+        lexicon = lexicon_for(self.ctx)
+        for item in frame.filters:
+            if not isinstance(item, Filter) or item.field == wanted[0] or len(item.values) != 1:
+                continue
+            said = next((word for word in frame.said if lexicon.get(fold(word))), "")
+            other = next((sense for sense in lexicon.get(fold(said)) if sense.field == wanted[0]), None)
+            if other is not None:
+                item.field, item.values = wanted[0], list(other.value) if isinstance(other.value, tuple) else [other.value]
+                parts.fields.clear()
+                parts.filters = [raw for raw in parts.filters if raw.op != "empty"]
+
+    def _one_of_two(self, frame: Frame) -> None:
+        """ "The latter": of two values that the question before named, the one said last."""
+        words = {"latter", "former"} & self.parts.words_seen
+        two = [item for item in frame.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) == 2]
+        if len(words) == 1 and len(two) == 1:
+            two[0].values = [two[0].values[-1 if words == {"latter"} else 0]]
+            frame.said = [word for word in frame.said if " or " not in word] + [str(two[0].values[0])]
+            frame.group_by = [name for name in frame.group_by if name != two[0].field]
+            self.frame_unknown = [word for word in self.frame_unknown if word.lower() not in words]
+            self.parts.unknown = [word for word in self.parts.unknown if word.lower() not in words]
+
+    def _merge_metric(self, frame: Frame, previous: Frame) -> None:
+        """The measure, period, groups and order of a figure, as the message changes them."""
+        parts = self.parts
+        frame.metric = _metric_with_state(parts, previous.metric)
+        if self._swaps_measure(previous) and previous.metric in _AVERAGES:
+            frame.metric = _AVERAGES[previous.metric]["median" if "median" in parts.aggregates else "mean"]
+        elif self._swaps_measure(previous) and "weighted" in parts.aggregates:
+            frame.metric = "weighted_pipeline"
+        elif self._swaps_measure(previous):
+            counts, sums = STATE_METRICS[STATE_OF_METRIC[previous.metric][:2]]
+            frame.metric = counts if "count" in parts.aggregates or self._names_records_of(previous) else sums
+            self.frame_unknown = []
+        declared = METRICS[frame.metric]
+        planned = isinstance(declared, Metric) and declared.when == "expected_close"
+        if parts.times:
+            if parts.compare == "against" and len(parts.times) == 1:
+                frame.compare = "previous"
+            else:
+                frame.as_of = None
+                shape = shape_for(self.ctx, shape_of(frame.metric))
+                frame.filters = [
+                    item
+                    for item in frame.filters
+                    if not (isinstance(item, Filter) and item.field in shape.fields and shape.fields[item.field].is_time)
+                ]
+                kept, frame.period = frame.period, None
+                if not self._looks_back(frame, declared):
+                    frame.period = self._part_of(kept) or self._days(planned=planned)
+                elif len(parts.times) == 1 and previous.as_of is not None:
+                    frame.period = kept
+        elif declared.name != previous.metric and planned and frame.period:
+            frame.period = None
+        groups = list(dict.fromkeys([*parts.groups, *parts.wh_groups]))
+        if not groups and {"list", "which"} & set(parts.cues) and not parts.nouns:
+            groups = list(parts.fields)  # "show me all the teams"
+        if groups:
+            frame.group_by = self._group_fields(frame, groups)
+            frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in frame.group_by)]
+            frame.order, frame.limit = None, None
+        if parts.order in ("highest", "lowest"):
+            frame.order = parts.order  # type: ignore[assignment]
+            if not parts.limit and not parts.plural_group:
+                frame.limit = 1
+        if parts.limit:
+            frame.limit = parts.limit
+            frame.order = frame.order or "highest"
+        elif "all" in parts.words_seen and frame.limit:
+            frame.limit = None
+        if parts.compare in ("previous", "year_before"):
+            frame.compare = parts.compare  # type: ignore[assignment]
+            if frame.period is None:
+                self._default_comparison_period(frame)
+
+    def _moved_again(self, frame: Frame) -> Frame | None:
+        """Another time, owner or window of a movement: "and since the start of the year?", "only mine"."""
+        if self.parts.times:
+            frame.since, frame.until = self._days_of(self.parts.times[0][0])
+        fresh = Frame(intent="movement", noun="deal")
+        self._conditions(fresh, shape_for(self.ctx, "deal"), metric=True)
+        replace_filters(frame, fresh)
+        return frame
+
+    def _facts_of_rows(self, shape: Shape) -> list[str]:
+        """ "Only the one in qualification: next step?": fields to show of the rows that stay."""
+        return [
+            name for name in self.parts.fields if name in shape.fields and shape.fields[name].key is not None and not shape.fields[name].groupable
+        ]
+
+    def _as_metric(self, base: Frame) -> Frame | None:
+        """A list as a figure that can be split: how many there are, or what they are worth where that was asked."""
+        if base.metric:
+            return base.model_copy(deep=True, update={"intent": "metric", "limit": None, "order": None, "count_only": False, "detail": ""})
+        counted = {
+            "deal": "deals",
+            "ticket": "tickets_opened",
+            "lead": "leads",
+            "company": "companies",
+            "contact": "contacts",
+            "activity": "activities",
+        }
+        if base.noun not in counted:
+            return None
+        name = counted[base.noun]
+        filters = list(base.filters)
+        if base.noun == "activity" and Filter(field="kind", values=["task"]) in filters and Filter(field="completed", op="empty") in filters:
+            name = "open_tasks"
+            filters = [item for item in filters if item not in (Filter(field="kind", values=["task"]), Filter(field="completed", op="empty"))]
+        if base.noun == "deal":
+            status = next((item for item in filters if isinstance(item, Filter) and item.field == "status" and item.op == "is"), None)
+            state = str(status.values[0]) if status is not None and len(status.values) == 1 else ""
+            counts, sums = STATE_METRICS.get(("deal", state), ("deals", "new_pipeline")) if state else ("deals", "new_pipeline")
+            name = sums if base.detail == "sum" or "sum" in self.parts.aggregates else counts
+            filters = [item for item in filters if item is not status]
+        elif base.noun == "ticket" and any(isinstance(item, Filter) and item.field == "resolved" and item.op == "empty" for item in filters):
+            name = "open_tickets"
+            filters = [item for item in filters if not (isinstance(item, Filter) and item.field == "resolved")]
+        return Frame(intent="metric", noun=base.noun, metric=name, filters=filters, said=list(base.said), entities=list(base.entities))
+
+    def _plain_phrases(self) -> str:
+        return re.sub(r"\b(?:fiscal|financial) ", "", self.parts.phrases)
+
+    def _earlier(self, period: Days | None) -> Days | None:
+        """ "And the quarter before?", "the one before that": the stretch before the period of the question before."""
+        later = LATER.search(self._plain_phrases())
+        if later is not None and isinstance(period, Days):
+            span = period.period(self.ctx.calendar)
+            grain = span.grain or Grain.day
+            if (later.group(1) or later.group(2)) == "year" and grain is not Grain.year:
+                first, end = add_months(span.first, 12), add_months(span.end, 12)
+                return Days(first=first, end=end)
+            return as_days(whole(grain, span.end, self.ctx.calendar))
+        match = EARLIER.search(self._plain_phrases())
+        if match is None or not isinstance(period, Days):
+            return None
+        calendar = self.ctx.calendar
+        said = period.period(calendar)
+        named = next((word for word in match.groups() if word), "")
+        earlier = year_before if named == "year" and said.grain is not Grain.year else preceding
+        return as_days(earlier(said, calendar))
+
+
+def time_of(frame: Frame, shape: Shape) -> str:
+    """The time field that a list is narrowed by already, or that its state is about."""
+    fields = [item.field for item in frame.filters if isinstance(item, Filter) and item.field in shape.fields and shape.fields[item.field].is_time]
+    status = [item.values for item in frame.filters if isinstance(item, Filter) and item.field == "status" and item.op == "is"]
+    return next(iter(fields), "closed" if shape.name == "deal" and status and "open" not in status[0] else "")
+
+
+def _between(period: Days, field: str) -> list[Condition]:
+    return [Filter(field=field, op="between", values=[period.first.isoformat(), period.end.isoformat()])]
+
+
+def _metric_with_state(parts: Parts, metric: str) -> str:
+    """ "And lost?" after won value is lost value; a metric named anew replaces the old one."""
+    if parts.metrics:
+        return parts.metrics[0]
+    known = STATE_OF_METRIC.get(metric)
+    if known is None and {"won", "closed", "lost"} & set(parts.states) and metric in ("target", "quota_attainment", "forecast"):
+        return "lost_value" if "lost" in parts.states else "won_value"  # "closed so far?" after a target
+    if known and parts.states:
+        pair = STATE_METRICS.get((known[0], parts.states[0]))
+        if pair:
+            return pair[1] if known[2] and pair[1] else pair[0]
+    return metric
+
+
+def replace_filters(frame: Frame, fresh: Frame) -> None:
+    """New conditions replace old ones on the same field; company and contact and owner each stand for themselves."""
+    new = {item.field for item in fresh.filters if isinstance(item, Filter)}
+    denied = {item.field for item in fresh.filters if isinstance(item, Filter) and item.op == "is_not"}
+    if "team" in new - denied:
+        new.add("owner")
+    if "owner" in new - denied:
+        new.add("team")
+    if "stage" in new - denied:
+        new.add("status")  # a stage says whether a deal is open, won or lost
+    kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in new)]
+    frame.said = [*_still_said(frame, kept), *fresh.said]
+    frame.filters = [*kept, *[item for item in fresh.filters if item not in kept]]
+
+
+def _still_said(frame: Frame, kept: Iterable[Condition]) -> list[str]:
+    """What was said of the conditions that stay; it cannot be told apart where some go, so that then nothing is said twice."""
+    return list(frame.said) if list(kept) == list(frame.filters) else []

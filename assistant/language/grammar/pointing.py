@@ -1,0 +1,275 @@
+"""Words that point at somebody or something that was spoken of: "her phone?", "who owns it?", "that company".
+
+The record pointed at takes the place of a name, and the message is read as if it had been said.
+"""
+
+from __future__ import annotations
+
+import re
+
+from assistant.language.entities import Name
+from assistant.language.frames import Entity
+from assistant.language.grammar.merging import SET_WORDS, Merging
+from assistant.language.parts.model import RawFilter
+from crm_core.errors import NotFound
+from crm_core.metrics.fields import shape_for
+from crm_core.models import Company
+from crm_core.services.history import user_name
+from crm_core.services.records import load
+from crm_core.services.search import Match
+
+_PERSON = frozenset("he him his she her hers".split())
+_THING = frozenset("it its".split())
+_THEY = frozenset("they them their theirs there".split())
+#: "With them", "from them": those who were spoken of, not the records shown.
+_WITH_THEM = re.compile(r"\b(?:with|for|from|at|to|about|by|call|ring|email|mail) (?:them|they)\b")
+_SET_PHRASES = re.compile(
+    r"\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
+)
+#: Nouns that "that ..." and "this ..." can point at, by their words.
+_POINTED = {
+    "company": ("company", "account", "customer", "client", "firm", "business"),
+    "contact": ("contact", "person", "guy", "man", "woman", "lady"),
+    "deal": ("deal", "opportunity", "opp"),
+    "ticket": ("ticket", "case", "issue"),
+    "lead": ("lead",),
+}
+#: The field that "when" asks for, by what happened.
+_WHEN = {
+    "created": "created",
+    "closing": "expected_close",
+    "due": "due",
+    "closed": "closed",
+    "won": "closed",
+    "lost": "closed",
+    "resolved": "resolved",
+    "completed": "completed",
+}
+
+
+class Pointing(Merging):
+    """Who and what the message points at."""
+
+    def resolve(self) -> None:
+        """Put the record that the message points at in the place of a name."""
+        if not self.dialogue.frames:
+            return
+        if self._other():
+            self._take_other()
+        if self.parts.names:
+            return
+        entity = self._pointed_at()
+        if entity is not None:
+            entity = self._with_the_field(entity)
+            self.pointed = True
+            self._inject(entity)
+
+    def _with_the_field(self, entity: Entity) -> Entity:
+        """The record pointed at, or the one spoken of before it that has the fact asked for: "the next step there" is a deal's."""
+        asked = self.parts.fields
+        if not asked or entity.noun == "user":
+            return entity
+
+        def has(item: Entity) -> bool:
+            return item.noun != "user" and all(name in shape_for(self.ctx, item.noun).fields for name in asked)
+
+        if has(entity) or self.parts.nouns:
+            return entity
+        return next((item for item in self.dialogue.salient() if has(item)), entity)
+
+    def _pointed_at(self) -> Entity | None:
+        parts, words = self.parts, self.parts.words_seen
+        for noun, said in _POINTED.items():
+            hit = next((word for word in said if re.search(rf"\b(?:that|this|the same|at the|their) {word}\b", parts.phrases)), None)
+            if hit is not None and (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
+                self._drop_noun(noun)
+                return entity
+        if (row := self._row_pointed_at()) is not None:
+            return row
+        if re.search(r"\b(?:that|this|the) one\b", parts.phrases) and self._single_shown():
+            return self.dialogue.meant(self.ctx, ("deal", "ticket", "lead", "company", "contact"))
+        if _WITH_THEM.search(parts.phrases):
+            return self._holder()
+        if (self._asks_a_fact() or {"who", "who_is"} & set(parts.cues) and parts.words <= 8) and (
+            pointed := re.search(r"\bthe (company|account|customer|deal|ticket|contact|lead)\b", parts.phrases)
+        ):
+            noun = next(name for name, forms in _POINTED.items() if pointed.group(1) in forms)
+            if (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
+                self._drop_noun(noun)
+                return entity
+        if _PERSON & words:
+            return self.dialogue.meant(self.ctx, ("contact", "user", "lead"))
+        if SET_WORDS & words and not self._single_shown() or self._points_at_set() and not _THING & words:
+            return self._holder() if _THEY & words and self._speaks_of_others() else None
+        if _THEY & words:
+            existential = re.search(r"\b(?:is|are|was|were) there\b|\bthere (?:is|are|was|were|any)\b", parts.phrases)
+            if words & _THEY == {"there"} and existential:
+                return None
+            return self._holder()
+        if _THING & words or re.search(r"\b(?:is|was|of|with|for|on|at) (?:this|that)(?: (?:with|for|at|of|about|now|by))?$", parts.phrases):
+            return self.dialogue.meant(self.ctx, ("deal", "ticket", "company", "lead", "activity"))
+        if self._asks_a_fact():
+            return next(iter(self.dialogue.salient()), None) if self._single_shown() else None
+        return None
+
+    def _row_pointed_at(self) -> Entity | None:
+        """ "The first one", "the second deal", "the last one": a row of the list just shown."""
+        previous = self.dialogue.previous
+        if previous is None or previous.intent != "list" or len(previous.shown) < 2 or previous.pending is not None:
+            return None
+        said = re.search(
+            r"\bthe (first|second|third|fourth|fifth|1st|2nd|3rd|4th|5th|last) (?:one|deal|ticket|lead|contact|company|account|task)\b",
+            self.parts.phrases,
+        )
+        if said is None or self.parts.times or self.parts.metrics:
+            return None
+        place = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4, "5th": 4, "last": -1}[
+            said.group(1)
+        ]
+        if place >= len(previous.shown):
+            return None
+        self.parts.order, self.parts.limit = "", None
+        self.parts.unknown = [word for word in self.parts.unknown if word.lower() != said.group(1)]
+        self.frame_unknown = list(self.parts.unknown)
+        self.parts.nouns = [noun for noun in self.parts.nouns if noun != previous.noun]
+        return previous.shown[place]
+
+    def _holder(self) -> Entity | None:
+        """Whom "they" and "there" mean: the company spoken of, or else the person."""
+        return self.dialogue.meant(self.ctx, ("company",)) or self.dialogue.meant(self.ctx, ("user", "contact", "lead"))
+
+    def _speaks_of_others(self) -> bool:
+        """Whether the message names another kind of records than the list before holds."""
+        base = self.dialogue.question()
+        return base is None or bool(self.parts.nouns) and self.parts.nouns[0] != base.noun
+
+    def _single_shown(self) -> bool:
+        """Whether the answer before was about one record."""
+        previous = self.dialogue.previous
+        if previous is None or previous.intent not in ("record", "history", "list"):
+            return False
+        return previous.intent != "list" or bool(previous.salient) and previous.salient[0].noun == previous.noun
+
+    def _asks_a_fact(self) -> bool:
+        """A bare "email?", "and the next step": a fact of the record just shown."""
+        parts = self.parts
+        bare = not (parts.metrics or parts.aggregates or parts.groups or parts.filters or parts.times or parts.states or parts.order or parts.names)
+        asked = [*parts.fields, *parts.wh_groups, *(["email"] if parts.kinds == ["email"] else []), *(["phone"] if parts.kinds == ["call"] else [])]
+        return (
+            bare
+            and bool(asked)
+            and parts.words <= 8
+            and not parts.unknown
+            and (not parts.nouns or parts.nouns == ["activity"] or not parts.plural_noun and len(parts.nouns) == 1)
+        )
+
+    def _drop_noun(self, noun: str) -> None:
+        """A noun that points is no noun that is asked for."""
+        parts = self.parts
+        if parts.nouns[:1] == [noun] or noun in parts.nouns:
+            parts.nouns.remove(noun)
+        if noun == "company":
+            parts.customer = False
+        parts.wh_groups = [name for name in parts.wh_groups if name != noun]
+
+    def _inject(self, entity: Entity) -> None:
+        parts = self.parts
+        parts.pronoun = False
+        if entity.noun == "user":
+            entity.label = user_name(self.ctx, entity.id) or "this colleague"
+            parts.people.append((entity.id, entity.label))
+            if not self._asked_of_person():
+                parts.filters.append(RawFilter("owner", "is", [entity.id], entity.label))
+            return
+        parts.names.append(Name(0, 0, (Match(noun=entity.noun, id=entity.id, label=entity.label, score=100),), True))
+        parts.colleagues.append([])
+        self._ask_of_pointed(entity)
+
+    def _asked_of_person(self) -> bool:
+        return bool({"email", "phone", "team", "role", "title"} & set(self.parts.fields)) or self.parts.kinds in (["email"], ["call"])
+
+    def _ask_of_pointed(self, entity: Entity) -> None:
+        """ "The contact on that ticket", "which company is she with": a related record that is asked for as a fact."""
+        parts = self.parts
+        fields = shape_for(self.ctx, entity.noun).fields
+        if parts.first_words[:1] == ["when"] or "when" in parts.words_seen:
+            told = next((state for state in parts.states if state in _WHEN), "")
+            name = _WHEN.get(told, "expected_close" if "expect" in parts.words_seen else "")
+            if name in fields and not parts.fields:
+                parts.fields.append(name)
+                parts.states.clear()
+        if (
+            entity.noun == "ticket"
+            and {"who", "who_is"} & set(parts.cues)
+            and {"reported", "raised", "opened", "filed", "submitted", "reports"} & parts.words_seen
+        ):
+            parts.fields.append("contact")
+            parts.states.clear()
+        if "whose" in parts.words_seen and not parts.fields and "owner" in fields:
+            parts.fields.append("owner")
+            parts.nouns.clear()
+            parts.metrics.clear()
+        if entity.noun == "contact" and "role" in parts.words_seen and not parts.fields:
+            parts.fields.append("title")
+        if "parent" in parts.fields and len(parts.fields) > 1 or "parent" in parts.fields and "who" in parts.cues and entity.noun == "company":
+            entity = self._parent_of(entity)
+            parts.names[-1] = Name(0, 0, (Match(noun="company", id=entity.id, label=entity.label, score=100),), True)
+            parts.fields = [name for name in parts.fields if name != "parent"]
+        if parts.why and entity.noun == "deal" and "lost" in parts.states:
+            parts.fields.append("loss_reason")  # "why did we lose it?"
+            parts.states.clear()
+        if (
+            {"who", "who_is"} & set(parts.cues)
+            and not (parts.fields or parts.wh_groups or parts.nouns)
+            and "owner" in fields
+            and entity.noun != "contact"
+        ):
+            parts.fields.append("owner")  # "who is working on it?"
+            parts.states.clear()
+            parts.people.clear()
+        if parts.kinds == ["email"] and "email" in fields and "said" not in parts.cues and not parts.order and "from" not in parts.words_seen:
+            parts.fields.append("email")
+            parts.kinds.clear()
+            parts.nouns = [noun for noun in parts.nouns if noun != "activity"]
+        singular_noun = parts.nouns[:1] if not parts.plural_noun and not parts.states and not parts.filters and not parts.aggregates else []
+        for noun in singular_noun:
+            if noun in fields and fields[noun].key is not None:
+                parts.nouns.remove(noun)
+                parts.fields = parts.fields or [noun]
+
+    def _parent_of(self, company: Entity) -> Entity:
+        """The company above, where it may be seen; else the company itself."""
+        try:
+            key = load(self.ctx, Company, company.id).parent_id
+            above = load(self.ctx, Company, key) if key is not None else None
+        except NotFound:
+            return company
+        return Entity(noun="company", id=above.id, label=above.name) if above is not None else company
+
+    def _other(self) -> bool:
+        return "other" in self.parts.words_seen and len(self.parts.names) == 1
+
+    def _take_other(self) -> None:
+        """ "The other Sue Grant": the namesake that was offered and not chosen."""
+        name = self.parts.names[0]
+        left = self.dialogue.others(name.matches[0].label)
+        if len(left) == 1:
+            match = Match(noun=left[0].noun, id=left[0].id, label=left[0].label, score=100)
+            self.parts.names[0] = Name(name.first, name.end, (match,), True)
+
+    def _points_at_set(self) -> bool:
+        parts = self.parts
+        if SET_WORDS & parts.words_seen or _SET_PHRASES.search(parts.phrases):
+            return True
+        if re.search(
+            r"\b(?:biggest|largest|smallest|oldest|newest|latest|cheapest|highest|lowest|first|last) (?:one|deal|ticket|lead)?\s?(?:there|of them)?$",
+            parts.phrases,
+        ):
+            return not parts.metrics and not parts.times and parts.words <= 7
+        base = self.dialogue.question()
+        if base is not None and self._swaps_measure(base) or "who" in parts.cues and not SET_WORDS & parts.words_seen:
+            return False
+        total = {"sum", "total", "count", "mean"} & set(parts.aggregates) and not (
+            parts.nouns or parts.metrics or parts.times or parts.states or parts.names
+        )
+        return bool(total) and parts.words <= 8

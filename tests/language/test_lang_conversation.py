@@ -1,0 +1,227 @@
+"""Conversations: what a message takes from those before it, looking back in time, and words that people teach."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from assistant.agent import Agent
+from assistant.answer import Answer
+from assistant.conversation import new_thread_id
+from assistant.language.frames import Frame
+from assistant.language.teaching import check_word, lesson_in, put_meanings
+from crm_core.context import unit_of_work
+from crm_core.errors import Invalid, NotAllowed
+from crm_core.metrics.query import ask
+from crm_core.metrics.question import MetricQuestion
+from crm_core.models import Turn
+from crm_core.services.words import ForgetWord, TeachWord, forget_word, taught_words, teach_word
+from evals.case import append, case_of
+from tests.language.test_lang_readings import NOW, Talk, machinery, software
+
+__all__ = ["machinery", "software"]  # fixtures
+
+
+class Conversation:
+    """One thread with a company's administrator."""
+
+    def __init__(self, talk: Talk) -> None:
+        self.talk, self.agent, self.thread = talk, Agent(talk.engine), new_thread_id()
+
+    def say(self, *messages: str) -> Answer:
+        """The last answer."""
+        for message in messages:
+            answer = self.agent.answer(message, self.talk.user, now=NOW, thread=self.thread)
+        return answer
+
+    def asked(self, *messages: str) -> dict[str, Any]:
+        """The arguments of the question that the last answer's first figure rests on."""
+        answer = self.say(*messages)
+        assert answer.figures, answer.text
+        question = answer.figures[0].question
+        assert question is not None
+        return dict(question["arguments"])
+
+    def scalars(self, query: str) -> list[Any]:
+        """One column straight from the database."""
+        with self.talk.engine.connect() as connection:
+            return list(connection.scalars(text(query)))
+
+
+@pytest.fixture(params=["software", "machinery"])
+def conversation(request: pytest.FixtureRequest) -> Conversation:
+    """A fresh thread with either company."""
+    return Conversation(request.getfixturevalue(request.param))
+
+
+def fields_of(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Field -> values of the plain conditions."""
+    return {item["field"]: item.get("values") for item in arguments.get("filters", []) if "field" in item}
+
+
+class TestChangingTheQuestion:
+    def test_a_bound_takes_the_place_of_the_bound_before(self, conversation: Conversation) -> None:
+        first = fields_of(conversation.asked("how many open deals over 50k do we have?"))
+        second = fields_of(conversation.asked("and over 90k?"))
+        assert [float(first["amount"][0]), float(second["amount"][0])] == [50_000, 90_000]
+
+    def test_a_split_and_a_period_join_the_question(self, conversation: Conversation) -> None:
+        arguments = conversation.asked("won value last quarter", "by rep", "and the quarter before?")
+        assert (arguments["metric"], arguments["group_by"]) == ("won_value", ["owner"])
+        assert arguments["period"]["first"] == "2026-04-01"
+
+    def test_what_is_forgotten_is_taken_back(self, conversation: Conversation) -> None:
+        assert conversation.asked("open pipeline by region")["group_by"] == ["region"]
+        assert not conversation.asked("forget the region").get("group_by")
+        assert not conversation.asked("open deals by stage", "drop the stage").get("group_by")
+
+    def test_a_whole_question_starts_afresh(self, conversation: Conversation) -> None:
+        arguments = conversation.asked("won value in Q2 by rep", "how many tickets were opened last month?")
+        assert arguments["metric"] == "tickets_opened"
+        assert not arguments.get("group_by")
+        assert arguments["period"]["first"] == "2026-10-01"
+
+    def test_an_earlier_question_is_returned_to_by_its_name(self, conversation: Conversation) -> None:
+        arguments = conversation.asked("open pipeline by region", "how many tickets were opened last month?", "back to the pipeline question, by rep")
+        assert (arguments["metric"], arguments["group_by"]) == ("open_pipeline", ["owner"])
+
+
+class TestPointing:
+    def test_the_second_one_is_the_second_row_shown(self, conversation: Conversation) -> None:
+        shown = conversation.say("top 3 open deals by amount").figures[0].record_ids
+        (owner,) = conversation.scalars(
+            f"SELECT user_account.name FROM deal JOIN user_account ON user_account.id = owner_id WHERE deal.id = {shown[1]}"
+        )  # noqa: S608
+        answer = conversation.say("who owns the second one?")
+        assert owner in answer.text
+
+    def test_it_is_the_record_spoken_of(self, conversation: Conversation) -> None:
+        (deal,) = conversation.say("the biggest open deal").figures[0].record_ids
+        (owner,) = conversation.scalars(f"SELECT user_account.name FROM deal JOIN user_account ON user_account.id = owner_id WHERE deal.id = {deal}")  # noqa: S608
+        assert owner in conversation.say("who owns it?").text
+
+    def test_these_are_the_records_shown(self, conversation: Conversation) -> None:
+        whole = conversation.say("open deals over 40k").figures[0]
+        part = conversation.say("which of these have no next step?").figures[0]
+        bare = conversation.scalars("SELECT id FROM deal WHERE coalesce(next_step, '') = ''")
+        assert set(part.record_ids) <= set(bare)
+        assert part.rows_in_all is not None and whole.rows_in_all is not None
+        assert part.rows_in_all <= whole.rows_in_all
+
+    def test_a_word_that_points_at_nothing_is_no_guess(self, conversation: Conversation) -> None:
+        assert conversation.say("who owns it?").outcome in ("declined", "asked")
+
+
+class TestLookingBack:
+    @pytest.mark.parametrize("message", ["open pipeline as of 1 October", "what was the open pipeline on 1 October?"])
+    def test_a_figure_as_of_a_day_is_that_of_the_core(self, conversation: Conversation, message: str) -> None:
+        answer = conversation.say(message)
+        with conversation.talk.ctx() as ctx:
+            result = ask(ctx, MetricQuestion(metric="open_pipeline", as_of=date(2026, 10, 1)))
+        assert answer.figures[0].question is not None
+        assert answer.figures[0].question["arguments"]["as_of"] == "2026-10-01"
+        assert result.value is not None
+        assert f"{result.value / 100:,.2f}".removesuffix(".00") in answer.text
+
+    @pytest.mark.parametrize("message", ["list open deals as of 30 June", "open deals back in June", "which deals were open on 30 June?"])
+    def test_a_list_as_of_a_day(self, software: Talk, message: str) -> None:
+        frame = software.read(message)
+        assert (frame.intent, frame.as_of) == ("list", date(2026, 6, 30)), frame.plain()
+
+    @pytest.mark.parametrize(
+        "message", ["how did the pipeline change since Monday?", "pipeline walk since Monday", "what happened to our pipeline since Monday?"]
+    )
+    def test_a_movement_begins_on_the_day_that_is_named(self, software: Talk, message: str) -> None:
+        frame = software.read(message)
+        assert (frame.intent, frame.since) == ("movement", date(2026, 11, 16)), frame.plain()
+
+    def test_days_in_a_stage_are_counted_from_its_beginning(self, software: Talk) -> None:
+        frame = software.read("open deals stuck in negotiation for 3 weeks")
+        found = {item.field: (item.op, item.values) for item in frame.filters}  # type: ignore[union-attr]
+        assert found["days_in_stage"] == ("at_least", [21])
+        assert frame.limit is None
+
+    @pytest.mark.parametrize("message", ["no activity for 3 weeks", "open deals for 3 weeks"])
+    def test_a_duration_is_never_taken_for_a_number_of_rows(self, software: Talk, message: str) -> None:
+        assert software.read(message).intent == "unknown"
+
+
+class TestTaughtWords:
+    @pytest.mark.parametrize(
+        ("message", "phrase", "meaning", "scope"),
+        [
+            ("'logo' means won deal", "logo", "won deal", ""),
+            ('when we say "whale" we mean open deal over 100k', "whale", "open deal over 100k", ""),
+            ("remember that 'whale' means open deal over 100k for everybody.", "whale", "open deal over 100k", "company"),
+        ],
+    )
+    def test_a_lesson_is_recognised(self, message: str, phrase: str, meaning: str, scope: str) -> None:
+        frame = lesson_in(message)
+        assert frame is not None
+        assert (frame.intent, frame.detail, frame.topic, frame.step) == ("teach", phrase, meaning, scope)
+
+    @pytest.mark.parametrize("message", ["what does win rate mean?", "our pipeline", "forget the region"])
+    def test_other_messages_are_no_lessons(self, message: str) -> None:
+        assert lesson_in(message) is None
+
+    def test_meanings_are_put_longest_first_and_never_inside_words(self) -> None:
+        said, used = put_meanings("blue whales and whales, not whalers", {"whale": "big deal", "blue whale": "huge deal"})
+        assert said == "huge deal and big deal, not whalers"
+        assert used == ["blue whale", "whale"]
+
+    @pytest.mark.parametrize(
+        ("phrase", "meaning", "reason"),
+        [("pipeline", "won deal", "already"), ("whale", "flibbertigibbet deal", "flibbertigibbet")],
+    )
+    def test_what_would_mislead_is_refused(self, software: Talk, phrase: str, meaning: str, reason: str) -> None:
+        with software.ctx() as ctx, pytest.raises(Invalid, match=reason):
+            check_word(ctx, phrase, meaning)
+
+    def test_a_lesson_in_the_chat_is_a_proposal(self, conversation: Conversation) -> None:
+        before = conversation.scalars("SELECT count(*) FROM taught_word")
+        answer = conversation.say("'whale' means open deal over 40k")
+        assert len(answer.proposals) == 1
+        assert conversation.scalars("SELECT count(*) FROM taught_word") == before
+        assert conversation.say("how many whales do we have?").outcome == "declined"
+
+    def test_a_taught_word_is_read_as_its_meaning_by_its_teacher_alone(self, conversation: Conversation) -> None:
+        talk = conversation.talk
+        with unit_of_work(talk.engine, talk.user, write=True, now=NOW, door="test") as ctx:
+            teach_word(ctx, TeachWord(phrase="whale", meaning="open deal over 40k"))
+        try:
+            plainly = conversation.say("how many open deals over 40k do we have?").figures[0]
+            taught = conversation.say("how many whales do we have?")
+            assert taught.figures[0].shown == plainly.shown
+            assert "whale" in taught.text.lower() + " ".join(taught.notices).lower()
+            (other,) = conversation.scalars("SELECT min(id) FROM user_account WHERE role = 'rep'")
+            assert conversation.agent.answer("how many whales do we have?", other, now=NOW).outcome == "declined"
+        finally:
+            with unit_of_work(talk.engine, talk.user, write=True, now=NOW, door="test") as ctx:
+                forget_word(ctx, ForgetWord(phrase="whale"))
+        assert conversation.say("how many whales do we have?").outcome == "declined"
+
+    def test_only_those_in_charge_teach_for_everybody(self, software: Talk) -> None:
+        with software.engine.connect() as connection:
+            rep = connection.scalar(text("SELECT min(id) FROM user_account WHERE role = 'rep'"))
+        with pytest.raises(NotAllowed), unit_of_work(software.engine, rep, write=True, now=NOW, door="test") as ctx:
+            teach_word(ctx, TeachWord(phrase="whale", meaning="open deal over 40k", company=True))
+        with software.ctx() as ctx:
+            assert taught_words(ctx) == []
+
+
+class TestCasesFromFeedback:
+    def test_a_thumb_down_becomes_a_case_once(self, software: Talk, tmp_path: Path) -> None:
+        conversation = Conversation(software)
+        conversation.say("how many open deals do we have?")
+        with software.ctx() as ctx:
+            (turn,) = [row for row in ctx.session.query(Turn).filter_by(thread_id=conversation.thread)]
+            case = case_of(ctx, turn, kind="value", sql="SELECT 1")
+        assert (case["say"], case["as"], case["sql"]) == ("how many open deals do we have?", "admin", "SELECT 1")
+        assert Frame.model_validate(case["read_as"]).metric == "open_deals"
+        for _ in range(2):
+            append(case, tmp_path / "feedback.yaml")
+        assert (tmp_path / "feedback.yaml").read_text(encoding="utf-8").count("how many open deals do we have?") == 1
