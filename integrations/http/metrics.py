@@ -48,31 +48,6 @@ class FigureView(BaseModel):
     notes: list[str]
 
 
-@router.get("")
-def list_metrics(_caller: Caller) -> list[MetricInfo]:
-    """Every metric with its meaning and unit."""
-    return [MetricInfo(name=item.name, title=item.title, meaning=item.meaning, unit=item.unit.value) for item in METRICS.values()]
-
-
-@router.post("/ask")
-def ask_question(ctx: Read, question: MetricQuestion) -> FigureView:
-    """Compute a figure over everything the caller may see."""
-    return figure_view(ask(ctx, question))
-
-
-@router.post("/movement")
-def movement(ctx: Read, question: MovementQuestion) -> MovementView:
-    """How the open pipeline came from what it was to what it is; the steps add up to the cent."""
-    return movement_view(pipeline_movement(ctx, question))
-
-
-@router.post("/rows")
-def rows(ctx: Read, arguments: BehindFigure) -> Page:
-    """The records behind a figure."""
-    result = show_rows(ctx, arguments)
-    return page_of(result, arguments.limit, arguments.offset)
-
-
 class MovedDealView(BaseModel):
     """A deal that entered, left or changed."""
 
@@ -104,6 +79,31 @@ class MovementView(BaseModel):
     steps: dict[str, str]
     deals: list[MovedDealView]
     scope: str
+
+
+@router.get("")
+def list_metrics(_caller: Caller) -> list[MetricInfo]:
+    """Every metric with its meaning and unit."""
+    return [MetricInfo(name=item.name, title=item.title, meaning=item.meaning, unit=item.unit.value) for item in METRICS.values()]
+
+
+@router.post("/ask")
+def ask_question(ctx: Read, question: MetricQuestion) -> FigureView:
+    """Compute a figure over everything the caller may see."""
+    return figure_view(ask(ctx, question))
+
+
+@router.post("/movement")
+def movement(ctx: Read, question: MovementQuestion) -> MovementView:
+    """How the open pipeline came from what it was to what it is; the steps add up to the cent."""
+    return movement_view(pipeline_movement(ctx, question))
+
+
+@router.post("/rows")
+def rows(ctx: Read, arguments: BehindFigure) -> Page:
+    """The records behind a figure."""
+    result = show_rows(ctx, arguments)
+    return page_of(result, arguments.limit, arguments.offset)
 
 
 def movement_view(result: Movement) -> MovementView:

@@ -168,6 +168,8 @@ def read_calls(world: World) -> dict[str, list[dict[str, Any]]]:
         "ask_metric": metrics,
         "list_matching": [{"noun": noun} for noun in NOUN_SHAPES if noun in NOUNS],
         "show_rows": [{"question": {"metric": "open_deals"}}, {"question": {"metric": "open_tickets"}}],
+        "pipeline_movement": [{"since": "2026-08-01"}, {"since": "2024-01-01"}],
+        "record_history": records,
         "describe_metrics": [{}],
         "get_record": records,
         "find_records": [{"text": word} for word in MARKS.values() if word not in ("phoned",)] + [{"text": "casper repson"}, {"text": "stela"}],
@@ -198,7 +200,8 @@ def told(world: World, who: Actor | str, name: str) -> str:
         elif name in ("list_matching", "show_rows"):
             texts.append(json.dumps([result.total, result.amount_minor or 0, [sorted(map(str, row.values())) for row in result.rows], result.ids]))
         else:
-            texts.append(json.dumps(plain(result), default=str))
+            said = plain(result)
+            texts.append(json.dumps({key: said[key] for key in said if key != "sql"} if isinstance(said, dict) else said, default=str))
     return "\n".join(texts)
 
 

@@ -24,6 +24,8 @@ def calls(world: World) -> dict[str, tuple[str, str, dict[str, Any]]]:
         task = run(ctx, "add_task", {"subject": "Send paper", "due_on": "2026-08-20"}).id
         archived = run(ctx, "create_ticket", {"subject": "Old flicker"}).id
         run(ctx, "archive_record", {"noun": "ticket", "id": archived})
+    with world.write("rep", now=NOW - timedelta(minutes=30)) as ctx:
+        run(ctx, "teach_word", {"phrase": "lamp day", "meaning": "kickoff meeting"})
     deal, contact, lead, ticket, wick = *(world.row(noun) for noun in ("deal", "contact", "lead", "ticket")), world.products["Wick"]
     return {
         "create_company": ("rep", "company", {"name": "Pelican Paper"}),
@@ -57,5 +59,7 @@ def calls(world: World) -> dict[str, tuple[str, str, dict[str, Any]]]:
         "set_price": ("admin", "product", {"id": wick, "amount": "9.50", "valid_from": "2026-09-01"}),
         "create_user": ("admin", "user", {"name": "Ursel Fink", "email": "ursel@lantern.test"}),
         "update_user": ("admin", "user", {"id": world.users["colleague"], "timezone": "Europe/Lisbon"}),
+        "teach_word": ("rep", "", {"phrase": "logo", "meaning": "deal of a new customer"}),
+        "forget_word": ("rep", "", {"phrase": "lamp day"}),
         "set_grant": ("admin", "", {"role": "rep", "noun": "lead", "read": "own", "write": "own"}),
     }

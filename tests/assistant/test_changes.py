@@ -50,6 +50,7 @@ def arguments_of(world: World, capability: str) -> tuple[str, dict[str, Any]]:
         "update_product": ("admin", {"id": world.products["Wick"], "family": "Feed"}),
         "create_user": ("admin", {"name": "Ursel Fink", "email": "ursel@lantern.test"}),
         "update_user": ("admin", {"id": world.users["colleague"], "timezone": "Europe/Lisbon"}),
+        "teach_word": ("rep", {"phrase": "logo", "meaning": "deal of a new customer"}),
     }
     return table[capability]
 
@@ -82,6 +83,7 @@ WRITES = (
     "update_product",
     "create_user",
     "update_user",
+    "teach_word",
 )
 
 
@@ -231,7 +233,7 @@ class TestRisk:
         assert classify(Effect.write, [item | {"created": True, "id": 0}]).name == "low"
 
     def test_every_capability_that_writes_is_tried_here(self) -> None:
-        covered = {*WRITES, "reopen_deal", "complete_task", "restore_record", "set_price", "set_grant"}
+        covered = {*WRITES, "forget_word", "reopen_deal", "complete_task", "restore_record", "set_price", "set_grant"}
         assert {name for name, item in CATALOG.items() if item.effect is not Effect.read} == covered
 
 

@@ -536,7 +536,7 @@ class TestConversation:
         office.server.say("The one before was like it.")
         office.ask("and the quarter before?", thread=thread)
         said = [(message["role"], message["content"]) for message in office.server.asked[-1].messages if message["role"] in ("user", "assistant")]
-        assert said == [("user", QUESTION), ("assistant", "That was the quarter."), ("user", "and the quarter before?")]
+        assert said == [("user", QUESTION), ("assistant", "<<<That was the quarter.>>>"), ("user", "and the quarter before?")]
 
     def test_another_conversation_is_not_sent(self, office: Office) -> None:
         office.server.say("Hello.")

@@ -34,6 +34,11 @@ COMMANDS = (
     ("index",),
     ("index", "rebuild"),
     ("index", "check"),
+    ("words",),
+    ("words", "list"),
+    ("words", "teach"),
+    ("words", "load"),
+    ("words", "forget"),
     ("user",),
     ("user", "add"),
     ("user", "list"),
@@ -254,7 +259,7 @@ class TestExplain:
     def test_a_reading_is_shown_with_its_calls(self, rapport: Run) -> None:
         result = rapport("explain", "won value by owner last quarter", *CLOCK)
         assert result.returncode == 0, result.stderr
-        for word in ("Cover", "Reading", "Calls", "won_value", "2026-07-01"):
+        for word in ("Spans", "Readings", "SQL", "Calls", "won_value", "2026-07-01"):
             assert word in result.stdout
 
 

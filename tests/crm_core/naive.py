@@ -31,7 +31,7 @@ GRAINS = ("day", "week", "month", "quarter", "year")
 
 NOUN_TABLE = {noun: model.__tablename__ for noun, model in NOUNS.items()}  # type: ignore[attr-defined]
 #: The field of each shape by which "what belongs to it" is found, and its kind.
-COMPANY_FIELDS = {"company": "ref", "industry": "choice", "region": "choice", "country": "choice", "segment": "choice"}
+COMPANY_FIELDS = {"company": "ref", "industry": "choice", "region": "choice", "country": "choice", "city": "choice", "segment": "choice"}
 OWNER_FIELDS = {"owner": "ref", "team": "ref"}
 DEAL_FIELDS = {
     **COMPANY_FIELDS,
@@ -51,6 +51,8 @@ DEAL_FIELDS = {
     "loss_reason": "choice",
     "next_step": "text",
     "age": "number",
+    "slips": "number",
+    "days_in_stage": "number",
     "last_activity": "instant",
     "product": "members",
     "contact": "members",
@@ -278,7 +280,7 @@ class Naive:
         """A field's value."""
         noun = "deal" if shape in ("line_item", "stage_entry") else shape
         fact = row.get("fact", {})
-        if name in ("industry", "region", "country", "segment") and shape not in ("company", "lead"):
+        if name in ("industry", "region", "country", "city", "segment") and shape not in ("company", "lead") and (shape, name) != ("contact", "city"):
             row = self.linked("company", row["company_id"]) or {"custom": {}}
             return row["custom"].get("segment") if name == "segment" else row.get(name)
         if name == "segment" or (noun == "deal" and name in CUSTOM):
@@ -289,6 +291,11 @@ class Naive:
             return self.home(row["amount_minor"], row["currency"])
         if name == "age":
             return (whole_seconds(NOW) - whole_seconds(row["created_at"])) // 86_400
+        if name == "slips":
+            return sum(move["deal_id"] == row["id"] and later(move) for move in self.data.tables["close_date_change"])
+        if name == "days_in_stage":
+            stays = [stay["entered_at"] for stay in self.data.tables["stage_entry"] if stay["deal_id"] == row["id"] and stay["left_at"] is None]
+            return (whole_seconds(NOW) - whole_seconds(max(stays))) // 86_400 if stays else None
         if name == "last_activity":
             return self.last_activity(noun, row["id"])
         if name == "company" and shape == "company":
@@ -612,12 +619,13 @@ def in_open_stage(naive: Naive, row: Row, _period: Period) -> bool:
     return naive.index["stage"][row["fact"]["stage_id"]]["kind"] == "open"
 
 
+def later(move: Row) -> bool:
+    return move["old_day"] is not None and move["new_day"] is not None and move["new_day"] > move["old_day"]
+
+
 def slipped(naive: Naive, row: Row, period: Period) -> bool:
     return any(
-        move["deal_id"] == row["id"]
-        and move["new_day"] is not None
-        and move["new_day"] > move["old_day"]
-        and naive.midnight(period.first) <= move["changed_at"] < naive.midnight(period.end)
+        move["deal_id"] == row["id"] and later(move) and naive.midnight(period.first) <= move["changed_at"] < naive.midnight(period.end)
         for move in naive.data.tables["close_date_change"]
     )
 
@@ -673,6 +681,8 @@ FORMULAS: dict[str, Formula] = {
         lambda _naive, rows, _period: Decimal(sum(row["amount_minor"] for row in rows)),
         lambda _naive, row, period: period.first <= row["first"] and row["end"] <= period.end,
     ),
+    "average_amount": Formula("deal", "created", average_size),
+    "open_tasks": Formula("activity", "due", count, lambda _naive, row, _period: row["kind"] == "task" and row["completed_at"] is None),
     "activities": Formula("activity", "occurred", count, lambda _naive, row, _period: row["kind"] != "task" or row["completed_at"] is not None),
     "lead_response_time": Formula("lead", "created", mean("created_at", "first_response_at", 3_600), filled("first_response_at")),
     "lead_conversion": Formula("lead", "created", share(lambda row: row["converted_at"] is not None)),

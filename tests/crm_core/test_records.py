@@ -736,7 +736,7 @@ class TestTimeline:
             deals.update_deal(ctx, deals.UpdateDeal(id=key, amount=Decimal(6000)))
         with world.read("rep") as ctx:
             (change,) = [entry for entry in activities.timeline(ctx, activities.Timeline(noun="deal", id=key)).entries if entry.kind == "updated"]
-        assert change.detail == "amount: 5000 → 6000"
+        assert change.detail == "amount: ¥5,000 → ¥6,000"
 
     def test_an_archived_record_keeps_its_timeline(self, world: World) -> None:
         with world.write("rep") as ctx:

@@ -147,7 +147,11 @@ CONTACT_SHAPE = Shape(
                 ("phone", "phone number", "telephone number", "telephone", "mobile", "mobile number", "cell", "number"),
             ),
             choice("city", Contact.city, synonyms=("city",)),
-            *[item if item.name != "company" else replace(item, members=_contact_companies) for item in company_fields(Contact.company_id)],
+            *[
+                replace(item, members=_contact_companies) if item.name == "company" else item
+                for item in company_fields(Contact.company_id)
+                if item.name != "city"  # a contact has one of its own
+            ],
             *owner_fields(Contact.owner_id, "owner", OWNER_WORDS),
             Field(
                 "deal_role",
