@@ -1,9 +1,9 @@
 """The only assembly of the agent: model, tools, guards, one loop for every model and every door.
 
-LangChain's agent runs the loop. Two guards stand around it: ``Speaker`` chooses who speaks (a real model where
-one is set and asked, the embedded one where it is sure, where the real one failed or none is set) and counts its calls; ``Hands`` runs the tools under
-the turn's caller. After the loop the text is checked against the ledger; words with an untraced figure are
-replaced by words made from the results.
+LangChain's agent runs the loop. Two guards stand around it: ``Speaker`` chooses who speaks (the embedded model where
+it is sure, where the real one failed, or where none is set) and counts calls; ``Hands`` runs the tools under the
+turn's caller. After the loop the text is checked against the ledger; words with an untraced figure are replaced by
+words made from the results.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Literal
 
 from langchain.agents import create_agent
@@ -236,7 +237,7 @@ class Agent:
         model_seconds: float = 20.0,
         model_use: ModelUse = "always",
         token_budget: int = 8000,
-        prices: tuple[float, float] = (0.0, 0.0),
+        prices: tuple[Decimal, Decimal] = (Decimal(), Decimal()),
     ) -> None:
         self.model_seconds, self.model_use, self.token_budget, self.prices = model_seconds, model_use, token_budget, prices
         self.engine, self.index, self.model_name, self.max_message_chars = engine, index, model_name, max_message_chars

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
@@ -174,7 +175,7 @@ class Answer(BaseModel):
     tokens: int = 0
     tokens_in: int = 0
     tokens_out: int = 0
-    cost: float = 0.0
+    cost: Decimal = Decimal()
     milliseconds: int = 0
     thread: str = ""
     turn: int = 0

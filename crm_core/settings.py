@@ -5,6 +5,7 @@ Unsafe combinations are refused outside development, at start, with a sentence t
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,8 +34,8 @@ class Settings(BaseSettings):
     model_token_budget: int = Field(
         default=8000, ge=1000, le=200_000, description="Most tokens (estimated at four characters each) that one prompt may have."
     )
-    model_input_price: float = Field(default=0.0, ge=0, description="Price of a million tokens sent, in the currency that you pay in.")
-    model_output_price: float = Field(default=0.0, ge=0, description="Price of a million tokens received.")
+    model_input_price: Decimal = Field(default=Decimal(), ge=0, description="Price of a million tokens sent, in the currency that you pay in.")
+    model_output_price: Decimal = Field(default=Decimal(), ge=0, description="Price of a million tokens received.")
     model_timeout_seconds: float = Field(default=20.0, gt=0, le=300, description="Longest wait for one model call.")
     host: str = Field(default="127.0.0.1", description="Address the server listens on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port the server listens on.")

@@ -72,7 +72,7 @@ class TestWhenItIsAsked:
         assert answer.model == "openai:test"
         assert answer.text == "I have no figures about the moon."
         assert answer.tokens == answer.tokens_in + answer.tokens_out > 0
-        assert answer.cost == pytest.approx((answer.tokens_in * 2.0 + answer.tokens_out * 8.0) / 1_000_000, abs=1e-6)
+        assert float(answer.cost) == pytest.approx((answer.tokens_in * 2.0 + answer.tokens_out * 8.0) / 1_000_000, abs=1e-6)
 
     def test_off_never_asks_and_always_does(self, house: House, server: FakeOpenAI) -> None:
         assert ask(house, server, UNSURE, "off").model == "embedded"
