@@ -132,10 +132,12 @@ class Hands(AgentMiddleware[Any, Turn]):
 
 
 def is_sure(turn: Turn) -> bool:
-    """Whether the embedded model understands the message well enough to answer it alone; nothing of the try is kept."""
+    """Whether the embedded model understands the message well enough to answer it alone; its reading is then kept, and else nothing."""
     frame = understand(turn)
     turn.outcome = "answered"
-    return frame.pending is not None or frame.intent not in _UNSURE and frame.confidence >= SURE
+    sure = frame.pending is not None or frame.intent not in _UNSURE and frame.confidence >= SURE
+    turn.reading = frame if sure else None
+    return sure
 
 
 def within_budget(turn: Turn, request: ModelRequest[Turn]) -> ModelRequest[Turn]:
@@ -294,13 +296,12 @@ class Agent:
             token_budget=self.token_budget,
             listener=listener,
         )
-        if self.model is not None:
-            turn.embedded = self.model_use == "off" or self.model_use == "unsure" and is_sure(turn)
         turn.ledger.enter_question(text)
         return turn
 
     def _run(self, turn: Turn) -> Answer:
         try:
+            turn.embedded = self.model is None or self.model_use == "off" or self.model_use == "unsure" and is_sure(turn)
             words = self._speak(turn)
         except RapportError as error:
             turn.outcome = "declined"
@@ -313,7 +314,7 @@ class Agent:
 
     def _speak(self, turn: Turn) -> str:
         messages: list[Any] = []
-        if self.model is not None and not turn.embedded:
+        if not turn.embedded:
             messages = [*self._instructions(turn), *_history(turn)]
         messages.append(HumanMessage(turn.message))
         result = self._graph.invoke({"messages": messages}, {"recursion_limit": RECURSION_LIMIT}, context=turn)
@@ -335,8 +336,7 @@ class Agent:
 
     def _finish(self, turn: Turn, words: str) -> Answer:
         turn.done.sort(key=lambda done: done.place)
-        embedded = self.model is None or turn.fell_back or turn.embedded
-        if not embedded:
+        if not (turn.embedded or turn.fell_back):
             passages = sum(len(done.result.found) for done in turn.done if isinstance(done.result, Passages))
             dated = words
             for date in turn.dates:
@@ -344,7 +344,7 @@ class Agent:
             untraced = turn.ledger.untraced(dated, citations=passages, computed=any(not done.error for done in turn.done))
             if untraced:
                 words = self._rebuild(turn, untraced)
-        embedded = self.model is None or turn.fell_back or turn.embedded
+        embedded = turn.embedded or turn.fell_back  # now, since words may have been made anew
         notices = list(dict.fromkeys(turn.notices))
         answer = Answer(
             text=words,

@@ -54,7 +54,7 @@ class EmbeddedChatModel(BaseChatModel):
     def _first(self, turn: Turn) -> AIMessage:
         """Read the message; call the tools that its reading needs, or answer at once where it needs none."""
         turn.skipped = len(turn.done)
-        turn.frame = understand(turn)
+        turn.frame = turn.reading or understand(turn)
         calls = [] if turn.frame.pending else plan(turn.frame, turn.dialogue.question())
         if not calls:
             return AIMessage(content=compose(turn))

@@ -53,8 +53,10 @@ class Turn:
     proposals: list[Approval] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)
     model_name: str = "embedded"
-    #: Whether the embedded model speaks, though a real one is set: it was sure, or the setting says so.
+    #: Whether the embedded model speaks: no other is set, it was sure, or the setting says so.
     embedded: bool = False
+    #: Its reading of the message, where it was tried and found sure.
+    reading: Frame | None = None
     #: Tokens sent to a real model and received, and the prompt's largest estimate.
     tokens_in: int = 0
     tokens_out: int = 0

@@ -224,7 +224,10 @@ def words_list(as_: As = "") -> None:
     product = _assemble()
     try:
         with _reading(product, as_) as ctx:
-            for word in taught_words(ctx):
+            words = taught_words(ctx)
+            if not words:
+                typer.echo("No words are taught yet; teach one with: rapport words teach WORD MEANING")
+            for word in words:
                 whose = "everybody" if word.company else "you"
                 typer.echo(f"{word.phrase}: {word.meaning} (for {whose}, taught by {word.taught_by or 'nobody known'} on {word.taught_at:%Y-%m-%d})")
     finally:
@@ -249,19 +252,35 @@ def words_load(
     company: Annotated[bool, typer.Option("--company", help="For everybody.")] = False,
 ) -> None:
     """Teach all words of a file, or none where one is refused."""
+    _teach(_words_of(file), as_, company=company)
+
+
+def _words_of(file: str) -> list[tuple[str, str]]:
+    """The words of a YAML file with their meanings; raises ``Invalid`` that names what is wrong."""
     from pathlib import Path
 
     import yaml
 
     from crm_core.errors import Invalid
 
+    path = Path(file)
+    if not path.is_file():
+        raise Invalid(f"There is no file {file}; name one that holds 'word: meaning' lines.")
     try:
-        pairs = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
         raise Invalid(f"{file} cannot be read as YAML; write one 'word: meaning' a line.") from error
-    if not isinstance(pairs, dict) or not all(isinstance(key, str) and isinstance(value, str) for key, value in pairs.items()):
+    if not isinstance(node, yaml.MappingNode):
         raise Invalid(f"{file} must map words to meanings; write one 'word: meaning' a line.")
-    _teach(list(pairs.items()), as_, company=company)
+    words: dict[str, str] = {}
+    for key, value in node.value:
+        line = f"line {key.start_mark.line + 1} of {file}"
+        if not isinstance(key, yaml.ScalarNode) or not isinstance(value, yaml.ScalarNode) or not value.value.strip():
+            raise Invalid(f"The word in {line} has no meaning; write one 'word: meaning' a line.")
+        if key.value in words:
+            raise Invalid(f"The word '{key.value}' stands twice, again in {line}; keep one of them.")
+        words[key.value] = value.value
+    return list(words.items())
 
 
 @words_app.command("forget")

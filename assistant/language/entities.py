@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from assistant.language.lexicon import FILLER
-from assistant.language.tokens import Token, tokenise
+from assistant.language.tokens import Token, singular, tokenise
 from crm_core.context import Context
 from crm_core.services.search import FindRecords, Match, find_records
 
@@ -22,6 +22,8 @@ _RANK = {"company": 0, "contact": 1, "user": 2, "lead": 3, "deal": 4, "ticket": 
 _POOL = 60
 #: A longer run of unknown words than this is not a name.
 MAX_LOOKUPS = 12
+#: Words before what can only be a name: "with ceramics".
+_BEFORE_NAMES = frozenset("at with for from of by about to".split())
 #: Likeness (0-100) that a misspelt name needs; the search itself is more forgiving.
 ALIKE_FLOOR = 77
 
@@ -73,10 +75,12 @@ def find_names(
 
 
 def _is_common(tokens: list[Token], name: Name, is_word: Callable[[str], bool]) -> bool:
-    """Whether a lower-case English word only happens to be part of several names: "paper", "systems"."""
+    """Whether a lower-case English word only happens to be part of a name: "paper", "systems", "dairy farms"."""
     alone = name.end - name.first == 1 and not tokens[name.first].capital
     whole = any(tokenise(match.label)[0].norm == tokens[name.first].norm for match in name.matches)
-    return alone and len(name.matches) > 1 and not whole and is_word(tokens[name.first].norm) and name.noun == "company"
+    meant = name.first > 0 and tokens[name.first - 1].norm in _BEFORE_NAMES and len(name.matches) == 1
+    word = tokens[name.first].norm
+    return alone and not meant and not whole and (is_word(word) or is_word(singular(word))) and name.noun == "company"
 
 
 def _exact(ctx: Context, tokens: list[Token], place: int) -> Name | None:

@@ -53,11 +53,22 @@ def check_word(ctx: Context, phrase: str, meaning: str) -> None:
     """Raise ``Invalid`` for a word that has a meaning here already, or a meaning with words that are not understood."""
     lexicon = lexicon_for(ctx)
     folded = fold(phrase)
-    if lexicon.get(folded) or folded in FILLER:
+    if lexicon.get(folded) or folded in FILLER or folded not in lexicon.taught and _is_read(ctx, phrase):
         raise Invalid(f"'{phrase}' means something here already, so it cannot be taught; choose another word.")
     unknown = list(_unknown(ctx, meaning))
     if unknown:
         raise Invalid(f"I do not understand {join_words([repr(word) for word in unknown])} in that meaning; say it in words that I know.")
+
+
+def _is_read(ctx: Context, phrase: str) -> bool:
+    """Whether the phrase as a whole is a time, a number or the name of a record: "Q3", "20k", "last year"."""
+    from assistant.language.grammar import read
+
+    try:
+        _frame, chart, _parts = read(ctx, phrase)
+    except Invalid:
+        return True  # a day that does not exist is still meant as one
+    return all(edge.kind in ("when", "quantity", "name", "filler") for edge in chart.edges)
 
 
 def _unknown(ctx: Context, meaning: str) -> Iterable[str]:

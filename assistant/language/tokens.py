@@ -120,6 +120,12 @@ _CONTRACTIONS = {
     "theyre": "they are",
     "thats": "that is",
     "n't": "not",
+    "my personal": "my own",
+    "us dollars": "usd",
+    "american dollars": "usd",
+    "canadian dollars": "cad",
+    "australian dollars": "aud",
+    "swiss francs": "chf",
 }
 _CONTRACTED = re.compile(r"(?<!\w)(" + "|".join(re.escape(word) for word in sorted(_CONTRACTIONS, key=len, reverse=True)) + r")(?!\w)", re.IGNORECASE)
 
@@ -169,6 +175,7 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"(?<=[a-z])/(?=[a-z])", " / "),
         (r"\bno later than\b|\bnot later than\b|\bat the latest by\b", "by"),
         (r"\bclosed-(won|lost)\b", r"closed \1"),
+        (r"\b((?:more|less|longer|older|younger) than|over|under|at least) an? (day|week|month|year)\b(?! ago)", r"\1 1 \2"),
         (r"\ball-time\b|\blifetime\b", "all time"),
         (r"\b(year|quarter|month)-to-date\b", r"\1 to date"),
         (r"\bhigh to low\b|\b(?:from )?(?:biggest|largest|highest|most) to (?:smallest|lowest|least)\b|\bin descending order\b", "highest first"),

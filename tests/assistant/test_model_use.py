@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -15,27 +13,11 @@ from assistant.retrieval.index import Index
 from crm_core.settings import Settings
 from integrations.app import Rapport
 from tests.fakes.openai_server import FakeOpenAI, tool_call
-from tests.http.doors import NOW, House, build_template
+from tests.http.doors import NOW, House
 
 SURE = "How much did we win in Q3 2026?"
 UNSURE = "How is the moon doing with our quokkas?"
 Use = Literal["off", "unsure", "always"]
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """The generated company, closed."""
-    return build_template(tmp_path_factory.mktemp("use") / "template.db")
-
-
-@pytest.fixture
-def house(template: House, tmp_path: Path) -> Iterator[House]:
-    """A company of the test's own."""
-    path = tmp_path / "rapport.db"
-    shutil.copyfile(template.path, path)
-    made = House(path, template.people, template.keys)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +23,7 @@ from crm_core.services.search import rebuild_search
 from crm_core.settings import Settings
 from integrations.app import Rapport
 from tests.fakes.openai_server import FakeOpenAI, tool_call
-from tests.http.doors import NOW, House, build_template
+from tests.http.doors import NOW, House
 
 KEY = "sk-fictional-0123456789abcdef"
 SECONDS = 2.5
@@ -67,22 +65,6 @@ def office_at(house: House, server: FakeOpenAI, url: str) -> Office:
         slack_signing_secret=SecretStr("another-secret"),
     )
     return Office(server, house, Rapport(settings, house.engine, Index(house.engine, house.path.parent / "no_index")))
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> House:
-    """The generated company, closed."""
-    return build_template(tmp_path_factory.mktemp("openai") / "template.db")
-
-
-@pytest.fixture
-def house(template: House, tmp_path: Path) -> Iterator[House]:
-    """A company of the test's own."""
-    path = tmp_path / "rapport.db"
-    shutil.copyfile(template.path, path)
-    made = House(path, template.people, template.keys)
-    yield made
-    made.close()
 
 
 @pytest.fixture

@@ -175,7 +175,15 @@ class TestTaughtWords:
 
     @pytest.mark.parametrize(
         ("phrase", "meaning", "reason"),
-        [("pipeline", "won deal", "already"), ("whale", "flibbertigibbet deal", "flibbertigibbet")],
+        [
+            ("pipeline", "won deal", "already"),
+            ("Q3", "won deal", "already"),
+            ("last year", "won deal", "already"),
+            ("20k", "won deal", "already"),
+            ("30 February", "won deal", "already"),
+            ("Thistledown", "won deal", "already"),
+            ("whale", "flibbertigibbet deal", "flibbertigibbet"),
+        ],
     )
     def test_what_would_mislead_is_refused(self, software: Talk, phrase: str, meaning: str, reason: str) -> None:
         with software.ctx() as ctx, pytest.raises(Invalid, match=reason):

@@ -171,7 +171,8 @@ class TestBothReadings:
             ("on Friday", "2026-08-07", "2026-08-14"),
             ("on 3 March", "2026-03-03", "2027-03-03"),
             ("on 24 December", "2025-12-24", "2026-12-24"),
-            ("since Friday", "2026-08-07", "2026-08-14"),
+            ("since Friday", "2026-08-07", "2026-08-07"),
+            ("after Friday", "2026-08-08", "2026-08-15"),
         ],
     )
     def test_a_bare_name_lies_behind_for_what_happened_and_ahead_for_what_is_planned(self, text: str, past: str, planned: str) -> None:

@@ -24,7 +24,8 @@ class Ranges(Portions):
             if joined is not None:
                 return joined
         if word in ("since", "after", "from", "starting", "beginning") and not (word == "beginning" and self.word(at + 1) == "of"):
-            return self._edge(at, "since", after=word == "after")
+            span = self._edge(at, "since", after=word == "after")
+            return replace(span, ahead=None) if span is not None and word == "since" else span  # "since" looks back, whatever is planned
         if word == "up" and self.word(at + 1) in ("to", "until", "till"):
             return self._edge(at + 1, "until", after=True, start=at)
         if word in ("before", "until", "till", "by", "through", "til"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 from assistant.language.dates import When
 from assistant.language.frames import Frame
@@ -50,7 +50,7 @@ class FigureFrames(Past):
         if compare in ("previous", "year_before"):
             frame.compare = compare  # type: ignore[assignment]
         elif compare == "against" and len(self.parts.times) > 1:
-            frame.compare = self._which_comparison()
+            frame.compare = self._which_comparison(self.parts.times[0][0].period, self.parts.times[1][0].period)
         elif compare == "against" and len(self.parts.times) == 1:
             self._compare_with_lone_time(frame)
         elif not compare and len(self.parts.times) == 2:
@@ -119,12 +119,21 @@ class FigureFrames(Past):
             frame.period = as_days(past if past.end > frame.as_of else ahead)
         return True
 
-    def _which_comparison(self) -> Any:
-        first, second = self.parts.times[0][0].period, self.parts.times[1][0].period
-        return (
-            "year_before"
-            if abs((first.first - second.first).days - 365) < 10 or abs((first.first - second.first).days - 366) < 10 and first.days < 300
-            else "previous"
+    def _which_comparison(self, later: Period, earlier: Period) -> Literal["previous", "year_before"]:
+        """How the earlier period lies to the later one; raises ``Invalid`` where it is neither the one before nor the year before.
+
+        A whole year stands for the same part of it ("this month vs last year").
+        """
+        if later.first < earlier.first:
+            later, earlier = earlier, later
+        if earlier.first == preceding(later, self.ctx.calendar).first or earlier.end == later.first:
+            return "previous"
+        back = year_before(later, self.ctx.calendar).first
+        if earlier.first == back or earlier.grain is Grain.year and earlier.first <= back < earlier.end:
+            return "year_before"
+        raise Invalid(
+            "I compare a period with the one just before it, or with the same one a year earlier. "
+            f"Ask for {earlier.describe()} by itself to set the two side by side."
         )
 
     def _compare_named(self, frame: Frame) -> None:
@@ -132,8 +141,7 @@ class FigureFrames(Past):
         later, earlier = sorted((when.period for when, _cue in self.parts.times), key=lambda period: period.first, reverse=True)
         words = {"better", "worse", "compare", "compared", "than", "ahead", "behind", "vs", "versus", "against"} & self.parts.words_seen
         if words and later.grain is not None and later.grain is earlier.grain and earlier.end <= later.first:
-            near = abs((later.first - earlier.first).days - 365) > 10
-            frame.period, frame.compare = as_days(later), "previous" if near else "year_before"
+            frame.period, frame.compare = as_days(later), self._which_comparison(later, earlier)
             return
         for name, before in (("previous", preceding), ("year_before", year_before)):
             other = before(later, self.ctx.calendar)
@@ -144,14 +152,11 @@ class FigureFrames(Past):
     def _compare_with_lone_time(self, frame: Frame) -> None:
         """ "Bookings this quarter vs last quarter" has two times; "pipeline vs last quarter" means now against then."""
         when = self.parts.times[0][0]
-        grain = when.grain
-        if grain is None:
+        if when.grain is None:
             return
-        current = self.ctx.calendar.start_of(grain, self.ctx.today)
-        if when.period.first < current:
-            end = self.ctx.calendar.add(grain, current, 1)
-            frame.period = Days(first=current, end=end)
-            frame.compare = "previous" if self.ctx.calendar.add(grain, current, -1) == when.period.first else "year_before"
+        current = whole(when.grain, self.ctx.today, self.ctx.calendar)
+        if when.period.first < current.first:
+            frame.period, frame.compare = as_days(current), self._which_comparison(current, when.period)
 
     def _default_comparison_period(self, frame: Frame) -> None:
         start = self.ctx.calendar.start_of(Grain.year if frame.compare == "year_before" else Grain.quarter, self.ctx.today)

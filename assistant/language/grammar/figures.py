@@ -81,6 +81,8 @@ class Figures(FigureFrames):
             metric = STATE_METRICS[STATE_OF_METRIC[metric][:2]][1] or metric
         if not metric:
             return None
+        if metric == "won_value" and groups[0] in ("product", "product_family"):
+            metric = "product_revenue"  # "top 3 products by revenue"
         frame = self._frame_metric(metric)
         frame.group_by = self._group_fields(frame, list(dict.fromkeys([*groups[:1], *parts.groups])))
         self._keep(frame)
@@ -110,7 +112,7 @@ class Figures(FigureFrames):
         noun = next((item for item in parts.nouns if item in ("deal", "ticket", "lead", "activity")), "")
         if parts.order_field == "duration":
             return "resolution_time" if noun == "ticket" else "sales_cycle"
-        state = parts.states[0] if parts.states else ""
+        state = parts.states[0] if parts.states else self._stage_state()
         if not noun and state in ("won", "lost", "closed", "slipped"):
             noun = "deal"
         if noun == "deal" and state == "created" or noun == "" and state == "created":
@@ -328,7 +330,10 @@ class Figures(FigureFrames):
         aggregate = next((item for item in parts.aggregates if item in ("count", "sum", "mean", "total")), "")
         if parts.why and "lost" in parts.states and parts.nouns in ([], ["deal"]) and not (aggregate or parts.names or parts.order):
             aggregate = "count"  # "why did we lose deals last quarter?"
-        happened = {"won", "lost", "slipped", "closed"} & set(parts.states)
+        happened = {"won", "lost", "slipped", "closed"} & set(parts.states) or {self._stage_state()} - {""} and bool(parts.groups)
+        listed = {"list", "which"} & set(parts.cues)
+        if happened and listed and not parts.nouns and any(raw.field == "pipeline" for raw in parts.filters):
+            parts.nouns.append("deal")  # "which renewals slipped": the pipeline's name stands for its deals
         if (
             not aggregate
             and happened
@@ -337,7 +342,7 @@ class Figures(FigureFrames):
             and not parts.order
             and (parts.times or parts.filters)
             and not parts.follow_up
-            and not (parts.metrics and {"list", "which"} & set(parts.cues))
+            and not (parts.metrics and listed)
         ):
             aggregate = "sum"  # "what has the north team closed this quarter?"
         if not aggregate:
@@ -351,6 +356,8 @@ class Figures(FigureFrames):
             state = self._state(noun)
         if not noun and parts.customer:
             noun = "company"
+        if aggregate == "sum" and noun in ("company", "contact", "product", "user"):
+            return None  # how many there are is no sum
         if not noun and aggregate in ("sum", "total") and {"stage", "forecast_category", "pipeline"} & set(parts.groups):
             return self._with_groups(self._frame_metric("open_pipeline"))
         if not noun:

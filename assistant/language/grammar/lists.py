@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import select
 
 from assistant.language.frames import Frame
@@ -43,6 +45,8 @@ class Lists(Pieces):
             and any(raw.op == "empty" and raw.field in ("email", "phone", "title") for raw in parts.filters)
         ):
             noun = "contact"  # "who at Acme has no e-mail?"
+        if not noun and "due" in parts.states and any(raw.field in ("pipeline", "stage", "forecast_category") for raw in parts.filters):
+            noun, parts.states = "deal", ["closing" if state == "due" else state for state in parts.states]  # "renewals due in June"
         if not noun and {"due", "overdue"} & set(parts.states) and not parts.names and not parts.metrics:
             before = self.dialogue.question()  # "what do I have due this week?", or which of the deals spoken of
             noun, parts.kinds = ("deal", parts.kinds) if before is not None and before.noun == "deal" else ("activity", ["task"])
@@ -73,7 +77,11 @@ class Lists(Pieces):
 
     def _stage_state(self) -> str:
         """ "won" or "lost" where all stages that are named close a deal that way; else empty."""
-        ids = [value for raw in self.parts.filters if raw.field == "stage" and not raw.negated for value in raw.values]
+        others = {"ticket", "lead", "activity"} & set(self.parts.nouns)
+        ids: list[Any] = []
+        for raw in self.parts.filters:
+            named = [(raw.field, raw.values), *([] if others else raw.alternatives)]  # a status of tickets may have the stage's name
+            ids += next((list(values) for field, values in named if field == "stage" and not raw.negated), [])
         kinds = set(self.ctx.session.scalars(select(Stage.kind).where(Stage.id.in_(ids)))) if ids else set()
         return kinds.pop() if len(kinds) == 1 and kinds <= {"won", "lost"} else ""
 
@@ -225,6 +233,8 @@ class Lists(Pieces):
         elif "slipped" in states and noun == "deal":
             frame.metric = "slipped_deals"
             frame.period = self._days(planned=False)
+            span = frame.period.period(self.ctx.calendar).describe() if frame.period is not None else ""
+            frame.said.append(f"slipped {span}".rstrip() if span.startswith(("since", "until")) or not span else f"slipped in {span}")
 
     def _overdue(self, frame: Frame, shape: Shape) -> None:
         today = self.ctx.today.isoformat()

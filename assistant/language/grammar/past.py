@@ -22,7 +22,8 @@ from crm_core.services.history import column_of
 OPEN_METRICS = frozenset({"open_pipeline", "weighted_pipeline", "open_deals", "forecast", "coverage"})
 #: Nouns of a change between two moments.
 _MOVEMENTS = frozenset("waterfall bridge movement movements walk".split())
-_HAPPENED = frozenset("changed change changes changing moved happened developed develop evolved evolve differ different".split())
+_HAPPENED = frozenset("changed change changes changing move moved happened developed develop evolved evolve differ different".split())
+_COMPARED = frozenset("compare compared compares vs versus against than".split())
 _PAST_TENSE = frozenset("was were looked look stood".split())
 #: Verbs of one who changes a field, with the field that they mean by themselves.
 _CHANGED: dict[str, str] = {
@@ -85,7 +86,7 @@ class Past(Lists):
     def _asks_what_changed(self) -> bool:
         """Whether the message asks for changes, rather than for one figure beside another."""
         parts = self.parts
-        compared = {"compare", "compared", "compares", "vs", "versus", "against", "than"} & parts.words_seen
+        compared = _COMPARED & parts.words_seen
         if not _HAPPENED & parts.words_seen and not compared:
             return False
         if parts.groups or parts.wh_groups:
@@ -93,7 +94,13 @@ class Past(Lists):
         begins = any(when.edge == "since" for when, _cue in parts.times)
         past_day = any(when.period.days == 1 and when.period.first < self.ctx.today for when, _cue in parts.times)
         ago = len(parts.times) == 1 and "ago" in parts.words_seen
-        return begins or past_day or ago or not compared and len(parts.times) <= 1
+        return begins or past_day or ago or self._against_then() or not compared and len(parts.times) <= 1
+
+    def _against_then(self) -> bool:
+        """ "Pipeline vs last month": now against the end of a unit that is over."""
+        times = self.parts.times
+        lone = len(times) == 1 and times[0][0].grain is not None and not times[0][0].edge and times[0][0].period.end <= self.ctx.today
+        return lone and bool(_COMPARED & self.parts.words_seen) and not self.parts.why and self.parts.compare != "year_before"
 
     def _window_and_start(self) -> tuple[When | None, When | None]:
         """The days in which the deals should close ("of Q3's", "out of Q3"), and the time since when it happened."""
@@ -120,6 +127,8 @@ class Past(Lists):
             return period.first, None
         if "ago" in self.parts.words_seen and when.grain is not None:
             return self._so_long_ago(period, when.grain), None
+        if self._against_then():
+            return period.end, None
         last = period.end - timedelta(days=1)
         return period.first, last if last < self.ctx.today else None
 

@@ -32,7 +32,7 @@ from crm_core.services.search import Match
 from crm_core.text import fold, join_words
 
 #: Conditions that every kind of records has: where they fit not here, they fit nowhere.
-_OF_EVERYBODY = frozenset({"owner", "team", "region", "industry", "country", "city", "created", "name", "amount"})
+_OF_EVERYBODY = frozenset({"owner", "team", "region", "industry", "country", "city", "created", "name", "amount", "age"})
 #: "Stale" without a period means no activity for this many days.
 STALE_DAYS = 30
 
@@ -273,7 +273,7 @@ class Pieces(ABC):
                 continue
             matches = self._fitting(name, shape)
             if not matches:
-                self.frame_unknown.append(" ".join(match.label for match in name.matches[:1]))
+                self.frame_unknown.append(" ".join(self.parts.phrases.split()[name.first : name.end]))
                 continue
             entities = [Entity(noun=match.noun, id=match.id, label=match.label) for match in matches]
             if len(entities) > 1:
@@ -409,7 +409,7 @@ class Pieces(ABC):
         return said
 
     def _default_time(self, shape: Shape) -> str:
-        states = self.parts.states
+        states = self.parts.states or ([outcome] if (outcome := self._stage_state()) and shape.name == "deal" else [])
         if self.time_hint in shape.fields and not states:
             return self.time_hint
         for state in states:

@@ -172,6 +172,11 @@ class Reader(Talk, FollowUps):
                 return True
         return False
 
+    def _lost_groups(self, frame: Frame) -> list[str]:
+        """What a list was asked to be split by, and would be silent about."""
+        shown = {frame.order_by, *frame.columns, *frame.asked_fields, *frame.group_by}
+        return [name for name in self.parts.groups if name not in shown and name not in (frame.noun, "owner" if frame.noun == "user" else "")]
+
     def _drops_a_state(self, frame: Frame) -> bool:
         """Whether a list of companies, people or products would leave out that something was won, lost or resolved."""
         told = {"won", "lost", "slipped", "closing", "converted", "resolved"} & set(self.parts.states)
@@ -224,6 +229,12 @@ class Reader(Talk, FollowUps):
                 intent="unknown",
                 detail=f"You name several times: {spans}. Ask for one of them, for all of them as one range, or split the figure by day, week, month, quarter or year.",
             )
+        if frame.intent == "list" and not frame.pending:
+            self.frame_unknown += [f"by {name.replace('_', ' ')}" for name in self._lost_groups(frame)]
+        if frame.intent == "metric" and "how old" in self.parts.phrases and "age" in self.parts.fields and frame.metric != "backlog_age":
+            self.frame_unknown.append("how old")
+        if frame.intent == "list":
+            self.frame_unknown += sorted({"changed", "changes", "improved", "worsened"} & self.parts.words_seen)
         if self._drops_a_state(frame):
             self.frame_unknown += self.parts.states
         if self._is_everything(frame):

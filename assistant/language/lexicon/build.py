@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from assistant.language.lexicon.cues import CUES, FILLER, NEGATIONS, SMALLTALK
+from assistant.language.lexicon.cues import CUES, NEGATIONS, SMALLTALK
+from assistant.language.lexicon.filler import FILLER
 from assistant.language.lexicon.measures import ADVERB_GRAINS, AGGREGATES, COMPARE_CUES, COMPARISONS, GRAINS, GROUP_CUES, MULTIPLICITIES, ORDERS
 from assistant.language.lexicon.model import Lexicon, Sense
 from assistant.language.lexicon.states import STATES

@@ -215,6 +215,7 @@ ORDERS: dict[str, tuple[str, str]] = {
     "earliest": ("oldest", ""),
     "last": ("newest", ""),
     "first": ("oldest", ""),
+    "fattest": ("highest", "amount"),
     "bigger": ("highest", "amount"),
     "bigger one": ("highest", "amount"),
     "larger one": ("highest", "amount"),

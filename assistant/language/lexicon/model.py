@@ -10,7 +10,7 @@ from typing import Any
 from rapidfuzz.distance import OSA
 
 from assistant.language.dates import date_words
-from assistant.language.lexicon.cues import FILLER
+from assistant.language.lexicon.filler import FILLER
 from assistant.language.lexicon.measures import COMPARISONS, QUANTITY_WORDS
 from assistant.language.tokens import singular
 from assistant.retrieval.embedding import package_file

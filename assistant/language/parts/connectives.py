@@ -159,7 +159,13 @@ class Connectives(Senses):
                 self.comparison = (found.value, edge.text)
                 return True
             if following is not None and following.kind == "when" and found.value in ("older", "younger", "more_than", "less_than"):
-                self.comparison = (found.value, edge.text) if "ago" in following.text.lower().split() else None
+                bound = "ago" in following.text.lower().split() or found.value in ("older", "younger")
+                self.comparison = (found.value, edge.text) if bound else None
+                measured = self._next_edge(ahead + 1)
+                if "than" in edge.text.lower() and measured is not None and measured.sense("metric", "aggregate", "field"):
+                    self.parts.unknown.append(f"{edge.text} {following.text}")  # "bigger than last year's average"
+                elif edge.text.lower().endswith(" than") and following.when is not None and following.when.grain is not None:
+                    self.parts.compare = self.parts.compare or "against"  # "did we win more than last year?"
                 return True
         return edge.text.lower() in ("over", "under", "above", "below", "plus", "up to")
 

@@ -14,6 +14,8 @@ from crm_core.periods import Grain
 _ABSENT_STATES = frozenset("open active won lost overdue upcoming recent new unresolved planned any".split())
 
 
+#: Kinds of fields that hold a day or an instant.
+_DAY_KINDS = frozenset({"day", "instant"})
 _UNITS_OF_TIME = frozenset({"days", "day", "hours", "hour", "weeks", "week", "nights"})
 #: What one does oneself, rather than asks for: "deals I won".
 _ACTING = frozenset(
@@ -192,6 +194,9 @@ class Senses(Neighbours):
 
     def _take_state(self, edge: Edge, sense: Sense) -> bool:
         value = sense.value
+        stage = any(item.kind == "ref" and item.field == "stage" for item in edge.senses)
+        if value == "created" and stage and edge.text.lower() != "new" and not {"ticket", "lead", "activity"} & set(self.parts.nouns):
+            return False  # "gifts received", where a stage is called Received: the company's own word
         if (
             value == "closed"
             and edge.text.lower() in ("close", "closes")
@@ -367,8 +372,11 @@ class Senses(Neighbours):
         absent = self.negated or (len(before) > 1 and before[-2].norm in ("no", "without") and before[-1].norm in _ABSENT_STATES)
         if absent and (self.parts.nouns or self.parts.metrics) and sense.value not in self.parts.nouns:
             return self._absent(edge)
-        if sense.value not in self.parts.nouns:
-            self.parts.nouns.append(sense.value)
+        value = sense.value
+        if edge.text.lower() == "business" and self._before() not in ("that", "this", "the", "their", "which", "what"):
+            value = "deal"  # "total value of new business": deals, where "businesses" are companies
+        if value not in self.parts.nouns:
+            self.parts.nouns.append(value)
         self.parts.plural_noun = self.parts.plural_noun or singular(edge.text.lower()) != edge.text.lower()
         self.time_field = self.time_field if self.time_field.startswith("state:") else ""
         return True
@@ -421,8 +429,7 @@ class Senses(Neighbours):
             for item in edge.senses
             if item.kind == "field"
             and item.noun
-            and NOUN_SHAPES[item.noun].fields.get(item.value) is not None
-            and NOUN_SHAPES[item.noun].fields[item.value].is_time
+            and (item.label in _DAY_KINDS if item.value not in NOUN_SHAPES[item.noun].fields else NOUN_SHAPES[item.noun].fields[item.value].is_time)
         }
         if times:
             self.time_field = f"field:{next(iter(sorted(times)))}"

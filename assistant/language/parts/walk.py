@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from assistant.language.chart import Chart, Edge
-from assistant.language.lexicon import FOLLOW_UP, WRITE_VERBS, english_words
+from assistant.language.lexicon import DESCRIBING, FOLLOW_UP, WRITE_VERBS, english_words
 from assistant.language.parts.asides import Asides
 from assistant.language.parts.connectives import Connectives
 from assistant.language.parts.model import Parts, RawRelation
 from assistant.language.parts.numbers import Numbers
 from assistant.language.parts.relations import Relations
+from assistant.language.states import STATE_OF_METRIC
 from assistant.language.tokens import singular
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period
 
@@ -99,6 +100,8 @@ class Walk(Numbers, Connectives, Asides, Relations):
                 self.negated = False  # "no list needed: how many ..."
             getattr(self, f"_{edge.kind}")(edge)
             self.at += 1
+        if self.comparison is not None and self.comparison[1]:
+            self.parts.unknown.append(self.comparison[1])  # "bigger than last year's average": than what no number says
         self._gather_content(preface)
         self._forgive_asides()
         self._read_slips()
@@ -134,12 +137,22 @@ class Walk(Numbers, Connectives, Asides, Relations):
         word = self.tokens[edge.first].norm
         if word == "about":
             self.after_topic = True
+        if word in DESCRIBING and self._describes(edge):
+            self._unknown(edge)
+
+    def _describes(self, edge: Edge) -> bool:
+        """Whether a word stands where it would narrow the records: right before them ("big deals"), the question's verb aside."""
+        following = self._next_edge()
+        if following is None or following.first != edge.end or self.clauses[following.first] != self.clauses[edge.first]:
+            return False
+        while following is not None and following.sense("state") and not following.sense("noun", "metric"):
+            following = self._next_edge(self.edges.index(following) - self.at + 1)
+        if following is None:
+            return False
+        counted = following.sense("metric")
+        return following.sense("noun", "activity_kind", "customer") is not None or counted is not None and counted.value in STATE_OF_METRIC
 
     def _unknown(self, edge: Edge) -> None:
-        word = self.tokens[edge.first].norm
-        if word.endswith("est") and len(word) > 5 and not self.parts.order and not self.tokens[edge.first].capital:
-            self.parts.order = "highest"  # "the fattest pipeline"
-            return
         if self._is_idle(edge):
             self.parts.idle.append(edge.text)
             self.parts.topic.append(edge.text)
@@ -189,7 +202,8 @@ class Walk(Numbers, Connectives, Asides, Relations):
 
     def _when(self, edge: Edge) -> None:
         assert edge.when is not None
-        if self.comparison is not None and "ago" in edge.text.lower().split():  # "more than 90 days ago"
+        if self.comparison is not None and ("ago" in edge.text.lower().split() or self.comparison[0] in ("older", "younger")):
+            # "more than 90 days ago", "older than last month"
             day = edge.when.period
             bound = Period(FAR_PAST, day.first) if self.comparison[0] in ("more_than", "at_least", "older") else Period(day.first, FAR_FUTURE)
             self.comparison = None
@@ -265,6 +279,9 @@ class Walk(Numbers, Connectives, Asides, Relations):
         if self.sort_next and sense("field"):
             self.parts.sort = str(sense("field").value)  # type: ignore[union-attr]
             self.sort_next = False
+            return
+        if edge.sense("smalltalk") and self._describes(edge):
+            self._unknown(edge)  # "good customers"
             return
         if edge.sense("smalltalk") and (len(self.edges) <= 3 or self.at == 0 or not self._content_ahead()):
             parts.smalltalk = edge.sense("smalltalk").value  # type: ignore[union-attr]
