@@ -16,7 +16,7 @@ from crm_core.metrics.definitions import METRICS, Composite, Metric, shape_of
 from crm_core.metrics.fields import Shape, field_of, shape_for
 from crm_core.metrics.filters import Filter
 from crm_core.metrics.question import Days, GroupCondition
-from crm_core.periods import FAR_PAST, Grain, Period, preceding, whole, year_before
+from crm_core.periods import FAR_PAST, Grain, Period, add_months, preceding, whole, year_before
 
 
 class FigureFrames(Past):
@@ -50,7 +50,8 @@ class FigureFrames(Past):
         if compare in ("previous", "year_before"):
             frame.compare = compare  # type: ignore[assignment]
         elif compare == "against" and len(self.parts.times) > 1:
-            frame.compare = self._which_comparison(self.parts.times[0][0].period, self.parts.times[1][0].period)
+            first, *others = [when.period for when, _cue in self.parts.times]
+            frame.compare = self._which_comparison(first, next((other for other in others if other != first), first))
         elif compare == "against" and len(self.parts.times) == 1:
             self._compare_with_lone_time(frame)
         elif not compare and len(self.parts.times) == 2:
@@ -126,6 +127,10 @@ class FigureFrames(Past):
         """
         if later.first < earlier.first:
             later, earlier = earlier, later
+        if "same" in self.parts.words_seen and earlier.grain is later.grain and earlier.end <= add_months(later.end, -10):
+            return "year_before"  # "last month vs the same month last year"
+        if (earlier.first, earlier.end) == (later.first, later.end):
+            return "previous"  # "last quarter, against the previous quarter": the one before it
         if earlier.first == preceding(later, self.ctx.calendar).first or earlier.end == later.first:
             return "previous"
         back = year_before(later, self.ctx.calendar).first
