@@ -79,6 +79,19 @@ class TestChangingTheQuestion:
         assert not conversation.asked("forget the region").get("group_by")
         assert not conversation.asked("open deals by stage", "drop the stage").get("group_by")
 
+    def test_every_condition_is_told_whichever_message_it_came_from(self, conversation: Conversation) -> None:
+        conversation.say("open deals over 20k")
+        second = conversation.say("and over 30k?")
+        assert "30,000" in second.text and "open" in second.text and "20,000" not in second.text
+        third = conversation.say("won ones")
+        assert "30,000" in third.text and "won" in third.text and "open" not in third.text
+
+    def test_ignoring_records_is_no_forgetting_of_a_condition(self, conversation: Conversation) -> None:
+        conversation.say("open deals over 40k")
+        fields = {item["field"]: item["op"] for item in conversation.asked("ignore those without a next step")["filters"]}
+        assert fields["next_step"] == "not_empty"
+        assert fields["amount"] == "more_than"
+
     def test_a_whole_question_starts_afresh(self, conversation: Conversation) -> None:
         arguments = conversation.asked("won value in Q2 by rep", "how many tickets were opened last month?")
         assert arguments["metric"] == "tickets_opened"

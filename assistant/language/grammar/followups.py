@@ -16,7 +16,7 @@ import re
 
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
-from assistant.language.grammar.merging import EARLIER, FORGETTING, LATER, replace_filters, time_of
+from assistant.language.grammar.merging import EARLIER, FORGETTING, LATER, time_of
 from assistant.language.grammar.pointing import Pointing
 from assistant.language.planner import PAGE
 from assistant.language.states import STATE_OF_METRIC
@@ -111,7 +111,7 @@ class FollowUps(Pointing):
             fresh.metric = ""
         fresh.filters += self._period_filters(shape)
         fresh.said += self._said_times(shape)
-        replace_filters(frame, fresh)
+        self._replace_filters(frame, fresh)
         frame.pending = fresh.pending
         frame.entities += fresh.entities
 
@@ -251,7 +251,7 @@ class FollowUps(Pointing):
         parts, previous = self.parts, self.dialogue.previous
         if previous is None or previous.intent not in SETS or previous.pending is not None or parts.write_verb:
             return False
-        if FORGETTING & parts.words_seen:
+        if FORGETTING & parts.words_seen and parts.words <= 5 and not {"without", "no", "empty", "missing"} & parts.words_seen:
             emptied = [raw for raw in parts.filters if raw.op == "empty"]  # "drop the stage" reads as "without stage"
             parts.filters = [raw for raw in parts.filters if raw.op != "empty"]
             parts.fields += [raw.field for raw in emptied if raw.field not in parts.fields]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
@@ -12,6 +11,7 @@ from assistant.language.grammar.pieces import as_days
 from assistant.language.grammar.records import Records
 from assistant.language.lexicon import lexicon_for
 from assistant.language.parts import Parts
+from assistant.language.saying import say_conditions
 from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Metric, shape_of
 from crm_core.metrics.fields import Kind, Shape, shape_for
@@ -165,7 +165,7 @@ class Merging(Records, Figures):
         elif earlier is not None:
             frame.period = earlier
             self.frame_unknown = []
-        replace_filters(frame, fresh)
+        self._replace_filters(frame, fresh)
         if {"whole", "everyone", "everybody", "everyones", "all"} & parts.words_seen and {
             "team",
             "company",
@@ -173,11 +173,31 @@ class Merging(Records, Figures):
             "everyone",
             "everybody",
         } & parts.words_seen:
-            frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field == "owner")]
-            frame.said = [word for word in frame.said if word != "yours"]
+            self._keep_only(frame, [item for item in frame.filters if not (isinstance(item, Filter) and item.field == "owner")])
         frame.pending = fresh.pending
         frame.entities += fresh.entities
         return frame
+
+    def _replace_filters(self, frame: Frame, fresh: Frame) -> None:
+        """New conditions replace old ones on the same field; company and contact and owner each stand for themselves."""
+        new = {item.field for item in fresh.filters if isinstance(item, Filter)}
+        denied = {item.field for item in fresh.filters if isinstance(item, Filter) and item.op == "is_not"}
+        if "team" in new - denied:
+            new.add("owner")
+        if "owner" in new - denied:
+            new.add("team")
+        if "stage" in new - denied:
+            new.add("status")  # a stage says whether a deal is open, won or lost
+        kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in new)]
+        if kept != frame.filters:
+            self._keep_only(frame, kept)
+        frame.said = [*frame.said, *(word for word in fresh.said if word not in frame.said)]
+        frame.filters = [*kept, *[item for item in fresh.filters if item not in kept]]
+
+    def _keep_only(self, frame: Frame, kept: list[Condition]) -> None:
+        """Leave only these conditions, and say them anew: what was said cannot be told apart where some of it goes."""
+        shape = shape_for(self.ctx, shape_of(frame.metric) if frame.intent == "metric" else frame.noun)
+        frame.filters, frame.said = kept, say_conditions(self.ctx, shape, kept)
 
     def _in_money(self) -> bool:
         """ "In euros", "in value": the sum is wanted."""
@@ -219,8 +239,7 @@ class Merging(Records, Figures):
             return
         for name in list(self.parts.fields):
             if any(isinstance(item, Filter) and item.field == name for item in frame.filters):
-                frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field == name)]
-                frame.said = []
+                self._keep_only(frame, [item for item in frame.filters if not (isinstance(item, Filter) and item.field == name)])
                 self.parts.fields.remove(name)
             elif told and name in frame.group_by:
                 frame.group_by = [item for item in frame.group_by if item != name]
@@ -236,6 +255,7 @@ class Merging(Records, Figures):
         for raw in self.parts.filters:
             if raw.op == "is" and raw.field in bounds and raw.field == "amount":
                 raw.op = bounds[raw.field]
+                raw.said = say_conditions(self.ctx, shape_for(self.ctx, "deal"), [Filter(field="amount", op=raw.op, values=raw.values)])[0]
 
     def _swap_field(self, frame: Frame) -> None:
         """ "I meant the team, not the region": the same name, taken for the other thing that it names."""
@@ -324,7 +344,7 @@ class Merging(Records, Figures):
             frame.since, frame.until = self._days_of(self.parts.times[0][0])
         fresh = Frame(intent="movement", noun="deal")
         self._conditions(fresh, shape_for(self.ctx, "deal"), metric=True)
-        replace_filters(frame, fresh)
+        self._replace_filters(frame, fresh)
         return frame
 
     def _facts_of_rows(self, shape: Shape) -> list[str]:
@@ -409,23 +429,3 @@ def _metric_with_state(parts: Parts, metric: str) -> str:
         if pair:
             return pair[1] if known[2] and pair[1] else pair[0]
     return metric
-
-
-def replace_filters(frame: Frame, fresh: Frame) -> None:
-    """New conditions replace old ones on the same field; company and contact and owner each stand for themselves."""
-    new = {item.field for item in fresh.filters if isinstance(item, Filter)}
-    denied = {item.field for item in fresh.filters if isinstance(item, Filter) and item.op == "is_not"}
-    if "team" in new - denied:
-        new.add("owner")
-    if "owner" in new - denied:
-        new.add("team")
-    if "stage" in new - denied:
-        new.add("status")  # a stage says whether a deal is open, won or lost
-    kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in new)]
-    frame.said = [*_still_said(frame, kept), *fresh.said]
-    frame.filters = [*kept, *[item for item in fresh.filters if item not in kept]]
-
-
-def _still_said(frame: Frame, kept: Iterable[Condition]) -> list[str]:
-    """What was said of the conditions that stay; it cannot be told apart where some go, so that then nothing is said twice."""
-    return list(frame.said) if list(kept) == list(frame.filters) else []

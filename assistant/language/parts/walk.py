@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from assistant.language.chart import Chart, Edge
@@ -15,6 +16,8 @@ from assistant.language.states import STATE_OF_METRIC
 from assistant.language.tokens import singular
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Grain, Period
 
+#: "Ignore those without a next step": two denials that leave the records which have one.
+_WITHOUT_DENIED = re.compile(r"\b(?:ignore|ignoring|exclude|excluding|except|leave out|skip|not)(?: \w+){0,3} (?:without|lacking|that lack)\b")
 #: Words that stand before a value rather than begin a new thought.
 _VALUE_LEADS = frozenset(
     {
@@ -100,6 +103,9 @@ class Walk(Numbers, Connectives, Asides, Relations):
                 self.negated = False  # "no list needed: how many ..."
             getattr(self, f"_{edge.kind}")(edge)
             self.at += 1
+        emptied = [raw for raw in self.parts.filters if raw.op == "empty"]
+        if len(emptied) == 1 and _WITHOUT_DENIED.search(self.parts.phrases):
+            emptied[0].op, emptied[0].said = "not_empty", f"with {emptied[0].field.replace('_', ' ')}"
         if self.comparison is not None and self.comparison[1]:
             self.parts.unknown.append(self.comparison[1])  # "bigger than last year's average": than what no number says
         self._gather_content(preface)
