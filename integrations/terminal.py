@@ -139,12 +139,14 @@ def read_line() -> str | None:
 def print_reading(engine: Engine, user_id: int, message: str, now: Any) -> None:
     """Print how a message is understood: tokens, spans and what they can mean, readings, tool calls and SQL."""
     from assistant.language.chart import described
-    from assistant.language.grammar import read, readings
+    from assistant.language.grammar import read_apart, readings
     from assistant.language.planner import plan
     from crm_core.context import unit_of_work
 
     with unit_of_work(engine, user_id, write=False, now=now or datetime.now(UTC)) as ctx:
-        frame, chart, parts = read(ctx, message)
+        frame, chart, parts = read_apart(ctx, message)
+        if frame.aside:
+            _say("Left aside", frame.aside)
         _say("Tokens", " | ".join(token.norm or token.text for token in chart.tokens))
         _say("Spans (kind, score, what they can mean)")
         for edge in chart.edges:

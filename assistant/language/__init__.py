@@ -29,13 +29,15 @@ To add a construction, say "how long has X been in its stage?":
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from assistant.language.dialogue import owner_meant
-from assistant.language.frames import Entity, Frame
+from assistant.language.frames import Entity, Frame, ShownGroup
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Invalid, NotFound
 from crm_core.metrics.listing import ListResult
+from crm_core.metrics.question import MetricResult
 from crm_core.services.records import View, load, model_of
 
 if TYPE_CHECKING:
@@ -44,11 +46,11 @@ if TYPE_CHECKING:
 
 def understand(turn: Turn) -> Frame:
     """The frame of the turn's message, under its caller's rights; an impossible day becomes a question back."""
-    from assistant.language.grammar import read
+    from assistant.language.grammar import read_apart
 
     with unit_of_work(turn.engine, turn.user_id, write=False, now=turn.now, door="agent") as ctx:
         try:
-            frame, _, _ = read(ctx, turn.message, turn.dialogue)
+            frame, _, _ = read_apart(ctx, turn.message, turn.dialogue)
         except Invalid as error:
             turn.outcome = "asked"
             return Frame(intent="unknown", detail=error.message)
@@ -83,9 +85,26 @@ def remember(turn: Turn) -> Frame | None:
         frame.shown = [Entity(noun=listed.noun, id=row["id"], label=str(row.get(column))) for row in listed.rows[:SHOWN]]
         if len(listed.rows) == 1 and not frame.count_only:
             salient.append(frame.shown[0])
+    figure = next((item for item in results if isinstance(item, MetricResult)), None)
+    if figure is not None and frame.intent == "metric" and len(frame.group_by) == 1:
+        frame.groups = _groups(frame, figure)
+        if frame.groups and frame.groups[0].field == "owner" and (frame.order or len(figure.groups) == 1):
+            top = frame.groups[0]
+            salient.append(Entity(noun="user", id=int(top.value), label=top.label))  # "what is her win rate?"
     salient += [item for item in (frame.entity, *above, *reversed(frame.entities), owner_meant(frame)) if item is not None]
     frame.salient = list({(item.noun, item.id): item for item in salient}.values())
     return frame
+
+
+def _groups(frame: Frame, figure: MetricResult) -> list[ShownGroup]:
+    """The parts that were shown, in their order; a stretch of time by its first day."""
+    shown = [group for group in figure.groups[: min(frame.limit or SHOWN, SHOWN)] if group.keys[0] is not None]
+    name = frame.group_by[0]
+    return [
+        ShownGroup(field=name, value=key.isoformat() if isinstance(key := group.keys[0], date) else key, label=group.labels[0])
+        for group in shown
+        if isinstance(group.keys[0], str | int | date)
+    ]
 
 
 def _referred(view: View, asked: list[str]) -> list[Entity]:

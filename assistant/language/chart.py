@@ -15,7 +15,7 @@ from typing import Any
 
 from assistant.language.dates import Clock, When, find_times
 from assistant.language.entities import Name, find_names
-from assistant.language.lexicon import FILLER, Lexicon, Sense, lexicon_for
+from assistant.language.lexicon import CURRENCY_WORDS, FILLER, Lexicon, Sense, lexicon_for
 from assistant.language.teaching import put_meanings
 from assistant.language.tokens import Token, clauses, expand, singular, tokenise
 from crm_core.context import Context
@@ -34,20 +34,6 @@ _SCALES = {
     "billion": 10**9,
 }
 _SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY"}
-_CURRENCY_WORDS = {
-    **{code.lower(): code for code in "CAD AUD NZD SEK NOK DKK JPY CNY INR BRL MXN ZAR PLN CZK HUF SGD HKD".split()},
-    "dollars": "USD",
-    "dollar": "USD",
-    "usd": "USD",
-    "bucks": "USD",
-    "euros": "EUR",
-    "euro": "EUR",
-    "eur": "EUR",
-    "pounds": "GBP",
-    "gbp": "GBP",
-    "chf": "CHF",
-    "francs": "CHF",
-}
 _SMALL = {
     "one": 1,
     "two": 2,
@@ -152,7 +138,7 @@ def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "") 
         )
         for name in names
     ]
-    return Chart(tokens, _cover(tokens, edges), clauses(message, tokens), message, clock.today, shown_noun, taught, edges)
+    return Chart(tokens, _cover(tokens, edges, lexicon.idle), clauses(message, tokens), message, clock.today, shown_noun, taught, edges)
 
 
 def _mended(token: Token, lexicon: Lexicon) -> Token:
@@ -188,12 +174,12 @@ def _quantity_edges(tokens: list[Token]) -> list[Edge]:
         if edge is not None:
             edges.append(edge)
         elif (
-            token.norm in _CURRENCY_WORDS
+            token.norm in CURRENCY_WORDS
             and at + 1 < len(tokens)
             and (amount := _quantity_at(tokens, at + 1)) is not None
             and amount.quantity is not None
         ):
-            quantity = replace(amount.quantity, currency=_CURRENCY_WORDS[token.norm])
+            quantity = replace(amount.quantity, currency=CURRENCY_WORDS[token.norm])
             edges.append(replace(amount, first=at, text=_text(tokens, at, amount.end), quantity=quantity, score=2.0 * (amount.end - at) + 0.1))
     return edges
 
@@ -205,22 +191,24 @@ def _quantity_at(tokens: list[Token], at: int) -> Edge | None:
     if match:
         symbol, digits, suffix = match.groups()
         value, end, scaled = Decimal(digits.replace(",", "")), at + 1, False
-        if suffix and suffix not in _SCALES and suffix != "%" and suffix not in ("st", "nd", "rd", "th", "d") and suffix not in _CURRENCY_WORDS:
+        if suffix and suffix not in _SCALES and suffix != "%" and suffix not in ("st", "nd", "rd", "th", "d") and suffix not in CURRENCY_WORDS:
             return None
         if suffix in _SCALES:
             value, scaled = value * _SCALES[suffix], True
         elif end < len(tokens) and tokens[end].norm in _SCALES:
             value, scaled, end = value * _SCALES[tokens[end].norm], True, end + 1
-        currency = _SYMBOLS.get(symbol or "", _CURRENCY_WORDS.get(suffix or "", ""))
-        if end < len(tokens) and tokens[end].norm in _CURRENCY_WORDS:
-            currency, end = _CURRENCY_WORDS[tokens[end].norm], end + 1
+        currency = _SYMBOLS.get(symbol or "", CURRENCY_WORDS.get(suffix or "", ""))
+        if end < len(tokens) and tokens[end].norm in CURRENCY_WORDS:
+            currency, end = CURRENCY_WORDS[tokens[end].norm], end + 1
         quantity = Quantity(value, currency, scaled, suffix == "%", suffix in ("st", "nd", "rd", "th"))
     elif token.norm in _SMALL:
         value, end = Decimal(_SMALL[token.norm]), at + 1
         scaled = end < len(tokens) and tokens[end].norm in _SCALES
         if scaled:
             value, end = value * _SCALES[tokens[end].norm], end + 1
-        quantity = Quantity(value, "", scaled)
+        currency = CURRENCY_WORDS.get(tokens[end].norm, "") if end < len(tokens) else ""
+        end += bool(currency)
+        quantity = Quantity(value, currency, scaled)
     else:
         return None
     return Edge(at, end, "quantity", _text(tokens, at, end), quantity=quantity, score=2.0 * (end - at))
@@ -266,11 +254,11 @@ def _may_be_name(place: int, token: Token, tokens: list[Token], known: set[int],
     return token.capital and place > 0 and mostly_small and all(edge.end - edge.first == 1 for edge in here)
 
 
-def _cover(tokens: list[Token], edges: list[Edge]) -> list[Edge]:
+def _cover(tokens: list[Token], edges: list[Edge], idle: frozenset[str]) -> list[Edge]:
     """The cover of the tokens with the highest total score."""
     singles = []
     for place, token in enumerate(tokens):
-        filler = token.norm in FILLER or not token.norm
+        filler = token.norm in FILLER or token.norm in idle or not token.norm
         singles.append(Edge(place, place + 1, "filler" if filler else "unknown", token.text, score=0.1 if filler else -1.0))
     by_end: dict[int, list[Edge]] = {}
     for edge in [*edges, *singles]:

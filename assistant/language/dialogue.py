@@ -15,6 +15,7 @@ from crm_core.context import Context
 from crm_core.errors import NotFound
 from crm_core.metrics.filters import Filter
 from crm_core.services.records import load, model_of
+from crm_core.services.search import Match
 
 #: Questions that a thread remembers.
 REMEMBERED = 12
@@ -76,6 +77,11 @@ def company_of(ctx: Context, entity: Entity) -> Entity | None:
     except NotFound:
         return None
     return Entity(noun="company", id=company.id, label=str(getattr(company, "name", ""))) if company is not None else None
+
+
+def as_entity(match: Match) -> Entity:
+    """A record that was found, as the conversation speaks of it."""
+    return Entity(noun=match.noun, id=match.id, label=match.label)
 
 
 def owner_meant(frame: Frame) -> Entity | None:

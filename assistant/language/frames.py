@@ -40,6 +40,14 @@ class Entity(BaseModel):
     label: str
 
 
+class ShownGroup(BaseModel):
+    """One part of a split figure, as a later message can point at it: "that region", "the second one", "her win rate"."""
+
+    field: str
+    value: str | int
+    label: str
+
+
 class Pending(BaseModel):
     """A question put back to the asker: which of these did ``name`` mean?"""
 
@@ -84,6 +92,8 @@ class Frame(BaseModel):
     total: int | None = None
     shown: list[Entity] = Field(default_factory=list)
     salient: list[Entity] = Field(default_factory=list)
+    #: The first parts of a figure that was split by one field, in the order shown.
+    groups: list[ShownGroup] = Field(default_factory=list)
     #: The candidates of a name that was asked back.
     offered: list[Entity] = Field(default_factory=list)
     #: The past day as of whose end a figure or list is meant.
@@ -94,6 +104,8 @@ class Frame(BaseModel):
     step: str = ""
     #: Taught words that were read in the message, with their meanings.
     taught: dict[str, str] = Field(default_factory=dict)
+    #: What was said around the question and had no part in reading it.
+    aside: str = ""
     #: Columns of a list, where not the usual ones are asked for.
     columns: list[str] = Field(default_factory=list)
 

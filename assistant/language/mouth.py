@@ -39,6 +39,7 @@ def compose(turn: Turn) -> str:
     frame = turn.frame or Frame(intent="unknown")
     done = turn.done[turn.skipped :]
     turn.notices += [f"I read '{phrase}' as '{meaning}', as it was taught." for phrase, meaning in frame.taught.items()]
+    turn.notices += [f"I left aside '{frame.aside}'."] if frame.aside else []
     errors = [item for item in done if item.error]
     if errors and len(errors) == len(done):
         turn.outcome = "declined"
@@ -150,8 +151,9 @@ def _passages(turn: Turn, frame: Frame, result: Passages) -> str:
     who = f" with {join_words([item.label for item in frame.entities])}" if frame.entities else ""
     turn.notices += result.notices
     if not result.found:
-        turn.outcome = "empty"
-        return f"I found nothing said{about}{who} in the interactions that you may see."
+        turn.outcome = "declined" if frame.detail == "leftover" else "empty"
+        nothing = f"I found nothing said{about}{who} in the interactions that you may see."
+        return f"I am not sure what you ask for. {nothing}" if frame.detail == "leftover" else nothing
     lines = [f"What I found{about}{who}:"]
     lines += [f"- {_cited(item, frame.topic)} [{number}]" for number, item in enumerate(result.found, start=1)]
     return "\n".join(lines)

@@ -246,3 +246,97 @@ class TestCasesFromFeedback:
         for _ in range(2):
             append(case, tmp_path / "feedback.yaml")
         assert (tmp_path / "feedback.yaml").read_text(encoding="utf-8").count("how many open deals do we have?") == 1
+
+
+class TestPartsOfAFigure:
+    """A part of a split figure can be pointed at."""
+
+    def test_that_region(self, conversation: Conversation) -> None:
+        conversation.say("which region had the highest won value in 2025?")
+        top = conversation.scalars(
+            "select c.region from deal d join company c on c.id = d.company_id where d.status = 'won' and d.closed_at >= '2025-01-02' and d.closed_at < '2026-01-01'"
+            " and d.archived_at is null and c.region is not null group by c.region order by count(*) desc"
+        )
+        asked = conversation.asked("how many deals did we lose in that region in 2025?")
+        assert asked["metric"] == "lost_deals"
+        assert asked["filters"][0]["field"] == "region"
+        assert asked["filters"][0]["values"][0] in top
+
+    def test_her_win_rate_keeps_the_period(self, conversation: Conversation) -> None:
+        conversation.say("which rep won the most in 2025?")
+        asked = conversation.asked("and what is their win rate?")
+        assert asked["metric"] == "win_rate"
+        assert asked["period"]["first"] == "2025-01-01"
+
+    def test_the_second_one(self, conversation: Conversation) -> None:
+        answer = conversation.say("top 3 reps by won value in 2025")
+        second = answer.figures[0].groups[1][0][0]
+        asked = conversation.asked("the second one, how many deals did he lose in 2025?")
+        names = conversation.scalars(f"select name from user_account where id = {asked['filters'][0]['values'][0]}")
+        assert names == [second]
+
+    def test_that_month(self, conversation: Conversation) -> None:
+        answer = conversation.say("best month of 2025 by won value")
+        best = answer.figures[0].groups[0][0][0]
+        listed = conversation.say("which deals did we win in that month?")
+        assert best in listed.text
+
+    def test_how_many_deals_was_that(self, conversation: Conversation) -> None:
+        conversation.say("which region had the highest won value in 2025?")
+        asked = conversation.asked("how many deals was that?")
+        assert (asked["metric"], asked["group_by"], asked["limit"]) == ("won_deals", ["region"], 1)
+
+
+class TestThoseOfTheQuestionBefore:
+    """The definite article, "else" and half a value's name mean the records spoken of."""
+
+    def test_the_deals(self, conversation: Conversation) -> None:
+        figure = conversation.say("how much did we win in 2025?").figures[0]
+        listed = conversation.say("show me the deals").figures[0]
+        assert listed.rows_in_all == figure.rows_in_all
+
+    def test_all_deals_are_all(self, conversation: Conversation) -> None:
+        conversation.say("how much did we win in 2025?")
+        listed = conversation.say("list all open deals").figures[0]
+        assert listed.rows_in_all == conversation.scalars("select count(*) from deal where status = 'open' and archived_at is null")[0]
+
+    def test_unresolved_pointing_is_refused(self, conversation: Conversation) -> None:
+        conversation.say("what is the weather in that place?")
+        conversation.say("hello")
+        conversation.say("how many companies do we have?")
+        assert conversation.say("how many tickets were about that").outcome in ("declined", "asked")
+
+
+class TestAsides:
+    """What is said around a question is left aside, and the answer says so; what could narrow it never is."""
+
+    @pytest.mark.parametrize(
+        ("message", "metric"),
+        [
+            ("Treasury is nagging again, what is our weighted pipeline?", "weighted_pipeline"),
+            ("We are repainting the office, so show me how much we won in 2025", "won_value"),
+            ("The mean gets distorted by a few whoppers, so give me the median sales cycle for 2025", "median_sales_cycle"),
+        ],
+    )
+    def test_left_aside(self, conversation: Conversation, message: str, metric: str) -> None:
+        answer = conversation.say(message)
+        assert answer.figures[0].question["arguments"]["metric"] == metric  # type: ignore[index]
+        assert any(notice.startswith("I left aside") for notice in answer.notices) or not answer.notices
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "I was told we are talking to Quibblestone Dairy, which deals are open there?",
+            "only the frobnicated deals, what is our weighted pipeline",
+            "what is our pipeline for grommets",
+            "how many deals do we have with unicorn status",
+        ],
+    )
+    def test_never_what_could_narrow(self, conversation: Conversation, message: str) -> None:
+        assert conversation.say(message).outcome in ("declined", "asked")
+
+    @pytest.mark.parametrize("message", ["won value last year in yen", "open deals over ¥900k"])
+    def test_foreign_money_is_refused(self, conversation: Conversation, message: str) -> None:
+        answer = conversation.say(message)
+        assert answer.outcome in ("declined", "asked")
+        assert "JPY" in answer.text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from assistant.language.frames import Frame
-from assistant.language.grammar import read
+from assistant.language.grammar import read_apart as read
 from assistant.language.lexicon import english_words, lexicon_for
 from crm_core.errors import Invalid
 from crm_core.metrics.filters import Filter

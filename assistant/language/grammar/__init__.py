@@ -12,9 +12,11 @@ of its subject and a name to the order in ``reader``:
   company" means, ``merging`` puts new parts in the place of old ones.
 - ``reader``: the order, and the last check. A frame whose content words were not all understood is turned into an
   honest refusal rather than a guess.
+- ``setting_aside``: a refused message read once more without what was said around its question.
 """
 
 from assistant.language.grammar.pieces import with_entity
 from assistant.language.grammar.reader import Reader, Reading, read, readings
+from assistant.language.grammar.setting_aside import read_apart
 
-__all__ = ["Reader", "Reading", "read", "readings", "with_entity"]
+__all__ = ["Reader", "Reading", "read", "read_apart", "readings", "with_entity"]

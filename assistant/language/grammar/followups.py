@@ -17,16 +17,14 @@ import re
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
 from assistant.language.grammar.merging import EARLIER, FORGETTING, LATER, time_of
-from assistant.language.grammar.pointing import Pointing
+from assistant.language.grammar.pointing import THAT_PERIOD, Pointing
 from assistant.language.planner import PAGE
 from assistant.language.states import STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Metric, shape_of
 from crm_core.metrics.fields import Shape, shape_for
 from crm_core.metrics.filters import Filter
-from crm_core.periods import Grain
 
-#: "In that quarter", "the same year": the period of a question before.
-_THAT_PERIOD = re.compile(r"\b(?:that|the same|same|this same) (?:fiscal )?(year|quarter|month|week|time|period|timeframe|range|window|days)\b")
+_WAS_THAT = re.compile(r"\b(?:was|is|were|are|does|did|would) (?:that|this|it|those|these|they)\b")
 #: Fields whose conditions say in which state or when, rather than of which sort: they do not carry over to another measure.
 _OF_STATE = frozenset({"status", "resolved", "converted", "completed", "expected_close", "closed", "created", "occurred", "due", "slips"})
 
@@ -42,12 +40,8 @@ class FollowUps(Pointing):
     def _of_the_shown(self) -> Frame | None:
         """ "Which of these have no next step?", "the biggest one?", "how much is that in total?", "how many of those are urgent?"."""
         parts = self.parts
-        if (
-            not self.dialogue.frames
-            or not self._points_at_set()
-            or parts.metrics
-            and not all(name in STATE_OF_METRIC or name == "average_amount" for name in parts.metrics)
-        ):
+        known = all(name in STATE_OF_METRIC or name == "average_amount" for name in parts.metrics)
+        if not self.dialogue.frames or not known or not self._points_at_set():
             return None
         noun = self._noun()
         base = self.dialogue.latest(lambda frame: _is_plural(frame) and (not noun or frame.noun == noun))
@@ -153,7 +147,8 @@ class FollowUps(Pointing):
         aside = re.search(
             r"\b(?:in between|quick (?:other )?question|other question|by the way|different question|another question)\b", parts.phrases
         )
-        if aside or parts.unknown_capital or self.pointed:
+        of_a_group = self.pointed and bool(base.groups)
+        if aside or parts.unknown_capital or self.pointed and not of_a_group:
             return None
         if base.intent == "list" and parts.words <= 8 and not (parts.times or parts.filters or parts.names):
             if self._names_records_of(base) and (counted := self.as_list(base)) is not None:
@@ -186,7 +181,7 @@ class FollowUps(Pointing):
             before = METRICS[base.metric]
             if not (isinstance(before, Metric) and before.when == "expected_close"):
                 fresh.period = base.period
-        if opened or fresh.metric == base.metric and not parts.groups:
+        if not of_a_group and (opened or fresh.metric == base.metric and not parts.groups):
             self._carry(fresh, base)
         return fresh
 
@@ -239,7 +234,7 @@ class FollowUps(Pointing):
             or self._asked()
             or {"latter", "former"} & parts.words_seen
             or LATER.search(self._plain_phrases())
-            or _THAT_PERIOD.search(parts.phrases)
+            or THAT_PERIOD.search(parts.phrases)
             or EARLIER.search(self._plain_phrases())
         )
         if not something:
@@ -265,6 +260,8 @@ class FollowUps(Pointing):
             parts.groups.append("owner")  # "who contributed how much?"
             parts.cues = [cue for cue in parts.cues if cue != "who"]
             parts.aggregates.clear()
+        if swapped and parts.words <= 8 and _WAS_THAT.search(parts.phrases):
+            return True  # "how many deals was that?"
         if not swapped and (parts.metrics or parts.aggregates) or {"who", "who_is", "about", "said", "topic"} & set(parts.cues):
             return False
         if {"which", "list"} & set(parts.cues) and (parts.nouns and parts.names or "list" in parts.cues and parts.times and parts.filters):
@@ -308,20 +305,6 @@ class FollowUps(Pointing):
         self.frame_unknown = []
         return merged if differing == 1 else None
 
-    def same_period(self, frame: Frame) -> None:
-        """Give a figure of "that quarter" the period that the conversation was about."""
-        said = _THAT_PERIOD.search(self.parts.phrases)
-        if said is None or self.parts.times or frame.period is not None or frame.intent != "metric" or not self.dialogue.frames:
-            return
-        wanted = said.group(1) if said.group(1) in Grain.__members__ else ""
-
-        def fits(before: Frame) -> bool:
-            return before.period is not None and (not wanted or before.period.period(self.ctx.calendar).grain in (Grain(wanted), None))
-
-        base = self.dialogue.latest(fits)
-        if base is not None:
-            frame.period = base.period
-
     def _paged(self, frame: Frame) -> Frame:
         """ "Show me them", "next page": the list that is meant, in full or further on."""
         base = self.dialogue.question()
@@ -337,7 +320,8 @@ class FollowUps(Pointing):
 
 def _is_plural(frame: Frame) -> bool:
     """Whether a question was about several records."""
-    return frame.intent in ("list", "metric") and frame.pending is None and frame.limit != 1 and (frame.total or 2) > 1
+    single = frame.limit == 1 and not (frame.intent == "metric" and frame.groups)
+    return frame.intent in ("list", "metric") and frame.pending is None and not single and (frame.total or 2) > 1
 
 
 def _bounds(frame: Frame) -> list[float]:

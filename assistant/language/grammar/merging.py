@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
@@ -27,6 +28,10 @@ EARLIER = re.compile(
     r"\b(?:the|that|one) (day|week|month|quarter|year|one|period)? ?(?:before|prior)(?: that)?$|\bthe (?:preceding|previous) (day|week|month|quarter|year|one|period)$"
 )
 SET_WORDS = frozenset("these those them ones".split())
+#: "Any number of seats", "regardless of the region".
+_ANY_OF = re.compile(
+    r"\b(?:any number of|any \w+|regardless of(?: the| their)? \w+|no matter (?:which|what|the) \w+|whatever(?: the| their)? \w+|across all \w+)\b"
+)
 FORGETTING = frozenset("forget drop remove ignore lift clear undo".split())
 #: Means and medians of the same thing.
 _AVERAGES = {
@@ -64,6 +69,7 @@ class Merging(Records, Figures):
             return base.model_copy(deep=True, update={"pending": None, "offset": 0, "salient": [], "offered": [], "count_only": False, "detail": ""})
         if base.intent != "metric":
             return None
+        base = self._of_the_top(base)
         declared = METRICS[base.metric]
         noun = declared.rows
         plain = _STATES_AS_FILTERS.get(base.metric)
@@ -79,9 +85,21 @@ class Merging(Records, Figures):
             if base.period is not None and time:
                 frame.filters += _between(base.period, time)
             frame.order_by, frame.descending = ("amount", True) if "amount" in shape.fields else ("", True)
+            frame.said = say_conditions(self.ctx, shape, frame.filters)
             return frame
         frame.metric, frame.period, frame.said = base.metric, base.period, list(base.said)
         return frame
+
+    def _of_the_top(self, base: Frame) -> Frame:
+        """The figure of the one part that came out on top: "which region won most?", and then "how many deals was that?"."""
+        if base.limit != 1 or not base.groups:
+            return base
+        top = base.groups[0]
+        if top.field in Grain.__members__:
+            period = as_days(whole(Grain(top.field), date.fromisoformat(str(top.value)), self.ctx.calendar))
+            return base.model_copy(update={"period": period, "group_by": [], "limit": None, "order": None})
+        filters = [*base.filters, Filter(field=top.field, values=[top.value])]
+        return base.model_copy(update={"filters": filters, "said": [*base.said, top.label], "group_by": [], "limit": None, "order": None})
 
     def _part_of(self, period: Days | None) -> Days | None:
         """ "Only Q4 of that": the month or quarter of that name in the period of the question before, where no year is said."""
@@ -225,7 +243,7 @@ class Merging(Records, Figures):
 
     def _prefer_fields_of(self, previous: Frame) -> None:
         """A word for two things ("North" the team, "North" the region) means what the question before was narrowed by."""
-        used = {item.field for item in previous.filters if isinstance(item, Filter)}
+        used = {item.field for item in previous.filters if isinstance(item, Filter)} | set(previous.group_by)
         for raw in self.parts.filters:
             for name, value in raw.alternatives:
                 if name in used and raw.field not in used:
@@ -234,7 +252,7 @@ class Merging(Records, Figures):
 
     def _forget(self, frame: Frame) -> None:
         """ "All industries again", "forget the region": a field's conditions, or the split by it, are taken back."""
-        told = FORGETTING & self.parts.words_seen
+        told = FORGETTING & self.parts.words_seen or _ANY_OF.search(self.parts.phrases)
         if not told and ("all" not in self.parts.words_seen or {"list", "which"} & set(self.parts.cues)):
             return
         for name in list(self.parts.fields):
@@ -277,8 +295,16 @@ class Merging(Records, Figures):
     def _one_of_two(self, frame: Frame) -> None:
         """ "The latter": of two values that the question before named, the one said last."""
         words = {"latter", "former"} & self.parts.words_seen
-        two = [item for item in frame.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) == 2]
-        if len(words) == 1 and len(two) == 1:
+        if len(words) != 1:
+            return
+        earlier = self.dialogue.latest(lambda before: len(_of_two(before)) == 1)
+        two = _of_two(frame)
+        if not two and earlier is not None:  # "and the former?" after the latter
+            both = _of_two(earlier)[0]
+            two = [item for item in frame.filters if isinstance(item, Filter) and item.field == both.field]
+            if len(two) == 1:
+                two[0].values = list(both.values)
+        if len(two) == 1:
             two[0].values = [two[0].values[-1 if words == {"latter"} else 0]]
             frame.said = [word for word in frame.said if " or " not in word] + [str(two[0].values[0])]
             frame.group_by = [name for name in frame.group_by if name != two[0].field]
@@ -406,9 +432,15 @@ class Merging(Records, Figures):
         return as_days(earlier(said, calendar))
 
 
+def _of_two(frame: Frame) -> list[Filter]:
+    """The conditions of a question that name two values."""
+    return [item for item in frame.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) == 2]
+
+
 def time_of(frame: Frame, shape: Shape) -> str:
     """The time field that a list is narrowed by already, or that its state is about."""
-    fields = [item.field for item in frame.filters if isinstance(item, Filter) and item.field in shape.fields and shape.fields[item.field].is_time]
+    bounded = [item for item in frame.filters if isinstance(item, Filter) and item.op not in ("empty", "not_empty")]
+    fields = [item.field for item in bounded if item.field in shape.fields and shape.fields[item.field].is_time]
     status = [item.values for item in frame.filters if isinstance(item, Filter) and item.field == "status" and item.op == "is"]
     return next(iter(fields), "closed" if shape.name == "deal" and status and "open" not in status[0] else "")
 

@@ -6,14 +6,21 @@ The record pointed at takes the place of a name, and the message is read as if i
 from __future__ import annotations
 
 import re
+from datetime import date
 
+from assistant.language.dates import When
+from assistant.language.dialogue import as_entity, company_of
 from assistant.language.entities import Name
-from assistant.language.frames import Entity
+from assistant.language.frames import Entity, ShownGroup
 from assistant.language.grammar.merging import SET_WORDS, Merging
 from assistant.language.parts.model import RawFilter
+from assistant.language.states import STATE_OF_METRIC
 from crm_core.errors import NotFound
+from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.fields import shape_for
+from crm_core.metrics.filters import Filter
 from crm_core.models import Company
+from crm_core.periods import Grain, whole
 from crm_core.services.history import user_name
 from crm_core.services.records import load
 from crm_core.services.search import Match
@@ -24,7 +31,13 @@ _THEY = frozenset("they them their theirs there".split())
 #: "With them", "from them": those who were spoken of, not the records shown.
 _WITH_THEM = re.compile(r"\b(?:with|for|from|at|to|about|by|call|ring|email|mail) (?:them|they)\b")
 _SET_PHRASES = re.compile(
-    r"\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
+    r"\bbehind (?:it|that|this)\b|\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
+)
+#: "In that quarter", "the same year": the period of a question before.
+THAT_PERIOD = re.compile(r"\b(?:that|the same|same|this same) (?:fiscal )?(year|quarter|month|week|time|period|timeframe|range|window|days)\b")
+#: "Show me the renewal deals": the definite article means those of the question before.
+_THE_RECORDS = re.compile(
+    r"\bthe (?:\w+ ){0,3}(?:deals|opportunities|opps|tickets|cases|leads|calls|meetings|emails|mails|tasks|activities|contacts|companies|accounts)\b"
 )
 #: Nouns that "that ..." and "this ..." can point at, by their words.
 _POINTED = {
@@ -56,13 +69,90 @@ class Pointing(Merging):
             return
         if self._other():
             self._take_other()
-        if self.parts.names:
+        self._narrow_to_spoken()
+        self._take_weak()
+        self._that_period()
+        if self._take_group() or self.parts.names:
             return
         entity = self._pointed_at()
         if entity is not None:
             entity = self._with_the_field(entity)
             self.pointed = True
             self._inject(entity)
+
+    def _narrow_to_spoken(self) -> None:
+        """Of several of one name, the one at the company that the conversation is about."""
+        company = self.dialogue.meant(self.ctx, ("company",)) if any(len(name.matches) > 1 for name in self.parts.names) else None
+        if company is None or any(name.noun == "company" for name in self.parts.names):
+            return
+        for place, name in enumerate(self.parts.names):
+            if name.noun == "contact" and len(name.matches) > 1:
+                there = [match for match in name.matches if (held := company_of(self.ctx, as_entity(match))) is not None and held.id == company.id]
+                if len(there) == 1:
+                    self.parts.names[place] = Name(name.first, name.end, (there[0],), name.exact)
+
+    def _take_weak(self) -> None:
+        """ "Which of them went to a competitor?", of deals that were lost: half a value's name is enough."""
+        base = self.dialogue.question()
+        if base is None or not self.parts.weak:
+            return
+        lost = base.metric.startswith("lost") or any(
+            isinstance(item, Filter) and item.field == "status" and item.values == ["lost"] for item in base.filters
+        )
+        if lost and not self.parts.metrics and not self.parts.states:
+            self.parts.filters += self.parts.weak
+
+    def _that_period(self) -> None:
+        """ "In that quarter", "that month": the period that was spoken of last, or the one that came out on top."""
+        said = THAT_PERIOD.search(self.parts.phrases)
+        if said is None or self.parts.times:
+            return
+        wanted = said.group(1) if said.group(1) in Grain.__members__ else ""
+        top = next(iter(self._groups_shown()), None)
+        if wanted and top is not None and top.field == wanted:
+            period = whole(Grain(wanted), date.fromisoformat(str(top.value)), self.ctx.calendar)
+        else:
+            base = self.dialogue.latest(
+                lambda before: before.period is not None and (not wanted or before.period.period(self.ctx.calendar).grain in (Grain(wanted), None))
+            )
+            if base is None or base.period is None:
+                return
+            period = base.period.period(self.ctx.calendar)
+        self.parts.times.append((When(0, 0, period, None, "", period.grain), ""))
+        self.parts.wh_groups = [name for name in self.parts.wh_groups if name != wanted]
+
+    def _groups_shown(self) -> list[ShownGroup]:
+        """The parts of the figure before, where it was split and ranked, or has one part only."""
+        previous = self.dialogue.previous
+        if previous is None or previous.intent != "metric" or previous.pending is not None:
+            return []
+        return previous.groups if previous.order or len(previous.groups) == 1 else []
+
+    def _take_group(self) -> bool:
+        """ "What did that one bring?", "the second one by team", "deals in that region": a part of the split figure before."""
+        shown, said = self._groups_shown(), self.parts.phrases
+        if not shown or shown[0].field in Grain.__members__:
+            return False
+        titles = {"owner": r"rep|seller|person|owner|guy|colleague", "company": r"company|account|customer|client"}
+        word = titles.get(shown[0].field, re.escape(shown[0].field.replace("_", " ")))
+        place = 0
+        if (nth := re.search(r"\bthe (first|second|third|1st|2nd|3rd) (?:one|" + word + r")\b", said)) is not None:
+            place = {"first": 0, "1st": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2}[nth.group(1)]
+        elif not re.search(r"\b(?:that|this) (?:one|" + word + r")\b|\bthe (?:top|winning|leading) (?:one|" + word + r")\b", said):
+            return False
+        if place >= len(shown) or self.parts.names:
+            return False
+        group = shown[place]
+        if group.field == "owner":
+            self._inject(Entity(noun="user", id=int(group.value), label=group.label))
+        else:
+            self.parts.filters.append(RawFilter(group.field, "is", [group.value], group.label))
+        self.parts.wh_groups = [name for name in self.parts.wh_groups if name != group.field]
+        self.parts.nouns = [noun for noun in self.parts.nouns if noun != group.field]
+        self.parts.fields = [name for name in self.parts.fields if name != group.field]
+        self.parts.order, self.parts.limit = "", None
+        self.pointed = True
+        return True
 
     def _with_the_field(self, entity: Entity) -> Entity:
         """The record pointed at, or the one spoken of before it that has the fact asked for: "the next step there" is a deal's."""
@@ -257,9 +347,29 @@ class Pointing(Merging):
             match = Match(noun=left[0].noun, id=left[0].id, label=left[0].label, score=100)
             self.parts.names[0] = Name(name.first, name.end, (match,), True)
 
+    def _the_records(self) -> bool:
+        """ "Show me the deals", after a figure about deals: those behind it, unless a state, a time or a name of its own is said."""
+        parts, base = self.parts, self.dialogue.previous
+        if base is None or base.intent not in ("metric", "list") or base.pending is not None or not _THE_RECORDS.search(parts.phrases):
+            return False
+        own = (
+            parts.states
+            or parts.negated_states
+            or parts.times
+            or parts.me
+            or parts.my_team
+            or parts.groups
+            or parts.relations
+            or "about" in parts.cues
+        )
+        plain = all(name in STATE_OF_METRIC and STATE_OF_METRIC[name][1] in ("", "created") for name in parts.metrics)
+        noun = METRICS[base.metric].rows if base.intent == "metric" else base.noun
+        named = {*parts.nouns, *(STATE_OF_METRIC[name][0] for name in parts.metrics if plain)}
+        return bool({"list", "which"} & set(parts.cues)) and not own and plain and named == {noun}
+
     def _points_at_set(self) -> bool:
         parts = self.parts
-        if SET_WORDS & parts.words_seen or _SET_PHRASES.search(parts.phrases):
+        if SET_WORDS & parts.words_seen or _SET_PHRASES.search(parts.phrases) or self._the_records():
             return True
         if re.search(
             r"\b(?:biggest|largest|smallest|oldest|newest|latest|cheapest|highest|lowest|first|last) (?:one|deal|ticket|lead)?\s?(?:there|of them)?$",

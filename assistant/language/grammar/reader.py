@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from assistant.language.chart import Chart, build_chart
@@ -10,7 +11,7 @@ from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Frame
 from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.talk import Talk
-from assistant.language.lexicon import lexicon_for
+from assistant.language.lexicon import CURRENCY_WORDS, DOLLARS, lexicon_for
 from assistant.language.parts import Parts, collect
 from assistant.language.teaching import lesson_in
 from crm_core.context import Context
@@ -27,6 +28,7 @@ NO_AVERAGE = (
     "Ask for one of the metrics (such as win rate, average deal size, resolution time), or for the list."
 )
 NO_EXTREME = "You ask for an extreme, and I do not see of what: name what to compare, such as 'by rep', 'by region' or 'by month'."
+FOREIGN_MONEY = "I compute and compare amounts in {home}, converted at the rates on file, and not in {foreign}. Ask for it in {home}."
 FROM_TO = (
     "I can tell which deals had their close date moved later in a period, such as 'deals that slipped last month', "
     "but not yet from which period to which."
@@ -108,6 +110,12 @@ CONSTRUCTIONS = (
 )
 
 
+#: Those that read a message by itself.
+_ALONE = frozenset(CONSTRUCTIONS[CONSTRUCTIONS.index("_changed") + 1 :]) - {"_said", "_leftover_search", "_fragment"}
+#: A word at the end that points at what was said before; alone, the message would be about everything.
+_DANGLING = re.compile(r"\b(?:was|is|were|are|of|behind|in|with|for|from|about|does|did) (that|those|these|them|it)$")
+
+
 class Reader(Talk, FollowUps):
     """Decides on one frame for the parts."""
 
@@ -117,6 +125,8 @@ class Reader(Talk, FollowUps):
         for name in CONSTRUCTIONS:
             frame = getattr(self, name)()
             if frame is not None:
+                if name in _ALONE and not self.pointed and self.dialogue.frames and (said := _DANGLING.search(self.parts.phrases)):
+                    self.frame_unknown.append(said.group(1))
                 return self.finish(frame)
         return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
 
@@ -130,7 +140,6 @@ class Reader(Talk, FollowUps):
 
     def finish(self, frame: Frame) -> Frame:
         """The frame as it is believed: paged, with the period it speaks of, refused where content was not understood."""
-        self.same_period(frame)
         frame = self._finish(self._paged(frame) if frame.intent in ("rows", "more") else frame)
         if frame.intent not in ("unknown", "nothing"):
             frame.confidence = round(min(frame.confidence, self._understood()), 2)
@@ -192,6 +201,14 @@ class Reader(Talk, FollowUps):
         asked = parts.plural_noun or "list" in parts.cues or parts.sort or parts.aggregates
         return frame.intent == "list" and not narrowed and not asked
 
+    def _foreign_money(self) -> str:
+        """The currency, other than the company's own, in which an amount or the answer is wanted."""
+        home = self.ctx.home_currency
+        said = {*self.parts.currencies, *(CURRENCY_WORDS[word.lower()] for word in self.parts.unknown if word.lower() in CURRENCY_WORDS)}
+        return join_words(
+            sorted(code for code in said if code != home and not (code == "USD" and home in DOLLARS and "usd" not in self.parts.phrases)), "and"
+        )
+
     def _count_slips(self) -> None:
         """ "Deals that slipped twice": how often makes it a condition on each deal rather than the metric of slips."""
         parts = self.parts
@@ -203,6 +220,8 @@ class Reader(Talk, FollowUps):
 
     def _finish(self, frame: Frame) -> Frame:
         """Refuse where content was not understood: an answer to another question is worse than none."""
+        if frame.intent in ("metric", "list") and (foreign := self._foreign_money()):
+            return Frame(intent="unknown", detail=FOREIGN_MONEY.format(home=self.ctx.home_currency, foreign=foreign))
         if frame.metric in ("slipped_deals", "slipped_value") and not frame.compare:
             if len(self.parts.times) > 1:
                 spans = join_words([when.period.describe() for when, _field in self.parts.times[:2]], "or")

@@ -200,6 +200,8 @@ class Records(Lists):
         if contact and "count" in parts.aggregates and "the number of" in parts.phrases:
             parts.aggregates.remove("count")  # "the number of Dana Beckett"
             asked = ["phone", *asked]
+        if asked == ["phone"] and "count" in parts.aggregates and re.search(r"\bphone (?:nr|no|number) of\b", parts.phrases):
+            parts.aggregates.remove("count")
         if "count" in parts.aggregates and asked == ["employees"] and not parts.metrics:
             parts.aggregates.remove("count")
         wanted = [name for name in (*parts.fields, *parts.wh_groups) if name in ("team", "role", "email")]
@@ -326,4 +328,6 @@ class Records(Lists):
             parts.first_words[1:2]
         ):
             return None  # "when is her birthday": a fact that is not kept, nothing that was said
-        return self._search()
+        frame = self._search()
+        frame.detail = "leftover"  # nobody asked for what was said: where nothing was, the message was not understood
+        return frame

@@ -12,7 +12,19 @@ A phrase maps to one or more *senses* (``model``); the grammar decides between t
 from assistant.language.lexicon.build import lexicon_for
 from assistant.language.lexicon.cues import FOLLOW_UP, WRITE_VERBS
 from assistant.language.lexicon.filler import DESCRIBING, FILLER
-from assistant.language.lexicon.measures import ADVERB_GRAINS
+from assistant.language.lexicon.measures import ADVERB_GRAINS, CURRENCY_WORDS, DOLLARS
 from assistant.language.lexicon.model import Lexicon, Sense, english_words
 
-__all__ = ["ADVERB_GRAINS", "DESCRIBING", "FILLER", "FOLLOW_UP", "WRITE_VERBS", "Lexicon", "Sense", "english_words", "lexicon_for"]
+__all__ = [
+    "ADVERB_GRAINS",
+    "CURRENCY_WORDS",
+    "DESCRIBING",
+    "DOLLARS",
+    "FILLER",
+    "FOLLOW_UP",
+    "WRITE_VERBS",
+    "Lexicon",
+    "Sense",
+    "english_words",
+    "lexicon_for",
+]

@@ -9,7 +9,17 @@ from sqlalchemy import select
 
 from assistant.language.lexicon.cues import CUES, NEGATIONS, SMALLTALK
 from assistant.language.lexicon.filler import FILLER
-from assistant.language.lexicon.measures import ADVERB_GRAINS, AGGREGATES, COMPARE_CUES, COMPARISONS, GRAINS, GROUP_CUES, MULTIPLICITIES, ORDERS
+from assistant.language.lexicon.measures import (
+    ADVERB_GRAINS,
+    AGGREGATES,
+    COMPARE_CUES,
+    COMPARISONS,
+    GRAINS,
+    GROUP_CUES,
+    MULTIPLICITIES,
+    ORDERS,
+    own_currency_words,
+)
 from assistant.language.lexicon.model import Lexicon, Sense
 from assistant.language.lexicon.states import STATES
 from assistant.language.tokens import singular
@@ -44,6 +54,7 @@ def compile_lexicon(ctx: Context) -> Lexicon:
     _add_metrics(lexicon)
     _add_shapes(lexicon, ctx)
     _add_own_words(lexicon, ctx)
+    lexicon.idle = own_currency_words(ctx.home_currency)  # "in pounds": how figures are shown anyway
     lexicon.taught = {word.phrase: word.meaning for word in taught_words(ctx)}
     return lexicon.finish()
 
@@ -98,7 +109,7 @@ def _denials(phrase: str) -> tuple[str, ...]:
 def _add_metrics(lexicon: Lexicon) -> None:
     for metric in METRICS.values():
         for phrase in (metric.title, *metric.synonyms):
-            lexicon.add(phrase, Sense("metric", metric.name))
+            lexicon.add(phrase, Sense("metric", metric.name), plural=True)
 
 
 _ACTIVITY_WORDS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset(
     """
-ditto cut slice role creating row better worse stronger weaker chart graph personal often supposed plz nr filled times period periods preceding fiscal financial separately separate member members andothers sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
+ditto table start starts starting shown chronological crosstab cut slice role creating row better worse stronger weaker chart graph personal often supposed plz nr filled times period periods preceding fiscal financial separately separate member members andothers sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
 field fields toward towards wide begin begins beginning starts probability stage-probability though although yet anyone
 recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
 order regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed
@@ -16,7 +16,7 @@ fully simply straight forward forwards onwards apiece alike leave next everybody
 needs wants want wanted wish interested prepare preparing slide slides deck report reports email's talking tell leadership review
 came rather w colleague wrote
 date empty blank remind beginning very atm rn nowadays committed waiting stuck
-money dollars dollar usd euro euros percent percentage hours minutes split break down breakdown compare comparing comparison list listing names name spend spends stay stays keep keeps ordered sorted descending ascending developed develop included include including everybody big large whose achieved reached hit achieve reach atm board takes quantity behind previous per cent reason because reasons due sum totals address person single located based
+money percent percentage hours minutes split break down breakdown compare comparing comparison list listing names name spend spends stay stays keep keeps ordered sorted descending ascending developed develop included include including everybody big large whose achieved reached hit achieve reach atm board takes quantity behind previous per cent reason because reasons due sum totals address person single located based
 a about actually ago all am an and any are as ask at be been being both but by can could currently data did do does doing done either else
 every exactly few for from gave get give given go going got had has have having he her here hers him his how i if im in into is it its itself
 just kind know let like look looking lot made make many may maybe me might mine more much must my need needs no of off ok okay on one ones only onto or our
@@ -39,6 +39,6 @@ currently already yet always usually actual actually definitely obviously happen
 DESCRIBING = frozenset(
     """
     big large fast slow wide good great fine nice well better worse stronger weaker different various particular certain flagged committed
-    waiting stuck complete located based ordered bought personal leadership fiscal financial separate preceding filled quick available assigned dollar euro usd
+    waiting stuck complete located based ordered bought personal leadership fiscal financial separate preceding filled quick available assigned table start
     """.split()
 )

@@ -7,8 +7,24 @@ from crm_core.periods import Grain
 #: Words of number and currency; the chart reads them, here they are only known not to be typos.
 QUANTITY_WORDS = frozenset(
     "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty ninety hundred thousand million billion grand mio "
-    "dollars dollar bucks euros euro pounds chf francs usd eur gbp couple few dozen second third fourth".split()
+    "couple few dozen second third fourth".split()
 )
+#: Words for currencies and the codes that they stand for; where several have one word, the commonest.
+CURRENCY_WORDS: dict[str, str] = {
+    **{code.lower(): code for code in "USD EUR GBP CHF CAD AUD NZD SEK NOK DKK JPY CNY INR BRL MXN ZAR PLN CZK HUF SGD HKD".split()},
+    **dict.fromkeys(("dollar", "dollars", "buck", "bucks"), "USD"),
+    **dict.fromkeys(("euro", "euros"), "EUR"),
+    **dict.fromkeys(("pound", "pounds", "quid", "sterling"), "GBP"),
+    **dict.fromkeys(("franc", "francs"), "CHF"),
+    **dict.fromkeys(("yen",), "JPY"),
+}
+#: Currencies that are called dollars at home.
+DOLLARS = frozenset({"USD", "CAD", "AUD", "NZD", "SGD", "HKD"})
+
+
+def own_currency_words(home: str) -> frozenset[str]:
+    """The words by which a company calls its own currency."""
+    return frozenset(word for word, code in CURRENCY_WORDS.items() if code == home or code == "USD" and home in DOLLARS and word != "usd")
 
 
 #: How something is counted or summed.
@@ -25,6 +41,8 @@ AGGREGATES: dict[str, str] = {
     "adds up to": "sum",
     "add up to": "sum",
     "added up": "sum",
+    "summed": "sum",
+    "summed up": "sum",
     "all added up": "sum",
     "amount to": "sum",
     "come to": "sum",

@@ -11,7 +11,7 @@ from rapidfuzz.distance import OSA
 
 from assistant.language.dates import date_words
 from assistant.language.lexicon.filler import FILLER
-from assistant.language.lexicon.measures import COMPARISONS, QUANTITY_WORDS
+from assistant.language.lexicon.measures import COMPARISONS, CURRENCY_WORDS, QUANTITY_WORDS
 from assistant.language.tokens import singular
 from assistant.retrieval.embedding import package_file
 from crm_core.text import fold
@@ -38,12 +38,14 @@ class Lexicon:
     longest: int = 1
     #: Taught words and what is read instead of them.
     taught: dict[str, str] = field(default_factory=dict)
+    #: Words that say nothing in this company: those for its own currency.
+    idle: frozenset[str] = frozenset()
     #: Every single word that is known, and the same by length, for mending typos.
     words: set[str] = field(default_factory=set)
     by_size: dict[int, list[str]] = field(default_factory=dict)
     #: Words that are likelier than others when a typo could be several.
     common: frozenset[str] = frozenset(
-        "deals deal open what year month week quarter value total tickets leads won lost closed owner which pipeline said list".split()
+        "deals deal open what year month week quarter value total tickets leads won lost closed owner which pipeline said list task tasks contact contacts".split()
     )
 
     def add(self, phrase: str, sense: Sense, *, plural: bool = False) -> None:
@@ -66,7 +68,7 @@ class Lexicon:
 
     def finish(self) -> Lexicon:
         """Collect the words that typos are matched against."""
-        self.words = {word for phrase in self.phrases for word in phrase.split()} | FILLER | date_words() | QUANTITY_WORDS
+        self.words = {word for phrase in self.phrases for word in phrase.split()} | FILLER | CURRENCY_WORDS.keys() | date_words() | QUANTITY_WORDS
         for word in sorted(self.words):
             if len(word) > 2:
                 self.by_size.setdefault(len(word), []).append(word)
@@ -87,7 +89,8 @@ class Lexicon:
 
         A swap of two neighbours counts as one letter (optimal string alignment distance).
         """
-        if len(word) < 3 or not word.isalpha() or self.knows(word) or self.is_english(word) or self.is_english(singular(word)):
+        single = singular(word)
+        if len(word) < 3 or not word.isalpha() or self.knows(word) or self.is_english(word) or len(single) > 3 and self.is_english(single):
             return None
         allowed = 2 if len(word) >= 9 else 1
         found = [

@@ -39,6 +39,8 @@ STATES: dict[str, str] = {
     "pull in": "won",
     "took in": "won",
     "take in": "won",
+    "earned us": "won",
+    "earn us": "won",
     "brought us": "won",
     "bring us": "won",
     "fell through": "lost",

@@ -80,6 +80,8 @@ class Parts:
     aggregates: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     filters: list[RawFilter] = field(default_factory=list)
+    #: Values by a part of their name, "competitor" for "Went with competitor", that count where lost deals are spoken of.
+    weak: list[RawFilter] = field(default_factory=list)
     keeps: list[RawKeep] = field(default_factory=list)
     relations: list[RawRelation] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
@@ -128,6 +130,8 @@ class Parts:
     #: How often something happened: comparison and number.
     multiplicity: tuple[str, int] | None = None
     write_verb: str = ""
+    #: Codes of the currencies that amounts were said in.
+    currencies: set[str] = field(default_factory=set)
     first_words: list[str] = field(default_factory=list)
     #: The content words after "about", or all of them, for a search by meaning.
     topic: list[str] = field(default_factory=list)

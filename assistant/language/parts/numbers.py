@@ -28,6 +28,8 @@ class Numbers(Neighbours):
     def _quantity(self, edge: Edge) -> None:
         quantity = edge.quantity
         assert quantity is not None
+        if quantity.currency:
+            self.parts.currencies.add(quantity.currency)
         ahead = {self._after(place) for place in range(4)} if self._after() in ("or", "and") else {self._after()}
         if ahead & {"times", "time"} and quantity.value == quantity.value.to_integral_value():
             self._take_multiplicity(int(quantity.value))

@@ -143,6 +143,8 @@ class Senses(Neighbours):
             self.after_topic = True
         if value == "define" and edge.text.lower() == "mean" and "what does" not in " ".join(self.parts.first_words):
             return False
+        if value == "more" and edge.text.lower() == "show all" and self._next_edge() is not None:
+            value = "list"  # "show all products"
         if value == "more" and len(self.edges) > 3:
             return True
         self.parts.cues.append(value)
@@ -447,16 +449,18 @@ class Senses(Neighbours):
         return True
 
     def _take_grain(self, edge: Edge, sense: Sense) -> bool:
-        if edge.text.lower() in ADVERB_GRAINS or sense.label == "adverb":
+        if edge.text.lower() in ADVERB_GRAINS or sense.label == "adverb" or "x" in (self._before(), self._after()):
             self.parts.groups.append(sense.value.value)
             return True
         return False
 
     def _take_weak_value(self, _edge: Edge, sense: Sense) -> bool:
         lost = "lost" in self.parts.states or any(name.startswith("lost") for name in self.parts.metrics)
+        raw = RawFilter(sense.field, "is", [sense.value], sense.label, sense.noun, self.negated)
         if not lost:
+            self.parts.weak.append(raw)
             return False
-        self.parts.filters.append(RawFilter(sense.field, "is", [sense.value], sense.label, sense.noun, self.negated))
+        self.parts.filters.append(raw)
         self.negated = False
         return True
 
