@@ -98,7 +98,7 @@ def remember(turn: Turn) -> Frame | None:
 
 def _groups(frame: Frame, figure: MetricResult) -> list[ShownGroup]:
     """The parts that were shown, in their order; a stretch of time by its first day."""
-    shown = [group for group in figure.groups[: min(frame.limit or SHOWN, SHOWN)] if group.keys[0] is not None]
+    shown = [group for group in figure.groups[:SHOWN] if group.keys[0] is not None]
     name = frame.group_by[0]
     return [
         ShownGroup(field=name, value=key.isoformat() if isinstance(key := group.keys[0], date) else key, label=group.labels[0])

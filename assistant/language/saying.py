@@ -9,9 +9,11 @@ from typing import Any
 from sqlalchemy import select
 
 from crm_core.context import Context
+from crm_core.errors import NotFound
 from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, Shape, shape_for
 from crm_core.metrics.filters import Condition, Filter, FilterGroup, Related
 from crm_core.periods import format_day, format_span
+from crm_core.services.records import load, model_of
 from crm_core.text import join_words
 
 _BOUNDS = {"at_least": "at least", "more_than": "over", "at_most": "at most", "less_than": "under", "is": "", "is_not": "not"}
@@ -67,8 +69,13 @@ def _grouped(number: str) -> str:
 
 def _label(ctx: Context, shape: Shape, field: Field, value: Any) -> str:
     """The name of the record that a reference points at, as far as the caller may see it."""
-    if field.kind is not Kind.ref or not isinstance(value, int) or field.key is None or field.label is None:
+    if field.kind is not Kind.ref or not isinstance(value, int):
         return str(value)
+    if field.key is None or field.label is None:  # what stands in other rows, such as the products of a deal
+        try:
+            return str(getattr(load(ctx, model_of(field.name), value), "name", value)) if field.name in NOUN_SHAPES else str(value)
+        except NotFound:
+            return f"{field.title} {value}"
     key: Any = field.key(ctx)
     wanted: Any = select(field.label(ctx))
     label = ctx.session.scalar(shape.select_from(ctx, wanted, field.joins).where(key == value).limit(1))

@@ -234,7 +234,26 @@ def _grouped(result: MetricResult, title: str, when: str, whose: str) -> tuple[s
         return _single_group(result, when, whose), "answered"
     total = show_value(result.value, result.unit, result.currency)
     head = f"{title} by {by} {when}{whose}: **{total}** {'in all' if result.additive else 'overall'}."
-    return " ".join(part for part in (head, _stand_out(result, known), *_limits(result), *result.notes) if part), "answered"
+    compared = [_comparison(result), _movers(result)] if result.previous_period is not None else []
+    return " ".join(part for part in (head, *compared, _stand_out(result, known), *_limits(result), *result.notes) if part), "answered"
+
+
+def _movers(result: MetricResult) -> str:
+    """The groups that rose and fell most between the two periods."""
+    changes = [
+        (group.value - group.previous, " / ".join(group.labels)) for group in result.groups if group.value is not None and group.previous is not None
+    ]
+    if len(changes) < 2:
+        return ""
+
+    def told(change: Decimal, label: str) -> str:
+        shown = f"{_rounded(abs(change))} points" if result.unit is Unit.percent else show_value(abs(change), result.unit, result.currency)
+        return f"{label} ({'+' if change > 0 else '−'}{shown})"
+
+    up, down = max(changes), min(changes)
+    parts = [f"Largest rise: {told(*up)}" if up[0] > 0 else "", f"largest fall: {told(*down)}" if down[0] < 0 else ""]
+    text = "; ".join(part for part in parts if part)
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _single_group(result: MetricResult, when: str, whose: str) -> str:
@@ -244,6 +263,8 @@ def _single_group(result: MetricResult, when: str, whose: str) -> str:
     text = f"**{name}**: {result.title} of **{shown}** {when}{whose}."
     if result.additive and result.value and group.value is not None:
         text += f" That is {_rounded(group.value * 100 / result.value)}% of {show_value(result.value, result.unit, result.currency)} in all."
+    if result.previous_period is not None and group.previous is not None:
+        text += f" It was {show_value(group.previous, result.unit, result.currency)} in {result.previous_period.describe()}."
     return f"{text} {plural(result.groups_in_all, result.group_titles[0])} compared."
 
 

@@ -284,7 +284,32 @@ class TestPartsOfAFigure:
     def test_how_many_deals_was_that(self, conversation: Conversation) -> None:
         conversation.say("which region had the highest won value in 2025?")
         asked = conversation.asked("how many deals was that?")
-        assert (asked["metric"], asked["group_by"], asked["limit"]) == ("won_deals", ["region"], 1)
+        assert (asked["metric"], asked["filters"][0]["field"]) == ("won_deals", "region")
+        assert "group_by" not in asked
+
+    def test_for_each(self, conversation: Conversation) -> None:
+        conversation.say("won value by region in 2025", "which region is best?")
+        asked = conversation.asked("how many deals is that for each?")
+        assert (asked["metric"], asked["group_by"]) == ("won_deals", ["region"])
+        assert "limit" not in asked
+
+    def test_which_of_them_ranks_the_figure_before(self, conversation: Conversation) -> None:
+        conversation.say("win rate by source in 2025")
+        asked = conversation.asked("which source has the lowest?")
+        assert (asked["metric"], asked["order"], asked["period"]["first"]) == ("win_rate", "lowest", "2025-01-01")
+
+    def test_why_of_what_was_lost(self, conversation: Conversation) -> None:
+        conversation.say("which region lost the most deals in 2025?")
+        asked = conversation.asked("why?")
+        assert (asked["metric"], asked["group_by"]) == ("lost_deals", ["loss_reason"])
+        assert asked["filters"][0]["field"] == "region"
+
+    def test_the_same_quarter_last_year(self, conversation: Conversation) -> None:
+        conversation.say("won value in Q2 2026 by team")
+        before = conversation.asked("and in the same quarter last year?")
+        again = Conversation(conversation.talk).asked("won value in Q2 2025 by team")
+        assert before["period"]["first"] == again["period"]["first"]
+        assert before["group_by"] == ["team"]
 
 
 class TestThoseOfTheQuestionBefore:
@@ -294,6 +319,31 @@ class TestThoseOfTheQuestionBefore:
         figure = conversation.say("how much did we win in 2025?").figures[0]
         listed = conversation.say("show me the deals").figures[0]
         assert listed.rows_in_all == figure.rows_in_all
+
+    def test_a_denial_narrows_what_stands(self, machinery: Talk) -> None:
+        conversation = Conversation(machinery)
+        first = conversation.asked("open deals in stage Bid")
+        second = conversation.asked("without the ones in Scoping")
+        (stage,) = [item for item in first["filters"] if item["field"] == "stage"]
+        assert stage in second["filters"]
+        assert len(second["filters"]) == len(first["filters"]) + 1
+
+    def test_states_are_not_lost_by_which_ones(self, conversation: Conversation) -> None:
+        conversation.say("leads created in 2026")
+        asked = conversation.asked("which ones are not contacted yet?")
+        assert {"field": "first_response", "op": "empty", "values": []} in asked["filters"]
+
+    def test_any_tickets_are_those_of_the_company_spoken_of(self, conversation: Conversation) -> None:
+        name = conversation.scalars("select name from company where archived_at is null order by length(name) desc limit 1")[0]
+        key = conversation.scalars("select id from company where archived_at is null order by length(name) desc limit 1")[0]
+        conversation.say(f"tell me about {name}")
+        answer = conversation.say("any open tickets?")
+        asked = answer.figures[0].question
+        assert asked is not None
+        assert {"field": "company", "values": [key]}.items() <= asked["arguments"]["filters"][0].items()
+
+    def test_nobody_is_meant_by_their(self, conversation: Conversation) -> None:
+        assert conversation.say("show me their open deals").outcome in ("declined", "asked")
 
     def test_all_deals_are_all(self, conversation: Conversation) -> None:
         conversation.say("how much did we win in 2025?")

@@ -90,6 +90,8 @@ class FigureFrames(Past):
             grain = next((item for item in (Grain.quarter, Grain.month) if item.value in self.parts.words_seen), Grain.year)
             period = whole(grain, period.first, self.ctx.calendar)  # "customers at the start of 2025": over 2025
         today = self.ctx.today
+        if planned and period.days == 1 and period.first > today and ("end of" in self.parts.phrases or "year end" in self.parts.phrases):
+            period = Period(today, period.end)  # "pipeline end of year": what closes by then
         now_said = period.days == 1 and period.first == today or when.edge == "until" and period.end == today + timedelta(days=1)
         if planned and now_said:
             return  # "pipeline today" is the pipeline as it is, not what closes today

@@ -19,6 +19,7 @@ _DURATIONS: tuple[tuple[str, str], ...] = (
 )
 
 
+_BETTER = frozenset({"better", "worse", "higher", "lower"})
 #: What is said of a share that no metric is.
 NO_SHARE = (
     "I do not compute that share as one figure yet. Ask for the figure split by what you want the share of, such as 'bookings by source this year': "
@@ -42,6 +43,8 @@ class Figures(FigureFrames):
         ):
             return averaged
         asks_who = "who" in parts.cues and not parts.names and "said" not in parts.cues and "heard" not in parts.cues
+        if asks_who and not groups and not parts.groups and not parts.order and parts.metrics and _BETTER & parts.words_seen:
+            parts.order = "lowest" if {"worse", "lower"} & parts.words_seen else "highest"  # "who has the better win rate?"
         if not groups and asks_who and parts.order in ("highest", "lowest"):
             groups = ["owner"]
         if (

@@ -16,14 +16,25 @@ import re
 
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
-from assistant.language.grammar.merging import EARLIER, FORGETTING, LATER, time_of
+from assistant.language.grammar.merging import EARLIER, FORGETTING, LATER, OVERALL, time_of
 from assistant.language.grammar.pointing import THAT_PERIOD, Pointing
 from assistant.language.planner import PAGE
 from assistant.language.states import STATE_OF_METRIC
-from crm_core.metrics.definitions import METRICS, Metric, shape_of
+from crm_core.metrics.definitions import METRICS, Metric, Unit, shape_of
 from crm_core.metrics.fields import Shape, shape_for
 from crm_core.metrics.filters import Filter
 
+_WITH_WHICH = re.compile(r"^(?:and |so |ok |but )*(?:with|for|in|from|at|to|of|by|on|about) (?:which|what|whom)\b")
+_WHOSE = re.compile(
+    r"^(?:and |so )*(?:whose (?:are|were|is|was) (?:they|those|these|it|that)|who (?:owns|has|holds|owned|had) (?:them|those|these))$"
+)
+_WHICH_ONES = re.compile(
+    r"^(?:and |so |ok |okay )*(?:which|what) (?:\w+)(?: (?:are|were|is|was) (?:they|those|these|that|it|in (?:there|it|that)))?(?: exactly| please)?$"
+)
+_NARROWING = frozenset("only just without except exclude excluding drop remove leave take ignore keep limit restrict filter minus skip".split())
+_ARE_THEY = re.compile(r"\b(?:are|were|is|was|do|did) (?:they|those|these)\b")
+_OF_THESE = re.compile(r"\bhow many of (?:these|those|them)\b")
+_OF_THE_SET = re.compile(r"\b(?:of|among) (?:these|those|them)\b|\b(?:these|those|which ones|the ones)\b")
 _WAS_THAT = re.compile(r"\b(?:was|is|were|are|does|did|would) (?:that|this|it|those|these|they)\b")
 #: Fields whose conditions say in which state or when, rather than of which sort: they do not carry over to another measure.
 _OF_STATE = frozenset({"status", "resolved", "converted", "completed", "expected_close", "closed", "created", "occurred", "due", "slips"})
@@ -40,11 +51,15 @@ class FollowUps(Pointing):
     def _of_the_shown(self) -> Frame | None:
         """ "Which of these have no next step?", "the biggest one?", "how much is that in total?", "how many of those are urgent?"."""
         parts = self.parts
+        if self.pointed and not _OF_THE_SET.search(parts.phrases):
+            return None  # "when did we last talk to them": those spoken of, not the rows
         known = all(name in STATE_OF_METRIC or name == "average_amount" for name in parts.metrics)
         if not self.dialogue.frames or not known or not self._points_at_set():
             return None
         noun = self._noun()
-        base = self.dialogue.latest(lambda frame: _is_plural(frame) and (not noun or frame.noun == noun))
+        last = self.dialogue.previous
+        asks_of_one = _WAS_THAT.search(parts.phrases) is not None and last is not None and last.intent == "list" and last.total == 1
+        base = self.dialogue.latest(lambda frame: (_is_plural(frame) or asks_of_one and frame is last) and (not noun or frame.noun == noun))
         if base is None or parts.groups or parts.compare:
             return None
         if "who" in parts.cues and "count" in parts.aggregates and not parts.names:
@@ -54,12 +69,27 @@ class FollowUps(Pointing):
                 return counted
         if parts.wh_groups and parts.order or self._regrouped(base):
             return self._merged(base)
+        if (asked := self._asked_of_each(base)) and (counted := self._as_metric(base) if base.intent == "list" else base) is not None:
+            parts.wh_groups, parts.fields = asked, [name for name in parts.fields if name not in asked]
+            return self._merged(counted)  # "which industries are they in?"
         bare = not ({"list", "which"} & set(parts.cues) or parts.aggregates or parts.nouns or parts.order or parts.fields)
         narrowing = "of that" in parts.phrases or base.group_by and parts.first_words[:1] in (["only"], ["just"], ["without"], ["except"])
         if base.intent == "metric" and base.group_by and "each" in parts.words_seen and not parts.names:
             return self._merged(base)  # "how many deals is that for each?"
         if base.intent == "metric" and bare and (parts.times or parts.filters) and narrowing:
             return self._merged(base)  # "only Q4 of that"
+        share = "of that" in parts.phrases and parts.aggregates == ["sum"] or _OF_THESE.search(parts.phrases) and parts.aggregates == ["count"]
+        if (
+            base.intent == "metric"
+            and share
+            and parts.filters
+            and not (parts.nouns or parts.order or parts.fields or parts.states)
+            and not base.group_by
+        ):
+            sums = METRICS[base.metric].unit is Unit.money
+            if sums == (parts.aggregates == ["sum"]):
+                parts.aggregates.clear()
+                return self._merged(base)  # "how much of that is in EMEA?"
         if (
             ("mean" in parts.aggregates or "average_amount" in parts.metrics)
             and base.noun == "deal"
@@ -79,6 +109,7 @@ class FollowUps(Pointing):
             base.limit if base.intent == "list" else None,
         )
         shape = shape_for(self.ctx, frame.noun)
+        self._forget(frame)
         self._narrow_frame(frame, shape)
         if parts.order or parts.sort:
             self._list_order(frame, shape)
@@ -87,13 +118,28 @@ class FollowUps(Pointing):
             frame.limit = parts.limit or (None if plural or parts.sort and not parts.order else 1)
         elif parts.limit:
             frame.limit = parts.limit
-        if "sum" in parts.aggregates or "total" in parts.aggregates and frame.noun == "deal":
+        if parts.aggregates == ["sum"] and parts.order in ("highest", "lowest"):
+            frame.count_only, frame.detail = False, ""  # "the three with the highest amount"
+        elif "sum" in parts.aggregates or "total" in parts.aggregates and frame.noun == "deal":
             frame.count_only, frame.detail = True, "sum" if frame.noun == "deal" else ""
         elif {"count", "total"} & set(parts.aggregates):
             frame.count_only, frame.detail = True, ""
         else:
             frame.count_only, frame.detail = False, ""
         return frame
+
+    def _asked_of_each(self, base: Frame) -> list[str]:
+        """The one field that "which industries are they in" asks of records, to split them by it."""
+        parts = self.parts
+        if parts.aggregates or parts.order or parts.filters or parts.states or parts.times or parts.names or parts.nouns or parts.groups:
+            return []
+        shape = shape_for(self.ctx, base.noun) if base.intent == "list" else shape_for(self.ctx, shape_of(base.metric))
+        asked = [name for name in dict.fromkeys([*parts.wh_groups, *parts.fields]) if name in shape.fields and shape.fields[name].groupable]
+        return (
+            asked
+            if len(asked) == 1 and parts.first_words[:1] in (["which"], ["what"], ["in"], ["from"], ["and"]) and _ARE_THEY.search(parts.phrases)
+            else []
+        )
 
     def _narrow_frame(self, frame: Frame, shape: Shape) -> None:
         """Add the message's conditions to a list; of the same sort they take the place of the old ones."""
@@ -116,6 +162,8 @@ class FollowUps(Pointing):
             r"\b(?:back to|go back|return to|again|earlier list|first list|previous list|original list)\b", parts.phrases
         ):
             return None
+        if re.search(r"\b(?:back to|return to) all\b", parts.phrases) and parts.nouns and not parts.metrics:
+            return self._list()  # "back to all my open deals": named in full
         base: Frame | None = None
         if "list" in parts.phrases and re.search(r"\b(?:first|original|earlier|previous|initial|full) list\b", parts.phrases):
             lists = [frame for frame in self.dialogue.frames if frame.intent in ("list", "metric")]
@@ -223,6 +271,10 @@ class FollowUps(Pointing):
             or parts.compare
             or parts.me
             or parts.limit
+            or parts.sort
+            or OVERALL.search(parts.phrases)
+            or parts.why
+            and previous.metric.startswith("lost")
             or parts.my_team
             or parts.wh_groups
             or parts.fields
@@ -272,9 +324,13 @@ class FollowUps(Pointing):
         if described and not {"which", "list"} & set(parts.cues):
             parts.nouns.clear()  # "only companies from Automotive", of a figure about deals
             parts.metrics = [name for name in parts.metrics if name != "companies"]
-        own = [noun for noun in parts.nouns if noun != previous.noun and {"user": "owner"}.get(noun, noun) not in previous.group_by]
+        own = [
+            noun for noun in parts.nouns if noun not in (previous.noun, "line_item") and {"user": "owner"}.get(noun, noun) not in previous.group_by
+        ]
         if own or parts.record_numbers or parts.unknown:
             return False
+        if parts.first_words[:1] and parts.first_words[0] in _NARROWING and parts.words <= 12:
+            return True  # "take out the deals whose source is Dealer"
         if not parts.nouns or parts.nouns[0] in previous.group_by:
             return parts.words <= 12 and ("which" not in parts.cues or bool(parts.follow_up))
         return parts.follow_up and parts.words <= 12
@@ -284,6 +340,51 @@ class FollowUps(Pointing):
         if self.pointed or not self._small_change():
             return None
         return self._fragment()
+
+    def _ranked_again(self) -> Frame | None:
+        """ "Which stage has the most?", after a figure: its highest part, not another figure's."""
+        parts, base = self.parts, self.dialogue.previous
+        if base is not None and base.intent == "list":
+            base = self._as_metric(base)
+        if base is None or base.intent != "metric" or base.pending is not None or self.pointed:
+            return None
+        led = _WITH_WHICH.search(parts.phrases)
+        if led and parts.wh_groups == ["customer"]:
+            parts.wh_groups, parts.metrics, parts.customer = ["company"], [], False  # "with which customers?"
+        own = parts.metrics or parts.times or parts.names or parts.aggregates or parts.filters or parts.unknown or parts.relations
+        if own or parts.groups or set(parts.states) - {"occurred"}:
+            return None
+        ranked = parts.order in ("highest", "lowest") and parts.order_field in ("", "amount")
+        if ranked and "who" in parts.cues and not parts.wh_groups and not parts.nouns:
+            parts.wh_groups.append("owner")
+        if len(set(parts.wh_groups)) != 1 or not (ranked or led):
+            return None
+        if led:
+            parts.nouns.clear()
+        return self._merged(base)
+
+    def _which_ones(self) -> Frame | None:
+        """ "Which deals?", "whose were they?", right after a figure or list: those behind it, or their owners."""
+        parts, base = self.parts, self.dialogue.previous
+        if base is None or base.intent not in ("metric", "list") or base.pending is not None or self.pointed:
+            return None
+        if _WHOSE.search(parts.phrases):
+            counted = (
+                self._as_metric(base) if base.intent == "list" else base.model_copy(deep=True, update={"salient": [], "shown": [], "groups": []})
+            )
+            if counted is not None:
+                counted.group_by, counted.order, counted.limit = ["owner"], None, None
+            return counted
+        if _WHICH_ONES.search(parts.phrases) and parts.wh_groups and not (parts.states or parts.filters or parts.times or parts.names or parts.order):
+            parts.wh_groups = ["company" if name == "customer" else name for name in parts.wh_groups]
+            parts.nouns, parts.metrics, parts.customer = [], [], False
+            split = self._as_metric(base) if base.intent == "list" else base
+            return self._merged(split) if split is not None else None  # "which products?"
+        if _WHICH_ONES.search(parts.phrases) and not (parts.states or parts.filters or parts.times or parts.names or parts.order):
+            noun = self._noun() or (STATE_OF_METRIC[parts.metrics[0]][0] if parts.metrics and parts.metrics[0] in STATE_OF_METRIC else "")
+            behind = self.as_list(base)
+            return behind if behind is not None and noun in ("", behind.noun) else None
+        return None
 
     def _both(self) -> Frame | None:
         """ "Both of them together": the two figures just given, as one."""

@@ -14,12 +14,12 @@ from assistant.language.lexicon import lexicon_for
 from assistant.language.parts import Parts
 from assistant.language.saying import say_conditions
 from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
-from crm_core.metrics.definitions import METRICS, Metric, shape_of
-from crm_core.metrics.fields import Kind, Shape, shape_for
+from crm_core.metrics.definitions import METRICS, Composite, Metric, shape_of
+from crm_core.metrics.fields import NOUN_SHAPES, Kind, Shape, shape_for
 from crm_core.metrics.filters import Condition, Filter
 from crm_core.metrics.question import Days
 from crm_core.periods import Grain, add_months, preceding, whole, year_before
-from crm_core.text import fold
+from crm_core.text import fold, join_words
 
 #: "The quarter before", "the one before that", "the previous month" at the end of a message.
 LATER = re.compile(r"\b(?:one|a|the) (year|quarter|month|week) (?:later|after|after that)\b|\bthe (?:following|next) (year|quarter|month|week|one)$")
@@ -28,6 +28,18 @@ EARLIER = re.compile(
     r"\b(?:the|that|one) (day|week|month|quarter|year|one|period)? ?(?:before|prior)(?: that)?$|\bthe (?:preceding|previous) (day|week|month|quarter|year|one|period)$"
 )
 SET_WORDS = frozenset("these those them ones".split())
+_SAME_LAST_YEAR = re.compile(
+    r"\bsame (?:fiscal )?(?:quarter|month|week|period|time|days|stretch)(?: (?:of|in|a|the))* (?:last year|year ago|year before|year earlier|previous year|prior year)\b"
+)
+#: "How about overall again?", "for everybody": no condition of the question before stays but its state and time.
+OVERALL = re.compile(
+    r"\b(?:overall|in general|across the board|without (?:any )?filters?|no filters?|for everyone|for everybody|for all of us|company ?wide)\b"
+)
+#: "Without any breakdown", "not split": the figure as a whole.
+_UNSPLIT = re.compile(
+    r"\b(?:without (?:any |the |a )?(?:breakdown|split|grouping)|no (?:breakdown|split|grouping)|not split|unsplit|all together|altogether|in one (?:figure|number))\b"
+)
+_STATE_FIELDS = frozenset({"status", "resolved", "converted", "completed", "kind"})
 #: "Any number of seats", "regardless of the region".
 _ANY_OF = re.compile(
     r"\b(?:any number of|any \w+|regardless of(?: the| their)? \w+|no matter (?:which|what|the) \w+|whatever(?: the| their)? \w+|across all \w+)\b"
@@ -59,6 +71,8 @@ class Merging(Records, Figures):
     """What the message puts in the place of which part of a question before."""
 
     def _sort(self, frame: Frame, shape: Shape) -> None:
+        if self.parts.sort and self.parts.sort not in shape.fields:
+            self.frame_unknown.append(f"ordered by {self.parts.sort.replace('_', ' ')}")
         if self.parts.sort in shape.fields:
             frame.order_by = self.parts.sort
             frame.descending = shape.fields[frame.order_by].kind in (Kind.money, Kind.number) and "ascending" not in self.parts.words_seen
@@ -87,7 +101,12 @@ class Merging(Records, Figures):
             frame.order_by, frame.descending = ("amount", True) if "amount" in shape.fields else ("", True)
             frame.said = say_conditions(self.ctx, shape, frame.filters)
             return frame
-        frame.metric, frame.period, frame.said = base.metric, base.period, list(base.said)
+        frame.metric, frame.period = base.metric, base.period
+        span = f" {base.period.period(self.ctx.calendar).describe()}" if base.period is not None else ""
+        told = declared.title.removeprefix(f"{NOUN_SHAPES[noun].plural} ")  # "slipped", of "deals slipped"
+        frame.said = [*base.said, f"{told}{span}" if told != declared.title else f"behind the {told}{span}"]
+        if isinstance(declared, Composite):  # its rows are those of its first part
+            frame.said[-1] = f"{METRICS[declared.inputs[0]].title} in the {declared.title}{span}"
         return frame
 
     def _of_the_top(self, base: Frame) -> Frame:
@@ -98,8 +117,10 @@ class Merging(Records, Figures):
         if top.field in Grain.__members__:
             period = as_days(whole(Grain(top.field), date.fromisoformat(str(top.value)), self.ctx.calendar))
             return base.model_copy(update={"period": period, "group_by": [], "limit": None, "order": None})
-        filters = [*base.filters, Filter(field=top.field, values=[top.value])]
-        return base.model_copy(update={"filters": filters, "said": [*base.said, top.label], "group_by": [], "limit": None, "order": None})
+        tied = [group for group in base.groups if group.field == top.field]
+        filters = [*base.filters, Filter(field=top.field, values=[group.value for group in tied])]
+        said = [*base.said, join_words([group.label for group in tied], "or")]
+        return base.model_copy(update={"filters": filters, "said": said, "group_by": [], "limit": None, "order": None})
 
     def _part_of(self, period: Days | None) -> Days | None:
         """ "Only Q4 of that": the month or quarter of that name in the period of the question before, where no year is said."""
@@ -164,7 +185,7 @@ class Merging(Records, Figures):
         if parts.kinds and shape.name == "activity" and "kind" not in frame.group_by:
             fresh.filters.append(Filter(field="kind", values=list(parts.kinds)))
             fresh.said.append(" or ".join(parts.kinds))
-        if previous.intent == "list" and self._facts_of_rows(shape):
+        if previous.intent == "list" and self._facts_of_rows(shape) and not frame.order_by == self.parts.sort != "":
             frame.columns = list(dict.fromkeys([shape.columns[0], *self._facts_of_rows(shape)]))
         if previous.intent == "list":
             self.time_hint = time_of(previous, shape)
@@ -176,12 +197,12 @@ class Merging(Records, Figures):
                 fresh.said += self._said_times(shape)
         elif previous.intent == "interactions" and parts.times:
             frame.period = self._days(planned=False)
-        earlier = self._earlier(previous.period)
+        earlier = self._year_before(previous.period) or self._earlier(previous.period)
         if earlier is not None and {"compare", "compared", "vs", "versus", "against"} & parts.words_seen and previous.intent == "metric":
             frame.compare = "year_before" if "year" in parts.words_seen else "previous"
             self.frame_unknown = []
         elif earlier is not None:
-            frame.period = earlier
+            frame.period, frame.compare = earlier, None
             self.frame_unknown = []
         self._replace_filters(frame, fresh)
         if {"whole", "everyone", "everybody", "everyones", "all"} & parts.words_seen and {
@@ -206,7 +227,14 @@ class Merging(Records, Figures):
             new.add("team")
         if "stage" in new - denied:
             new.add("status")  # a stage says whether a deal is open, won or lost
-        kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in new)]
+        beside = [item for item in fresh.filters if isinstance(item, Filter) and item.op == "is_not"]
+
+        def stays(item: Condition) -> bool:
+            """Whether a new denial only narrows an old condition: "in Bid", and then "not those in Nord" or "not Scoping"."""
+            denied = [other for other in beside if isinstance(item, Filter) and other.field == item.field]
+            return bool(denied) and isinstance(item, Filter) and item.op == "is" and not any(set(other.values) & set(item.values) for other in denied)
+
+        kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in new) or stays(item)]
         if kept != frame.filters:
             self._keep_only(frame, kept)
         frame.said = [*frame.said, *(word for word in fresh.said if word not in frame.said)]
@@ -252,6 +280,16 @@ class Merging(Records, Figures):
 
     def _forget(self, frame: Frame) -> None:
         """ "All industries again", "forget the region": a field's conditions, or the split by it, are taken back."""
+        if OVERALL.search(self.parts.phrases) and not (self.parts.filters or self.parts.names or self.parts.fields):
+            shape = shape_for(self.ctx, shape_of(frame.metric) if frame.intent == "metric" else frame.noun)
+            kept: list[Condition] = [
+                item for item in frame.filters if isinstance(item, Filter) and (item.field in _STATE_FIELDS or shape.fields[item.field].is_time)
+            ]
+            if len(kept) == len(frame.filters):
+                frame.group_by, frame.order, frame.limit = [], None, None
+            self._keep_only(frame, kept)
+        if _UNSPLIT.search(self.parts.phrases) and frame.intent == "metric":
+            frame.group_by, frame.order, frame.limit = [], None, None
         told = FORGETTING & self.parts.words_seen or _ANY_OF.search(self.parts.phrases)
         if not told and ("all" not in self.parts.words_seen or {"list", "which"} & set(self.parts.cues)):
             return
@@ -323,11 +361,21 @@ class Merging(Records, Figures):
             counts, sums = STATE_METRICS[STATE_OF_METRIC[previous.metric][:2]]
             frame.metric = counts if "count" in parts.aggregates or self._names_records_of(previous) else sums
             self.frame_unknown = []
+            each = {"each", "every"} & parts.words_seen
+            if each:
+                frame.order, frame.limit = None, None
+            elif previous.limit == 1 and previous.groups and not parts.order:  # "how many deals was that?": of the one on top
+                top = self._of_the_top(previous)
+                frame.filters, frame.said, frame.period = list(top.filters), list(top.said), top.period
+                frame.group_by, frame.order, frame.limit = [], None, None
         declared = METRICS[frame.metric]
-        planned = isinstance(declared, Metric) and declared.when == "expected_close"
+        planned = _is_planned(frame.metric)
         if parts.times:
             if parts.compare == "against" and len(parts.times) == 1:
-                frame.compare = "previous"
+                asked = (
+                    frame.period.period(self.ctx.calendar) if frame.period is not None else whole(Grain.quarter, self.ctx.today, self.ctx.calendar)
+                )
+                frame.compare = self._which_comparison(asked, parts.times[0][0].period)
             else:
                 frame.as_of = None
                 shape = shape_for(self.ctx, shape_of(frame.metric))
@@ -341,11 +389,16 @@ class Merging(Records, Figures):
                     frame.period = self._part_of(kept) or self._days(planned=planned)
                 elif len(parts.times) == 1 and previous.as_of is not None:
                     frame.period = kept
-        elif declared.name != previous.metric and planned and frame.period:
+        elif declared.name != previous.metric and planned and frame.period and not _is_planned(previous.metric):
             frame.period = None
         groups = list(dict.fromkeys([*parts.groups, *parts.wh_groups]))
+        if parts.why and not groups and frame.metric.startswith("lost"):
+            top = self._of_the_top(previous)
+            frame.filters, frame.said, frame.limit, frame.order, groups = list(top.filters), list(top.said), None, None, ["loss_reason"]
         if not groups and {"list", "which"} & set(parts.cues) and not parts.nouns:
             groups = list(parts.fields)  # "show me all the teams"
+        if {"product", "product_family"} & set(groups) and frame.metric == "won_value":
+            frame.metric = "product_revenue"
         if groups:
             frame.group_by = self._group_fields(frame, groups)
             frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in frame.group_by)]
@@ -375,14 +428,20 @@ class Merging(Records, Figures):
 
     def _facts_of_rows(self, shape: Shape) -> list[str]:
         """ "Only the one in qualification: next step?": fields to show of the rows that stay."""
+        bare = self.parts.words <= 3 and not (self.parts.filters or self.parts.times)  # "reasons?"
         return [
-            name for name in self.parts.fields if name in shape.fields and shape.fields[name].key is not None and not shape.fields[name].groupable
+            name
+            for name in self.parts.fields
+            if name in shape.fields and shape.fields[name].key is not None and (bare or not shape.fields[name].groupable)
         ]
 
     def _as_metric(self, base: Frame) -> Frame | None:
         """A list as a figure that can be split: how many there are, or what they are worth where that was asked."""
         if base.metric:
-            return base.model_copy(deep=True, update={"intent": "metric", "limit": None, "order": None, "count_only": False, "detail": ""})
+            known = STATE_OF_METRIC.get(base.metric)
+            summed = STATE_METRICS[known[:2]][1] if known is not None and base.detail == "sum" else ""
+            changed = {"intent": "metric", "metric": summed or base.metric, "limit": None, "order": None, "count_only": False, "detail": ""}
+            return base.model_copy(deep=True, update=changed)
         counted = {
             "deal": "deals",
             "ticket": "tickets_opened",
@@ -412,6 +471,12 @@ class Merging(Records, Figures):
     def _plain_phrases(self) -> str:
         return re.sub(r"\b(?:fiscal|financial) ", "", self.parts.phrases)
 
+    def _year_before(self, period: Days | None) -> Days | None:
+        """ "And in the same quarter last year?"."""
+        if period is None or not _SAME_LAST_YEAR.search(self.parts.phrases):
+            return None
+        return as_days(year_before(period.period(self.ctx.calendar), self.ctx.calendar))
+
     def _earlier(self, period: Days | None) -> Days | None:
         """ "And the quarter before?", "the one before that": the stretch before the period of the question before."""
         later = LATER.search(self._plain_phrases())
@@ -430,6 +495,12 @@ class Merging(Records, Figures):
         named = next((word for word in match.groups() if word), "")
         earlier = year_before if named == "year" and said.grain is not Grain.year else preceding
         return as_days(earlier(said, calendar))
+
+
+def _is_planned(metric: str) -> bool:
+    """Whether a figure's period is when deals are expected to close."""
+    declared = METRICS[metric]
+    return isinstance(declared, Metric) and declared.when == "expected_close"
 
 
 def _of_two(frame: Frame) -> list[Filter]:

@@ -16,11 +16,12 @@ from assistant.language.dialogue import Dialogue
 from assistant.language.entities import Name
 from assistant.language.frames import Entity, Frame, Pending
 from assistant.language.parts import STATE_TIME, Parts, RawFilter
+from assistant.language.saying import say_conditions
 from assistant.language.states import STATE_FILTERS, STATE_METRICS, STATE_OF_METRIC
 from crm_core.access import teams_below
 from crm_core.context import Context
 from crm_core.errors import Invalid
-from crm_core.metrics.fields import NOUN_SHAPES, Field, Shape, field_of, shape_for
+from crm_core.metrics.fields import Field, Shape, field_of, shape_for
 from crm_core.metrics.filters import Condition, Filter, FilterGroup, Related
 from crm_core.metrics.question import Days
 from crm_core.metrics.relations import pairs
@@ -29,7 +30,7 @@ from crm_core.money import MAX_MINOR
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Period, format_day
 from crm_core.services.history import user_name
 from crm_core.services.search import Match
-from crm_core.text import fold, join_words
+from crm_core.text import fold
 
 #: Conditions that every kind of records has: where they fit not here, they fit nowhere.
 _OF_EVERYBODY = frozenset({"owner", "team", "region", "industry", "country", "city", "created", "name", "amount", "age"})
@@ -180,9 +181,18 @@ class Pieces(ABC):
             if noun == "deal" and not states and any(raw.field in ("product", "product_family") for raw in raws):
                 states = ["won"]
             parts = Parts(nouns=[noun], filters=[replace(raw, negated=False) for raw in raws], states=states, words_seen=set(self.parts.words_seen))
+            bought = (
+                noun == "deal"
+                and states
+                and not self.time_hint
+                and not any(cue.startswith("field:") or cue == "state:created" for _, cue in self.parts.times)
+            )
+            if bought and len(kinds) == 1:  # "customers that bought it last year": when they bought, not when they were entered
+                parts.times, self.parts.times = self.parts.times, []
             inner = type(self)(self.ctx, parts, Dialogue()).related_list(noun)
-            frame.filters.append(Related(related=noun, filters=inner.filters, none=bool(denied)))
-            frame.said.append(f"{'without' if denied else 'with'} {join_words([*states, *(raw.said for raw in raws)])} {NOUN_SHAPES[noun].plural}")
+            condition = Related(related=noun, filters=inner.filters, none=bool(denied))
+            frame.filters.append(condition)
+            frame.said += say_conditions(self.ctx, shape, [condition])
 
     def _attach_relations(self, frame: Frame, shape: Shape) -> None:
         """Related records that must be there, or must not; those of a company in between through that company."""

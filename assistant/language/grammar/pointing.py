@@ -33,6 +33,10 @@ _WITH_THEM = re.compile(r"\b(?:with|for|from|at|to|about|by|call|ring|email|mail
 _SET_PHRASES = re.compile(
     r"\bbehind (?:it|that|this)\b|\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
 )
+#: "Any open tickets?", "are there any leads", "and open deals?".
+_EXISTS = re.compile(
+    r"^(?:and |so |ok |okay |also )*(?:(?:are|is|were|was) there )?(?:any|some)\b|^(?:and |so )?(?:are|is) there (?:any|an?)\b|^(?:do|does|did) (?:we|they) have (?:any|an?)\b"
+)
 #: "In that quarter", "the same year": the period of a question before.
 THAT_PERIOD = re.compile(r"\b(?:that|the same|same|this same) (?:fiscal )?(year|quarter|month|week|time|period|timeframe|range|window|days)\b")
 #: "Show me the renewal deals": the definite article means those of the question before.
@@ -197,10 +201,26 @@ class Pointing(Merging):
                 return None
             return self._holder()
         if _THING & words or re.search(r"\b(?:is|was|of|with|for|on|at) (?:this|that)(?: (?:with|for|at|of|about|now|by))?$", parts.phrases):
+            if {"won", "lost", "closed", "closing", "slipped"} & set(parts.states) and (deal := self.dialogue.meant(self.ctx, ("deal",))) is not None:
+                return deal  # "when did it close?"
             return self.dialogue.meant(self.ctx, ("deal", "ticket", "company", "lead", "activity"))
+        if self._asks_of_the_record():
+            return self.dialogue.meant(self.ctx, ("company",))
         if self._asks_a_fact():
             return next(iter(self.dialogue.salient()), None) if self._single_shown() else None
         return None
+
+    def _asks_of_the_record(self) -> bool:
+        """ "Any open tickets?", right after a company was spoken of: those of that company."""
+        parts, previous = self.parts, self.dialogue.previous
+        if previous is None or parts.nouns == ["company"] or not _EXISTS.search(parts.phrases) or parts.words > 8:
+            return False
+        spoken = previous.entity is not None or any(
+            isinstance(item, Filter) and item.field == "company" and len(item.values) == 1 for item in previous.filters
+        )
+        own = parts.me or parts.my_team or parts.groups or parts.filters or parts.relations or {"our", "all", "total"} & parts.words_seen
+        told = parts.nouns or any(name in STATE_OF_METRIC for name in parts.metrics)
+        return spoken and bool(told) and not own
 
     def _row_pointed_at(self) -> Entity | None:
         """ "The first one", "the second deal", "the last one": a row of the list just shown."""
@@ -294,6 +314,14 @@ class Pointing(Merging):
             and {"reported", "raised", "opened", "filed", "submitted", "reports"} & parts.words_seen
         ):
             parts.fields.append("contact")
+            parts.states.clear()
+        if (
+            entity.noun == "deal"
+            and {"bought", "buy", "ordered", "buying"} & parts.words_seen
+            and {"who", "who_is"} & set(parts.cues)
+            and not parts.fields
+        ):
+            parts.fields.append("company")  # "who bought it?"
             parts.states.clear()
         if "whose" in parts.words_seen and not parts.fields and "owner" in fields:
             parts.fields.append("owner")

@@ -89,6 +89,8 @@ CONSTRUCTIONS = (
     "_definition",
     "_returned",
     "_both",
+    "_ranked_again",
+    "_which_ones",
     "_titled",
     "_of_the_shown",
     "_changed_a_little",
@@ -113,7 +115,9 @@ CONSTRUCTIONS = (
 #: Those that read a message by itself.
 _ALONE = frozenset(CONSTRUCTIONS[CONSTRUCTIONS.index("_changed") + 1 :]) - {"_said", "_leftover_search", "_fragment"}
 #: A word at the end that points at what was said before; alone, the message would be about everything.
-_DANGLING = re.compile(r"\b(?:was|is|were|are|of|behind|in|with|for|from|about|does|did) (that|those|these|them|it)$")
+_DANGLING = re.compile(
+    r"\b(?:compare|show|list|was|is|were|are|of|behind|in|with|for|from|about|does|did) (that|those|these|them|it)(?:$| (?:for|in|with|by) )"
+)
 
 
 class Reader(Talk, FollowUps):
@@ -125,10 +129,15 @@ class Reader(Talk, FollowUps):
         for name in CONSTRUCTIONS:
             frame = getattr(self, name)()
             if frame is not None:
-                if name in _ALONE and not self.pointed and self.dialogue.frames and (said := _DANGLING.search(self.parts.phrases)):
-                    self.frame_unknown.append(said.group(1))
+                if name in _ALONE and not self.pointed and (said := self._dangles()):
+                    self.frame_unknown.append(said)
                 return self.finish(frame)
         return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
+
+    def _dangles(self) -> str:
+        """A word that points at what was said before, where nothing there is meant by it; what stands before it in the message may be."""
+        said = _DANGLING.search(self.parts.phrases) if self.dialogue.frames else None
+        return said.group(1) if said is not None else self.parts.loose
 
     def prepare(self) -> None:
         """What is settled before any construction is tried."""

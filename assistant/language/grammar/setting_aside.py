@@ -33,6 +33,8 @@ _NARROWING = ("negation", "comparison", "order", "compare", "between", "multipli
 _POINTING = frozenset("there that those these them they their theirs it its he him his she her hers this".split())
 #: With these a phrase begins that says of which records: "only the ...", "for the ...".
 _LIMITING = frozenset("only just for in at with of from among on by within per as also and or but not except without".split())
+#: After these an unknown word is what somebody does, not of which sort something is.
+_ACTING = frozenset("to at i we you they he she will can must should are is am".split())
 #: Shortenings that are tried at most.
 _TRIES = 6
 
@@ -102,8 +104,10 @@ def _narrows(chart: Chart, edge: Edge, first: int, end: int) -> bool:
     """Whether a stretch outside the question, tokens ``first`` to ``end``, could say which records, which period or which split is meant."""
     if edge.kind == "unknown":
         following = next((other for other in chart.edges if other.first == edge.end), None)
-        if following is not None and following.sense("noun", "metric", "customer", "activity_kind"):
-            return True  # "frobnicated deals"
+        together = following is not None and chart.clauses[following.first] == chart.clauses[edge.first]
+        acting = edge.first > 0 and chart.tokens[edge.first - 1].norm in _ACTING
+        if following is not None and together and not acting and following.sense("noun", "metric", "customer", "activity_kind"):
+            return True  # "frobnicated deals", not "to rebalance accounts"
         return edge.first > 0 and chart.tokens[edge.first].capital and not edge.text.isupper()  # a name that nobody knows
     if edge.kind == "when":
         return edge.when is None or edge.when.period.days > 1 or edge.when.period.first < chart.today

@@ -71,7 +71,7 @@ class Talk(Pieces):
             if (
                 intent in cues
                 and bare
-                and not (self.parts.metrics or self.parts.groups)
+                and not (self.parts.metrics or self.parts.groups or self.parts.states or self.parts.negated_states or self.parts.relations)
                 and (not self.parts.nouns or intent == "rows" and self.previous)
             ):
                 if intent == "rows" and self.previous and self.previous.intent == "list" and not self.previous.count_only:

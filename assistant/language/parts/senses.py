@@ -357,7 +357,8 @@ class Senses(Neighbours):
         self.parts.customer = True
         if self.parts.wh_groups[-1:] != ["company"] and "company" not in self.parts.nouns:
             self.parts.nouns.append("company")
-        self.parts.plural_noun = self.parts.plural_noun or edge.text.lower().endswith("s")
+        last = self.tokens[edge.end - 1].norm
+        self.parts.plural_noun = self.parts.plural_noun or singular(last) != last
         del sense
         return True
 

@@ -49,6 +49,7 @@ _PREPOSITIONS = frozenset("by in as at on between over for with to from through 
 _DETERMINING = frozenset(
     "with without of from about in for at by as on like no my our their your his her its a an any some the that who which whose is are was were be very too not more less and or".split()
 )
+_POSSESSIVES = frozenset("their his her its".split())
 _PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "hers", "his", "him", "he", "she", "those", "these"})
 
 
@@ -143,6 +144,11 @@ class Walk(Numbers, Connectives, Asides, Relations):
         word = self.tokens[edge.first].norm
         if word == "about":
             self.after_topic = True
+        parts = self.parts
+        if word in _POSSESSIVES and not (
+            parts.nouns or parts.names or parts.metrics or parts.wh_groups or parts.people or parts.filters or parts.fields
+        ):
+            parts.loose = word
         if word in DESCRIBING and self._describes(edge):
             self._unknown(edge)
 
@@ -284,6 +290,10 @@ class Walk(Numbers, Connectives, Asides, Relations):
             return
         if self.sort_next and sense("field"):
             self.parts.sort = str(sense("field").value)  # type: ignore[union-attr]
+            self.sort_next = False
+            return
+        if self.sort_next and sense("metric", "aggregate"):
+            self.parts.sort = "amount"  # "ordered by revenue", "by value": what a deal is worth
             self.sort_next = False
             return
         if edge.sense("smalltalk") and self._describes(edge):
