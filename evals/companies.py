@@ -1,6 +1,6 @@
 """The generated companies that are asked about: each with its own pipeline, fields and words.
 
-A folder of ``cases`` holds what is asked of one company. ``laboratory``, ``staffing``, ``catering`` and ``unseen`` bring their profiles along as files. Nobody who
+A folder of ``cases`` holds what is asked of one company. ``laboratory``, ``staffing``, ``catering``, ``brokerage`` and ``unseen`` bring their profiles along as files. Nobody who
 builds the product looks at the folder of ``unseen``, so that its score tells how a company fares that nobody has thought of.
 """
 
@@ -50,6 +50,7 @@ COMPANIES = {
         Company("laboratory", 17),
         Company("staffing", 29),
         Company("catering", 31),
+        Company("brokerage", 37),
         Company("unseen", 23),
     )
 }

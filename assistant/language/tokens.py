@@ -131,6 +131,12 @@ _CONTRACTIONS = {
 _CONTRACTED = re.compile(r"(?<!\w)(" + "|".join(re.escape(word) for word in sorted(_CONTRACTIONS, key=len, reverse=True)) + r")(?!\w)", re.IGNORECASE)
 
 
+def _range(match: re.Match[str]) -> str:
+    """ "50-120" as a range, where it is none of years or of days."""
+    first, second = int(match.group(1)), int(match.group(2))
+    return f"between {first} and {second}" if first < second and not 1900 <= first <= 2100 else match.group()
+
+
 _MONTH = r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*"
 #: Shorthand as pattern and what it stands for, in the order they are written out.
 _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = tuple(
@@ -175,6 +181,17 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
             r"\1 per ",
         ),
         (r"(?<=\w)\sv\.?\s(?=\w)", " vs "),
+        (r"\b(?:across|in|for|of|throughout)\s(?:the|our)\s(?:entire|whole)\s(?:company|business|organi[sz]ation|firm)\b", ""),
+        (r"\b(?:leaving|leave|setting|set|putting|put)\s((?:the\s)?[\w][\w -]{1,30}?)\saside\b", r"without \1"),
+        (r"\beach of the ((?:last|past|previous) \w+ (week|month|quarter|year)s)\b", r"the \1 by \2"),
+        (r"\bthe (week|month|quarter|year) before this one\b", r"last \1"),
+        (r"\bgoing back (\w+ (?:days|weeks|months|years))(?: from (?:today|now))?\b", r"in the last \1"),
+        (r"\b(\w+ (?:days|weeks|months|years)) back (?:until|till|to|up to) (?:now|today)\b", r"in the last \1"),
+        (r"(?<=[a-z] )([1-9]\d{0,5})\s?[-–]\s?([1-9]\d{1,5})(?=$|[\s,.?!])(?!\s(?:" + _MONTH + r")\b)", _range),
+        (
+            r"\b(?:nobody|no one|noone) (?:has |have |had )?(?:yet )?(?:entered|put in|put|filled in|set|given|added|recorded) (?:a |an |the |any )?",
+            "without ",
+        ),
         (r"(?<!\S)#(?=\s|$|\s?of\b)", "number of"),
         (r"(?<!\S)[$€£](?=[\s,.?!)]|$)", "value"),
         (r"(?<=\s)%(?=[\s,.?!)]|$)|^%(?=\s)", "percentage"),

@@ -26,6 +26,7 @@ class Portions(Stretches):
         for parse in (
             self._before_last,
             self._half_of,
+            self._several_of,
             self._within_year,
             self._week_of,
             self._week_number,
@@ -67,6 +68,26 @@ class Portions(Stretches):
             return Period(period.first, middle) if self.word(at) == "first" else Period(middle, period.end)
 
         return self._both(at, inner.end, inner, half, None)
+
+    def _several_of(self, at: int) -> When | None:
+        """``the first six months of 2026``, ``the last two weeks of Q3``, ``first 10 days of May``; weeks are seven days from the edge."""
+        side, counted = self.word(at), self._count(at + 1)
+        if side not in ("first", "last", "final") or counted is None:
+            return None
+        number, after = counted
+        unit = UNITS.get(self.word(after))
+        if unit is None or self.word(after + 1) not in ("of", "in"):
+            return None
+        inner = self._stretch(self._skip(after + 2))
+        if inner is None or inner.grain is None:
+            return None
+
+        def several(period: Period) -> Period:
+            if side == "first":
+                return Period(period.first, min(period.end, self.calendar.add(unit, period.first, number)))
+            return Period(max(period.first, self.calendar.add(unit, period.end, -number)), period.end)
+
+        return self._both(at, inner.end, inner, several, None)
 
     def _within_year(self, at: int) -> When | None:
         """``last year in Q2``, ``this year's March``: the year first."""

@@ -187,6 +187,8 @@ class FigureFrames(Past):
             aside = {raw.field for raw in parts.filters if raw.clause < parts.group_clauses.get(raw.field, 0)}
             frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in aside & set(frame.group_by))]
         if "andothers" in parts.words_seen:  # "hospitals, universities and so on": examples of the groups
+            named = [item.field for item in frame.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) > 1]
+            frame.group_by = frame.group_by or [name for name in named if name in shape_for(self.ctx, shape_of(frame.metric)).fields][:1]
             frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in frame.group_by)]
         self._keep(frame)
         if "who" in parts.cues and not groups and not parts.names and "said" not in parts.cues and ("count" in parts.aggregates or parts.order):

@@ -19,6 +19,8 @@ _DURATIONS: tuple[tuple[str, str], ...] = (
 )
 
 
+#: "In euros", "in value": a sum is wanted.
+IN_MONEY = re.compile(r"\b(?:in|by|as) (?:euros?|dollars?|money|value|chf|francs|pounds|amount|volume|revenue terms)\b|\bmoney\b")
 _BETTER = frozenset({"better", "worse", "higher", "lower"})
 #: What is said of a share that no metric is.
 NO_SHARE = (
@@ -46,7 +48,7 @@ class Figures(FigureFrames):
         if asks_who and not groups and not parts.groups and not parts.order and parts.metrics and _BETTER & parts.words_seen:
             parts.order = "lowest" if {"worse", "lower"} & parts.words_seen else "highest"  # "who has the better win rate?"
         if not groups and asks_who and parts.order in ("highest", "lowest"):
-            groups = ["owner"]
+            groups = ["company"] if "company" in parts.nouns and parts.plural_noun else ["owner"]
         if (
             not groups
             and parts.order in ("highest", "lowest")
@@ -86,6 +88,8 @@ class Figures(FigureFrames):
             return None
         if metric == "won_value" and groups[0] in ("product", "product_family"):
             metric = "product_revenue"  # "top 3 products by revenue"
+        if metric == "product_revenue" and {"quantity", "units", "pieces"} & parts.words_seen and not parts.metrics:
+            metric = "units_sold"
         frame = self._frame_metric(metric)
         frame.group_by = self._group_fields(frame, list(dict.fromkeys([*groups[:1], *parts.groups])))
         self._keep(frame)
@@ -226,6 +230,10 @@ class Figures(FigureFrames):
         if not metrics:
             return self._duration()
         metric = metrics[0]
+        if metric == "customers" and {"new", "lost", "first", "churned", "former", "returning"} & parts.words_seen:
+            self.frame_unknown += sorted(
+                {"new", "lost", "first", "churned", "former", "returning"} & parts.words_seen
+            )  # only how many there are is known
         if metric in ("won_value", "lost_value", "average_deal_size") and len(metrics) > 1 and metrics[1] in ("product_revenue",):
             metric = metrics[1]
         if (
@@ -243,7 +251,7 @@ class Figures(FigureFrames):
             metric = summed if sums and summed else counts
         if "weighted" in parts.aggregates and metric in ("open_pipeline", "open_deals"):
             metric = "weighted_pipeline"
-        if {"money"} & parts.words_seen and "count" not in parts.aggregates and metric in STATE_OF_METRIC and not STATE_OF_METRIC[metric][2]:
+        if IN_MONEY.search(parts.phrases) and "count" not in parts.aggregates and metric in STATE_OF_METRIC and not STATE_OF_METRIC[metric][2]:
             metric = STATE_METRICS[STATE_OF_METRIC[metric][:2]][1] or metric
         if metric == "open_pipeline" and "created" in parts.states:
             metric = "new_pipeline"

@@ -19,7 +19,7 @@ from assistant.language.frames import Frame
 from assistant.language.grammar.merging import EARLIER, FORGETTING, LATER, OVERALL, time_of
 from assistant.language.grammar.pointing import THAT_PERIOD, Pointing
 from assistant.language.planner import PAGE
-from assistant.language.states import STATE_OF_METRIC
+from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Metric, Unit, shape_of
 from crm_core.metrics.fields import Shape, shape_for
 from crm_core.metrics.filters import Filter
@@ -352,9 +352,16 @@ class FollowUps(Pointing):
         if led and parts.wh_groups == ["customer"]:
             parts.wh_groups, parts.metrics, parts.customer = ["company"], [], False  # "with which customers?"
         own = parts.metrics or parts.times or parts.names or parts.aggregates or parts.filters or parts.unknown or parts.relations
-        if own or parts.groups or set(parts.states) - {"occurred"}:
+        same = {STATE_OF_METRIC[base.metric][1]} if base.metric in STATE_OF_METRIC else set()
+        if own or parts.groups or set(parts.states) - {"occurred"} - same:
             return None
-        ranked = parts.order in ("highest", "lowest") and parts.order_field in ("", "amount")
+        if parts.keeps and base.group_by and not parts.order and set(parts.wh_groups) <= set(base.group_by):
+            parts.wh_groups = []
+            return self._merged(base)  # "who is under 30%?"
+        if parts.order_field == "amount" and (known := STATE_OF_METRIC.get(base.metric)) is not None and not known[2]:
+            base = base.model_copy(update={"metric": STATE_METRICS[known[:2]][1] or base.metric})  # "who lost the biggest?"
+        lasting = METRICS[base.metric].unit in (Unit.days, Unit.hours)
+        ranked = parts.order in ("highest", "lowest") and parts.order_field in ("", "amount", *(["duration"] if lasting else []))
         if ranked and "who" in parts.cues and not parts.wh_groups and not parts.nouns:
             parts.wh_groups.append("owner")
         if len(set(parts.wh_groups)) != 1 or not (ranked or led):

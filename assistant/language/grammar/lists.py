@@ -35,7 +35,8 @@ class Lists(Pieces):
         if not noun and parts.metrics and self._is_plain_count(parts.metrics[0]):
             noun = STATE_OF_METRIC.get(parts.metrics[0], ("", "", False))[0] or ("company" if parts.metrics[0] == "customers" else "")
         sold = {"open", "won", "lost", "closing", "closed"} & set(parts.states)
-        if not noun and (sold and (parts.names or parts.order) or "slipped" in parts.states and self.previous is None):
+        ahead = "closing" in parts.states and parts.times  # "what is closing next week?"
+        if not noun and (ahead or sold and (parts.names or parts.order) or "slipped" in parts.states and self.previous is None):
             noun = "deal"  # "what do we have open with Acme?", "our biggest win this year", "what is slipping?"
         if not noun and parts.relations and (parts.wh_groups[:1] == ["owner"] or "owner" in parts.fields):
             noun = "user"  # "which reps had no meetings?"
@@ -63,6 +64,8 @@ class Lists(Pieces):
     def _noun_of_fields(self) -> str:
         """ "Bids over 200k", "urgent ones that are open": the only kind of records that has what is said of them."""
         parts = self.parts
+        if any(raw.field == "pipeline" for raw in parts.filters) and parts.times and not (parts.groups or parts.aggregates or parts.unknown):
+            return "deal"  # "renewals this quarter"
         if not (parts.filters and (parts.states or parts.order or parts.me or len(parts.filters) > 1 or {"list", "which"} & set(parts.cues))):
             return ""
         for raw in parts.filters:

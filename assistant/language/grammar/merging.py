@@ -7,7 +7,7 @@ from datetime import date
 
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
-from assistant.language.grammar.figures import Figures
+from assistant.language.grammar.figures import IN_MONEY, Figures
 from assistant.language.grammar.pieces import as_days
 from assistant.language.grammar.records import Records
 from assistant.language.lexicon import lexicon_for
@@ -40,6 +40,10 @@ _UNSPLIT = re.compile(
     r"\b(?:without (?:any |the |a )?(?:breakdown|split|grouping)|no (?:breakdown|split|grouping)|not split|unsplit|all together|altogether|in one (?:figure|number))\b"
 )
 _STATE_FIELDS = frozenset({"status", "resolved", "converted", "completed", "kind"})
+#: "Is that better than last quarter?".
+_THAN = re.compile(
+    r"\b(?:better|worse|higher|lower|more|less|fewer|faster|slower|longer|shorter|bigger|smaller) than\b|\b(?:up|down) (?:from|on|against)\b"
+)
 #: "Any number of seats", "regardless of the region".
 _ANY_OF = re.compile(
     r"\b(?:any number of|any \w+|regardless of(?: the| their)? \w+|no matter (?:which|what|the) \w+|whatever(?: the| their)? \w+|across all \w+)\b"
@@ -204,6 +208,12 @@ class Merging(Records, Figures):
         elif earlier is not None:
             frame.period, frame.compare = earlier, None
             self.frame_unknown = []
+        elif previous.intent == "list" and (listed := _listed_period(previous, shape)) is not None:
+            name, days = listed  # "and the day before?", of a list
+            if (moved := self._year_before(days) or self._earlier(days)) is not None:
+                fresh.filters = [item for item in fresh.filters if not (isinstance(item, Filter) and item.field == name)] + _between(moved, name)
+                fresh.said = say_conditions(self.ctx, shape, fresh.filters)
+                self.frame_unknown = []
         self._replace_filters(frame, fresh)
         if {"whole", "everyone", "everybody", "everyones", "all"} & parts.words_seen and {
             "team",
@@ -247,11 +257,7 @@ class Merging(Records, Figures):
 
     def _in_money(self) -> bool:
         """ "In euros", "in value": the sum is wanted."""
-        return (
-            bool({"sum", "total"} & set(self.parts.aggregates))
-            or re.search(r"\b(?:in|by|as) (?:euros?|dollars?|money|value|chf|francs|pounds|amount|volume|revenue terms)\b", self.parts.phrases)
-            is not None
-        )
+        return bool({"sum", "total"} & set(self.parts.aggregates)) or IN_MONEY.search(self.parts.phrases) is not None
 
     def _swaps_measure(self, previous: Frame) -> bool:
         """ "And in value?", "the number, please", "the median?": counting instead of summing, or the other way round."""
@@ -371,7 +377,7 @@ class Merging(Records, Figures):
         declared = METRICS[frame.metric]
         planned = _is_planned(frame.metric)
         if parts.times:
-            if parts.compare == "against" and len(parts.times) == 1:
+            if (parts.compare == "against" or _THAN.search(parts.phrases)) and len(parts.times) == 1:
                 asked = (
                     frame.period.period(self.ctx.calendar) if frame.period is not None else whole(Grain.quarter, self.ctx.today, self.ctx.calendar)
                 )
@@ -416,6 +422,9 @@ class Merging(Records, Figures):
             frame.compare = parts.compare  # type: ignore[assignment]
             if frame.period is None:
                 self._default_comparison_period(frame)
+        if parts.keeps:
+            frame.keep = []
+            self._keep(frame)
 
     def _moved_again(self, frame: Frame) -> Frame | None:
         """Another time, owner or window of a movement: "and since the start of the year?", "only mine"."""
@@ -506,6 +515,19 @@ def _is_planned(metric: str) -> bool:
 def _of_two(frame: Frame) -> list[Filter]:
     """The conditions of a question that name two values."""
     return [item for item in frame.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) == 2]
+
+
+def _listed_period(frame: Frame, shape: Shape) -> tuple[str, Days] | None:
+    """The one stretch of days that a list is narrowed to, and its field."""
+    spans = [
+        item
+        for item in frame.filters
+        if isinstance(item, Filter) and item.op == "between" and item.field in shape.fields and shape.fields[item.field].is_time
+    ]
+    if len(spans) != 1:
+        return None
+    first, end = (date.fromisoformat(str(value)[:10]) for value in spans[0].values)
+    return spans[0].field, Days(first=first, end=end)
 
 
 def time_of(frame: Frame, shape: Shape) -> str:

@@ -31,7 +31,7 @@ _THEY = frozenset("they them their theirs there".split())
 #: "With them", "from them": those who were spoken of, not the records shown.
 _WITH_THEM = re.compile(r"\b(?:with|for|from|at|to|about|by|call|ring|email|mail) (?:them|they)\b")
 _SET_PHRASES = re.compile(
-    r"\bbehind (?:it|that|this)\b|\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
+    r"^(?:and |so |ok |okay )*how many (?:are|were|have|had|did|got|still|already)\b|\bbehind (?:it|that|this)\b|\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
 )
 #: "Any open tickets?", "are there any leads", "and open deals?".
 _EXISTS = re.compile(

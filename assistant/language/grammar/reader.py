@@ -137,7 +137,14 @@ class Reader(Talk, FollowUps):
     def _dangles(self) -> str:
         """A word that points at what was said before, where nothing there is meant by it; what stands before it in the message may be."""
         said = _DANGLING.search(self.parts.phrases) if self.dialogue.frames else None
-        return said.group(1) if said is not None else self.parts.loose
+        if said is not None:
+            return said.group(1)
+        parts = self.parts
+        whose = any(raw.field in ("owner", "team", "company", "contact") for raw in parts.filters)
+        answered = (
+            parts.names or parts.people or parts.groups or parts.wh_groups or parts.my_team or parts.me or whose
+        )  # "his target did Bjorn reach"
+        return "" if answered else parts.loose
 
     def prepare(self) -> None:
         """What is settled before any construction is tried."""

@@ -46,7 +46,7 @@ class Asides(Neighbours):
             "expected_close" in parts.fields or any(cue == "field:expected_close" for _, cue in parts.times) or {"date", "dates"} & parts.words_seen
         )
         if moved and about_date and {"later", "back", "out", "date", "dates"} & parts.words_seen:
-            parts.states = ["slipped"]
+            parts.states = [*(state for state in parts.states if state in ("open", "won", "lost")), "slipped"]
             parts.unknown = [word for word in parts.unknown if word.lower() not in ("moved", "move", "back", "shifted", "dates", "date")]
             parts.times = [(when, "") for when, _ in parts.times]
             parts.fields = [name for name in parts.fields if name != "expected_close"]

@@ -114,6 +114,9 @@ class Numbers(Neighbours):
         upper = self._upper_bound() if op == "between" else None
         unit = self._after()
         name = self._number_field(unit, quantity, op)
+        if quantity.percent and name == "amount":  # "who is under 30%?": a bound on each part's figure
+            self.parts.keeps.append(RawKeep("", op, quantity.value, f"{said} {edge.text}".strip()))
+            return
         if name == "amount" and self._amount_before():
             self.parts.aggregates.remove("sum")  # "with an amount over 50k": the bound's field, no sum
         values: list[Any] = [quantity.value]
@@ -236,8 +239,10 @@ class Numbers(Neighbours):
     def _stays_in_stage(self) -> bool:
         """Whether the days are those in a stage: "stuck in negotiation for more than 30 days"."""
         parts = self.parts
-        staged = any(raw.field == "stage" for raw in parts.filters) or {"stage", "stages"} & parts.words_seen
-        return bool(staged) and bool({"for", "since", "been", "stuck", "sitting", "sat", "same", "stayed", "stage", "there"} & parts.words_seen)
+        staged = any(raw.field == "stage" for raw in parts.filters) or {"stage", "stages", "stuck", "stalled"} & parts.words_seen
+        return bool(staged) and bool(
+            {"for", "since", "been", "stuck", "stalled", "sitting", "sat", "same", "stayed", "stage", "there"} & parts.words_seen
+        )
 
     def _custom_numbers(self) -> set[str]:
         return {
