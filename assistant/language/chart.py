@@ -230,7 +230,8 @@ def _word_edges(tokens: list[Token], lexicon: Lexicon) -> list[Edge]:
                 bare = " ".join(token.norm for token in tokens[first:end] if token.norm not in _COPULAS | _ARTICLES)
                 senses = [sense for sense in lexicon.get(bare) if sense.kind == "value"]  # "where the technician is on site"
             if senses:
-                score = 2.0 * (end - first) ** 1.25 - (0.1 if all(sense.kind == "aggregate" for sense in senses) else 0.0)
+                dated = end - first > 1 and all(sense.kind == "value" for sense in senses)  # "priority Today": no day
+                score = (2.4 if dated else 2.0) * (end - first) ** 1.25 - (0.1 if all(sense.kind == "aggregate" for sense in senses) else 0.0)
                 edges.append(Edge(first, end, "words", _text(tokens, first, end), tuple(senses), score=score))
     return edges
 

@@ -131,6 +131,14 @@ _CONTRACTIONS = {
 _CONTRACTED = re.compile(r"(?<!\w)(" + "|".join(re.escape(word) for word in sorted(_CONTRACTIONS, key=len, reverse=True)) + r")(?!\w)", re.IGNORECASE)
 
 
+#: What is done to reach somebody, and the kind of activity that it leaves.
+_REACHED = r"met|visited|seen|called|phoned|rung|e-?mailed|mailed|written to"
+
+
+def _reached(verb: str) -> str:
+    return "meeting" if verb.lower() in ("met", "visited", "seen") else "call" if verb.lower() in ("called", "phoned", "rung") else "email"
+
+
 def _range(match: re.Match[str]) -> str:
     """ "50-120" as a range, where it is none of years or of days."""
     first, second = int(match.group(1)), int(match.group(2))
@@ -181,6 +189,30 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
             r"\1 per ",
         ),
         (r"(?<=\w)\sv\.?\s(?=\w)", " vs "),
+        (r"\b(?:financial|fin|tax|accounting|fisc)\.?\s(year|yr|quarter|month)\b", r"fiscal \1"),
+        (r"\bfytd\b", "fiscal year to date"),
+        (r"\bfiscal yr\b", "fiscal year"),
+        (r"\breasons? (?:of|for) (?:the )?loss(?:es)?\b", "loss reason"),
+        (r"\bmins\b", "minutes"),
+        (r"\bno (e-?mail|call|meeting)s? (?:ever|at all|logged|on record)(?: with (?:them|him|her))?(?: at all)?\b", r"without any \1s"),
+        (
+            rf"\b(contacts?|people|persons?|customers?|clients?|companies|accounts?|leads?) (?:that |who |whom )?(?:we|i) (?:have |had |'ve )?({_REACHED})\b(?! (?:by|that|in order))",
+            lambda match: f"{match.group(1)} with a {_reached(match.group(2))}",
+        ),
+        (rf"\bbut (?:not|have not|has not|never) (?:yet )?({_REACHED})\b", lambda match: f"but without any {_reached(match.group(1))}s"),
+        (r"\b(?:no|without(?: any| an?)?) (e-?mail|call|meeting)s? (?:activity|activities|contact)\b", r"without any \1s"),
+        (
+            rf"\b(?:have |has |had |were |was )?never (?:yet )?(?:been |been sent an )?({_REACHED})\b",
+            lambda match: f"without any {_reached(match.group(1))}s",
+        ),
+        (
+            r"\bfiscal (?=ytd\b|year to date\b|(?:year|quarter|month) before\b)|(?<=\bthat )fiscal (?=year|quarter)|(?<=\bsame )fiscal (?=year|quarter)",
+            "",
+        ),
+        (r"\bwin\s?rate", "win rate"),
+        (r"\bexcl\.?(?=\s)", "excluding"),
+        (r"\bincl\.?(?=\s)", "including"),
+        (r"^\w+ here[,:.]\s", ""),
         (r"\b(?:across|in|for|of|throughout)\s(?:the|our)\s(?:entire|whole)\s(?:company|business|organi[sz]ation|firm)\b", ""),
         (r"\b(?:leaving|leave|setting|set|putting|put)\s((?:the\s)?[\w][\w -]{1,30}?)\saside\b", r"without \1"),
         (r"\beach of the ((?:last|past|previous) \w+ (week|month|quarter|year)s)\b", r"the \1 by \2"),
@@ -232,14 +264,14 @@ _ASKED_BY = re.compile(
 )
 #: "The bank wants a forecast", "buying team wants ...": who wants it.
 _WANTED_BY = re.compile(
-    r"^(?!(?:which|who|what|how|show|list|any|did|do|does|have|has|find|give|count|is|are|i|we|you|please|my|our)\b)(?:(?!in\b|at\b|with\b|stage\b)[\w'’.-]+\s){1,4}?"
+    r"^(?!(?:which|who|what|how|show|list|any|did|do|does|have|has|find|give|count|is|are|i|we|you|please|my|our)\b)(?:(?!in\b|at\b|with\b|stage\b|for\b|i\b|we\b|you\b)[\w'’.-]+\s){1,4}?"
     r"(?:wants?|needs?|asks?\sfor|asked\sfor|keeps\sasking(?:\sfor)?|is\sasking\sfor|would\slike)\s(?:so\s|their\s|his\s|her\s|me\sfor\s|me\s)?(?!to\b|anything\b|something\b)",
     re.IGNORECASE,
 )
 #: "I am putting together a slide and want ...", "for the Monday call": what it is for, before the question.
 _OCCASION = re.compile(
     r"^(?:i'?m|i\sam|we\sare|we're|im)\s[^,.?!;:]*?\sand\s(?:i\s|we\s)?(?:want|need|would\slike)\s"
-    r"|^for\s(?:the|my|our|a)\s(?:[\w-]+\s){0,2}(?:call|meeting|review|slides?|deck|report|presentation|board|brochure|offsite|newsletter|catch-?up|stand-?up|audit)\b[,:]?\s(?=\w)"
+    r"|^for\s(?:the|my|our|a)\s(?:[\w-]+\s){0,2}(?:call|meeting|review|slides?|deck|report|presentation|board|brochure|offsite|newsletter|catch-?up|stand-?up|audit)\b(?:\s(?:tomorrow|today|tonight|later|at\s\d+|on\s\w+day))?[,:]?\s(?=\w)"
     r"|\sbefore\s(?:the|my|our|their)\s(?:\w+\s){0,2}(?:meeting|call|review|visit|trip|session)\b",
     re.IGNORECASE,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -17,6 +18,8 @@ from crm_core.metrics.fields import Shape, field_of, shape_for
 from crm_core.metrics.filters import Filter
 from crm_core.metrics.question import Days, GroupCondition
 from crm_core.periods import FAR_PAST, Grain, Period, add_months, preceding, whole, year_before
+
+_INTO = re.compile(r"\b(?:split|divided|broken|break|divide|separated) (?:\w+ )?(?:into|between|among|up into)\b")
 
 
 class FigureFrames(Past):
@@ -183,6 +186,9 @@ class FigureFrames(Past):
         ):
             groups = ["stage"]
         frame.group_by = self._group_fields(frame, groups) or self._compared_values(frame)
+        if _INTO.search(parts.phrases) and len(frame.group_by) < 2:  # "split into renewals and new business"
+            several = [item.field for item in frame.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) > 1]
+            frame.group_by = list(dict.fromkeys([*frame.group_by, *self._group_fields(frame, several)]))[:2]
         if groups and parts.filters:  # "are fairs worth it? win rate per source": the value belongs to what was said before
             aside = {raw.field for raw in parts.filters if raw.clause < parts.group_clauses.get(raw.field, 0)}
             frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in aside & set(frame.group_by))]

@@ -19,6 +19,7 @@ _DURATIONS: tuple[tuple[str, str], ...] = (
 )
 
 
+_KINDS_OF_CUSTOMERS = frozenset({"new", "lost", "first", "former", "returning"})
 #: "In euros", "in value": a sum is wanted.
 IN_MONEY = re.compile(r"\b(?:in|by|as) (?:euros?|dollars?|money|value|chf|francs|pounds|amount|volume|revenue terms)\b|\bmoney\b")
 _BETTER = frozenset({"better", "worse", "higher", "lower"})
@@ -230,10 +231,8 @@ class Figures(FigureFrames):
         if not metrics:
             return self._duration()
         metric = metrics[0]
-        if metric == "customers" and {"new", "lost", "first", "churned", "former", "returning"} & parts.words_seen:
-            self.frame_unknown += sorted(
-                {"new", "lost", "first", "churned", "former", "returning"} & parts.words_seen
-            )  # only how many there are is known
+        if metric == "customers":
+            self.frame_unknown += sorted(_KINDS_OF_CUSTOMERS & parts.words_seen)  # only how many there are is known
         if metric in ("won_value", "lost_value", "average_deal_size") and len(metrics) > 1 and metrics[1] in ("product_revenue",):
             metric = metrics[1]
         if (

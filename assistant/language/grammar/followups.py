@@ -110,6 +110,8 @@ class FollowUps(Pointing):
         )
         shape = shape_for(self.ctx, frame.noun)
         self._forget(frame)
+        if {"now", "today", "currently"} & parts.words_seen:
+            frame.as_of = None  # "and how many are open there now?", after a look back
         self._narrow_frame(frame, shape)
         if parts.order or parts.sort:
             self._list_order(frame, shape)
@@ -296,7 +298,9 @@ class FollowUps(Pointing):
     def _small_change(self) -> bool:
         """Whether the message only changes the question before: an opener, a bare condition, no question of its own."""
         parts, previous = self.parts, self.dialogue.previous
-        if previous is None or previous.intent not in SETS or previous.pending is not None or parts.write_verb:
+        if previous is None or previous.intent not in SETS or previous.pending is not None:
+            return False
+        if parts.write_verb and not (parts.write_verb == "make" and parts.first_words[1:2] in (["it"], ["that"], ["this"])):
             return False
         if FORGETTING & parts.words_seen and parts.words <= 5 and not {"without", "no", "empty", "missing"} & parts.words_seen:
             emptied = [raw for raw in parts.filters if raw.op == "empty"]  # "drop the stage" reads as "without stage"

@@ -69,6 +69,8 @@ class Lists(Pieces):
         if not (parts.filters and (parts.states or parts.order or parts.me or len(parts.filters) > 1 or {"list", "which"} & set(parts.cues))):
             return ""
         for raw in parts.filters:
+            if raw.field == "amount" and {"open", "won", "lost", "closing"} & set(parts.states):
+                return "deal"
             fits = [noun for noun in ("deal", "ticket", "lead", "contact", "company") if raw.field in shape_for(self.ctx, noun).fields]
             if raw.field in ("stage", "pipeline", "forecast_category", "loss_reason"):
                 if raw.field == "stage":

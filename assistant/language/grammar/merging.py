@@ -296,6 +296,10 @@ class Merging(Records, Figures):
             self._keep_only(frame, kept)
         if _UNSPLIT.search(self.parts.phrases) and frame.intent == "metric":
             frame.group_by, frame.order, frame.limit = [], None, None
+        if "all" in self.parts.words_seen and {"together", "combined", "altogether", "overall"} & self.parts.words_seen:
+            whole = [name for name in self.parts.groups if any(isinstance(item, Filter) and item.field == name for item in frame.filters)]
+            self._keep_only(frame, [item for item in frame.filters if not (isinstance(item, Filter) and item.field in whole)])
+            self.parts.groups = [name for name in self.parts.groups if name not in whole]  # "now for all teams together"
         told = FORGETTING & self.parts.words_seen or _ANY_OF.search(self.parts.phrases)
         if not told and ("all" not in self.parts.words_seen or {"list", "which"} & set(self.parts.cues)):
             return

@@ -15,6 +15,7 @@ from assistant.language.dates import When
 from assistant.language.dialogue import Dialogue
 from assistant.language.entities import Name
 from assistant.language.frames import Entity, Frame, Pending
+from assistant.language.lexicon import FILLER
 from assistant.language.parts import STATE_TIME, Parts, RawFilter
 from assistant.language.saying import say_conditions
 from assistant.language.states import STATE_FILTERS, STATE_METRICS, STATE_OF_METRIC
@@ -172,6 +173,8 @@ class Pieces(ABC):
                 ),
                 "",
             )
+            if fold(raw.said) in FILLER and raw.op == "is" and not raw.negated:
+                continue  # "has she reached her target", where an outcome is called Reached
             if not noun or raw.field in _OF_EVERYBODY:
                 self.frame_unknown.append(raw.said)
             else:

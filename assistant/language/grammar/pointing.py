@@ -11,10 +11,11 @@ from datetime import date
 from assistant.language.dates import When
 from assistant.language.dialogue import as_entity, company_of
 from assistant.language.entities import Name
-from assistant.language.frames import Entity, ShownGroup
+from assistant.language.frames import Entity, Frame, ShownGroup
 from assistant.language.grammar.merging import SET_WORDS, Merging
 from assistant.language.parts.model import RawFilter
 from assistant.language.states import STATE_OF_METRIC
+from assistant.language.tokens import singular
 from crm_core.errors import NotFound
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.fields import shape_for
@@ -24,6 +25,7 @@ from crm_core.periods import Grain, whole
 from crm_core.services.history import user_name
 from crm_core.services.records import load
 from crm_core.services.search import Match
+from crm_core.text import fold, join_words
 
 _PERSON = frozenset("he him his she her hers".split())
 _THING = frozenset("it its".split())
@@ -37,6 +39,7 @@ _SET_PHRASES = re.compile(
 _EXISTS = re.compile(
     r"^(?:and |so |ok |okay |also )*(?:(?:are|is|were|was) there )?(?:any|some)\b|^(?:and |so )?(?:are|is) there (?:any|an?)\b|^(?:do|does|did) (?:we|they) have (?:any|an?)\b"
 )
+_THERE_IS = re.compile(r"\b(?:is|are|was|were) there\b|\bthere (?:is|are|was|were|any)\b")
 #: "In that quarter", "the same year": the period of a question before.
 THAT_PERIOD = re.compile(r"\b(?:that|the same|same|this same) (?:fiscal )?(year|quarter|month|week|time|period|timeframe|range|window|days)\b")
 #: "Show me the renewal deals": the definite article means those of the question before.
@@ -76,7 +79,7 @@ class Pointing(Merging):
         self._narrow_to_spoken()
         self._take_weak()
         self._that_period()
-        if self._take_group() or self.parts.names:
+        if self._take_group() or self.parts.names or self._take_place():
             return
         entity = self._pointed_at()
         if entity is not None:
@@ -105,6 +108,9 @@ class Pointing(Merging):
         )
         if lost and not self.parts.metrics and not self.parts.states:
             self.parts.filters += self.parts.weak
+            said = {word for raw in self.parts.weak for word in fold(raw.said).split()}
+            self.parts.unknown = [word for word in self.parts.unknown if fold(word) not in said and singular(fold(word)) not in said]
+            self.frame_unknown = list(self.parts.unknown)
 
     def _that_period(self) -> None:
         """ "In that quarter", "that month": the period that was spoken of last, or the one that came out on top."""
@@ -158,6 +164,18 @@ class Pointing(Merging):
         self.pointed = True
         return True
 
+    def _take_place(self) -> bool:
+        """ "How many deals did we win there?": the region, city or country that the question before was narrowed to."""
+        parts, base = self.parts, self.dialogue.question()
+        if "there" not in parts.words_seen or base is None or base.entities or _THERE_IS.search(parts.phrases) or parts.filters:
+            return False
+        places = [item for item in base.filters if isinstance(item, Filter) and item.op == "is" and item.field in ("region", "city", "country")]
+        if len(places) != 1 or not (parts.nouns or parts.metrics or parts.aggregates):
+            return False
+        parts.filters.append(RawFilter(places[0].field, "is", list(places[0].values), join_words([str(value) for value in places[0].values], "or")))
+        self.pointed = True
+        return True
+
     def _with_the_field(self, entity: Entity) -> Entity:
         """The record pointed at, or the one spoken of before it that has the fact asked for: "the next step there" is a deal's."""
         asked = self.parts.fields
@@ -174,7 +192,7 @@ class Pointing(Merging):
     def _pointed_at(self) -> Entity | None:
         parts, words = self.parts, self.parts.words_seen
         for noun, said in _POINTED.items():
-            hit = next((word for word in said if re.search(rf"\b(?:that|this|the same|at the|their) {word}\b", parts.phrases)), None)
+            hit = next((word for word in said if re.search(rf"\b(?:that|this|the same|at the|their|her|his) {word}\b", parts.phrases)), None)
             if hit is not None and (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
                 self._drop_noun(noun)
                 return entity
@@ -196,8 +214,7 @@ class Pointing(Merging):
         if SET_WORDS & words and not self._single_shown() or self._points_at_set() and not _THING & words:
             return self._holder() if _THEY & words and self._speaks_of_others() else None
         if _THEY & words:
-            existential = re.search(r"\b(?:is|are|was|were) there\b|\bthere (?:is|are|was|were|any)\b", parts.phrases)
-            if words & _THEY == {"there"} and existential:
+            if words & _THEY == {"there"} and _THERE_IS.search(parts.phrases):
                 return None
             return self._holder()
         if _THING & words or re.search(r"\b(?:is|was|of|with|for|on|at) (?:this|that)(?: (?:with|for|at|of|about|now|by))?$", parts.phrases):
@@ -221,6 +238,16 @@ class Pointing(Merging):
         own = parts.me or parts.my_team or parts.groups or parts.filters or parts.relations or {"our", "all", "total"} & parts.words_seen
         told = parts.nouns or any(name in STATE_OF_METRIC for name in parts.metrics)
         return spoken and bool(told) and not own
+
+    def leave_out_spoken(self, frame: Frame) -> None:
+        """ "Who else do we know there?", "their other deals": all but the one that was spoken of."""
+        words = self.parts.words_seen
+        if frame.intent != "list" or not {"else", "other", "others"} & words or "other than" in self.parts.phrases or not self.dialogue.frames:
+            return
+        spoken = next((item for before in self.dialogue.frames[-4:][::-1] for item in before.salient if item.noun == frame.noun), None)
+        if spoken is not None and not any(isinstance(item, Filter) and item.field == "id" for item in frame.filters):
+            frame.filters.append(Filter(field="id", op="is_not", values=[spoken.id]))
+            frame.said.append(f"not {spoken.label}")
 
     def _row_pointed_at(self) -> Entity | None:
         """ "The first one", "the second deal", "the last one": a row of the list just shown."""

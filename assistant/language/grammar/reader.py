@@ -142,7 +142,7 @@ class Reader(Talk, FollowUps):
         parts = self.parts
         whose = any(raw.field in ("owner", "team", "company", "contact") for raw in parts.filters)
         answered = (
-            parts.names or parts.people or parts.groups or parts.wh_groups or parts.my_team or parts.me or whose
+            parts.names or parts.people or parts.groups or parts.wh_groups or parts.my_team or parts.me or whose or "who" in parts.cues
         )  # "his target did Bjorn reach"
         return "" if answered else parts.loose
 
@@ -156,6 +156,7 @@ class Reader(Talk, FollowUps):
 
     def finish(self, frame: Frame) -> Frame:
         """The frame as it is believed: paged, with the period it speaks of, refused where content was not understood."""
+        self.leave_out_spoken(frame)
         frame = self._finish(self._paged(frame) if frame.intent in ("rows", "more") else frame)
         if frame.intent not in ("unknown", "nothing"):
             frame.confidence = round(min(frame.confidence, self._understood()), 2)
@@ -173,13 +174,14 @@ class Reader(Talk, FollowUps):
         parts = self.parts
         if frame.intent != "metric" or frame.group_by or frame.pending is not None or frame.metric not in METRICS:
             return
-        said = {"every", "each", "per"} & parts.words_seen or parts.order in ("highest", "lowest")
+        told = {"breakdown", "split", "different", "individual", "crosstab"} & parts.words_seen
+        said = {"every", "each", "per"} & parts.words_seen or parts.order in ("highest", "lowest") or told
         shape = shape_for(self.ctx, shape_of(frame.metric))
         narrowed = {item.field for item in frame.filters if isinstance(item, Filter)}
         words = [*parts.fields, *(noun for noun in parts.nouns if noun in ("company", "product"))]
         fields = [name for name in words if name in shape.fields and shape.fields[name].groupable and name not in narrowed]
-        if said and len(set(fields)) == 1:
-            frame.group_by = fields[:1]
+        if said and 0 < len(set(fields)) <= (2 if told else 1):
+            frame.group_by = list(dict.fromkeys(fields))[:2]
             if parts.order in ("highest", "lowest"):
                 frame.order, frame.limit = parts.order, parts.limit or 1  # type: ignore[assignment]
 
@@ -207,6 +209,7 @@ class Reader(Talk, FollowUps):
         told = {"won", "lost", "slipped", "closing", "converted", "resolved"} & set(self.parts.states)
         if "open" in self.parts.states and {"deal", "ticket"} & set(self.parts.nouns):
             told.add("open")
+        told |= {"open", "won", "lost"} & set(self.parts.negated_states) if frame.noun != "product" else set()
         related = any(isinstance(item, Related) for item in frame.filters)
         return frame.intent == "list" and frame.noun in ("company", "contact", "product", "user") and bool(told) and not related
 
@@ -268,6 +271,9 @@ class Reader(Talk, FollowUps):
             self.frame_unknown += [f"by {name.replace('_', ' ')}" for name in self._lost_groups(frame)]
         if frame.intent == "metric" and "how old" in self.parts.phrases and "age" in self.parts.fields and frame.metric != "backlog_age":
             self.frame_unknown.append("how old")
+        if frame.intent in ("metric", "list") and not (frame.pending or frame.period or frame.compare or frame.as_of or self.parts.times):
+            split = {*frame.group_by, *self.parts.groups, *self.parts.wh_groups}
+            self.frame_unknown += [word for word in self.parts.loose_grains if word in ("week", "month", "quarter", "year") and word not in split]
         if frame.intent == "list":
             self.frame_unknown += sorted({"changed", "changes", "improved", "worsened"} & self.parts.words_seen)
         if self._drops_a_state(frame):

@@ -101,12 +101,7 @@ class Records(Lists):
             parts.nouns == ["activity"] and parts.order in ("newest", "oldest") and not parts.plural_noun and not parts.groups and not parts.limit
         )
         if latest_contact or single and not content and not spoken:
-            frame = self._frame_list("activity")
-            frame.filters += self._period_filters(shape_for(self.ctx, "activity"))
-            frame.limit, frame.order_by, frame.descending, frame.latest = 1, "occurred", parts.order != "oldest", True
-            if not any(isinstance(item, Filter) and item.field == "kind" for item in frame.filters):
-                frame.filters.append(Filter(field="kind", op="is_not", values=["task"]))
-            return frame
+            return self._latest_contact()
         if not (spoken or content):
             return None
         if not parts.names and not self._asks_for_words() or self._names_a_stranger():
@@ -115,6 +110,15 @@ class Records(Lists):
         if bare and (parts.nouns or parts.metrics or parts.aggregates or parts.groups or parts.wh_groups or not STRONG_SAID & parts.words_seen):
             return None  # "I was asked for the pipeline" is not about what was said
         return self._search()
+
+    def _latest_contact(self) -> Frame:
+        """The last call, mail or meeting, or the first."""
+        frame = self._frame_list("activity")
+        frame.filters += self._period_filters(shape_for(self.ctx, "activity"))
+        frame.limit, frame.order_by, frame.descending, frame.latest = 1, "occurred", self.parts.order != "oldest", True
+        if not any(isinstance(item, Filter) and item.field == "kind" for item in frame.filters):
+            frame.filters.append(Filter(field="kind", op="is_not", values=["task"]))
+        return frame
 
     def _asks_for_words(self) -> bool:
         """Whether the message asks for what was said at all: "talk to you tomorrow" does not."""
@@ -204,6 +208,8 @@ class Records(Lists):
             parts.aggregates.remove("count")
         if "count" in parts.aggregates and asked == ["employees"] and not parts.metrics:
             parts.aggregates.remove("count")
+        if asked == ["last_activity"] and parts.names and parts.names[0].noun in ("company", "contact") and not (parts.aggregates or parts.filters):
+            return self._latest_contact()
         wanted = [name for name in (*parts.fields, *parts.wh_groups) if name in ("team", "role", "email")]
         if (
             len(parts.people) == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import select
 
+from assistant.language.dates import date_words
 from assistant.language.lexicon.cues import CUES, NEGATIONS, SMALLTALK
 from assistant.language.lexicon.filler import FILLER
 from assistant.language.lexicon.measures import (
@@ -147,7 +149,7 @@ def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None
         return
     for value in choice_values(ctx, item):
         sense = Sense("value", value, noun=noun, field=item.name, label=value)
-        if fold(value) in STOP_WORDS:  # "tier A" is a value, the "a" of "without a call" is not
+        if fold(value) in STOP_WORDS or fold(value) in date_words():  # "tier A", "priority Today": with its field's name
             for title in (item.title, *item.synonyms):
                 lexicon.add(f"{title} {value}", sense)
                 lexicon.add(f"{value} {title}", sense)
@@ -161,16 +163,40 @@ def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None
                     lexicon.add(word, Sense("weak_value", value, noun=noun, field=item.name, label=value), plural=True)
 
 
+#: What many companies call their deals: no name of one pipeline.
+_DEALINGS = frozenset("contract order project engagement job sale account client service business product customer".split())
+
+
 def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
-    for pipeline_id, name in ctx.session.execute(select(Pipeline.id, Pipeline.name)):
+    pipelines = [(key, name) for key, name in ctx.session.execute(select(Pipeline.id, Pipeline.name))]
+    for pipeline_id, name in pipelines:
+        sense = Sense("ref", pipeline_id, field="pipeline", label=name)
         for phrase in (name, f"{name} pipeline", f"pipeline {name}"):
-            lexicon.add(phrase, Sense("ref", pipeline_id, field="pipeline", label=name), plural=phrase == name)
+            lexicon.add(phrase, sense, plural=phrase == name)
+        if singular(fold(name)) != fold(name):  # "a new placement", of the pipeline New placements
+            lexicon.add(singular(fold(name)), sense)
+        for word in fold(name).split():
+            said = {other for _key, other in pipelines if word in fold(other).split()}
+            if (
+                " " in name
+                and len(word) > 6
+                and len(said) == 1
+                and not lexicon.get(word)
+                and not lexicon.get(singular(word))
+                and singular(word) not in _DEALINGS
+            ):
+                lexicon.add(singular(word), sense, plural=True)  # "renewals", of the Renewal book
     stages: dict[str, list[int]] = {}
     for stage_id, name in ctx.session.execute(select(Stage.id, Stage.name).order_by(Stage.id)):
         stages.setdefault(name, []).append(stage_id)
     for name, ids in stages.items():
         for phrase in (name, f"{name} stage", f"stage {name}"):
             lexicon.add(phrase, Sense("ref", tuple(ids), field="stage", label=name))
+    teams = [name for (name,) in ctx.session.execute(select(Team.name))]
+    shared = Counter(word for name in teams for word in set(fold(name).split()) if " " in name)
+    for word, count in shared.items():
+        if count > 2 and not lexicon.get(word):  # "by desk", where teams are called City Desk, Forge Desk and so on
+            lexicon.add(word, Sense("field", "team", label=Kind.ref.value), plural=True)
     for team_id, name in ctx.session.execute(select(Team.id, Team.name)):
         lexicon.add(name, Sense("ref", team_id, field="team", label=name))
         lexicon.add(f"{name} team", Sense("ref", team_id, field="team", label=name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset(
     """
-ditto table start starts starting shown chronological crosstab cut slice role creating row better worse stronger weaker chart graph personal often supposed plz nr filled times period periods preceding fiscal financial separately separate member members andothers sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
+ditto containing table start starts starting shown chronological crosstab cut slice role creating row better worse stronger weaker chart graph personal often supposed plz nr filled times period periods preceding separately separate member members andothers sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
 field fields toward towards wide begin begins beginning starts probability stage-probability though although yet anyone
 recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
 order regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed
@@ -39,6 +39,6 @@ currently already yet always usually actual actually definitely obviously happen
 DESCRIBING = frozenset(
     """
     big large fast slow wide good great fine nice well better worse stronger weaker different various particular certain flagged committed
-    waiting stuck complete located based ordered bought personal leadership fiscal financial separate preceding filled quick available assigned table start
+    waiting stuck complete located based ordered bought personal leadership separate preceding filled quick available assigned table start
     """.split()
 )

@@ -54,6 +54,8 @@ class Lexicon:
         if not folded:
             return
         forms = {folded, _plural(folded)} if plural else {folded}
+        if "&" in phrase:  # "Scotland and Wales"
+            forms.add(fold(phrase.replace("&", " and ")))
         if any(letter in phrase for letter in "äöüÄÖÜ"):  # "Sued" for "Süd"
             forms.add(fold(phrase.translate(_UMLAUTS)))
         for form in forms:

@@ -162,6 +162,7 @@ STATES: dict[str, str] = {
     "solved": "resolved",
     "fixed": "resolved",
     "resolve": "resolved",
+    "resolving": "resolved",
     "solve": "resolved",
     "fix": "resolved",
     "converted": "converted",

@@ -114,6 +114,8 @@ class Parts:
     record_numbers: list[tuple[str, int]] = field(default_factory=list)
     follow_up: bool = False
     pronoun: bool = False
+    #: "Year", "week" and the like that belong to no time and to no split.
+    loose_grains: list[str] = field(default_factory=list)
     #: A possessive before anything that it could mean in the message itself: "show me their deals".
     loose: str = ""
     sort: str = ""

@@ -53,6 +53,9 @@ class Numbers(Neighbours):
             self.comparison = (after.value.removesuffix("_after"), "")
             self._compare_number(edge, quantity)
             return
+        if (bound := self._bounded_after(quantity)) is not None:
+            self.parts.filters.append(bound)
+            return
         previous = self.edges[self.at - 1] if self.at else None
         noun = previous.sense("noun") if previous else None
         if len(edge.text) > 24:
@@ -80,6 +83,30 @@ class Numbers(Neighbours):
             self.parts.filters.append(RawFilter("amount", "is", [quantity.value], edge.text, "deal"))
             return
         self.parts.unknown.append(edge.text)
+
+    def _bounded_after(self, quantity: Quantity) -> RawFilter | None:
+        """ "A hundred insured sites or more", "20 seats at most": the field after the number, and the bound after the field."""
+        field = self._next_edge()
+        spoken = self._numeric_sense(field) if field is not None and not field.sense("noun", "metric") else None
+        if field is None or spoken is None:
+            return None
+        words = [token.norm for token in self.tokens[field.end : field.end + 2]]
+        bounds = {
+            "or more": "at_least",
+            "at least": "at_least",
+            "or above": "at_least",
+            "or less": "at_most",
+            "or fewer": "at_most",
+            "at most": "at_most",
+        }
+        op = bounds.get(" ".join(words), "")
+        if not op:
+            return None
+        self.at += 1
+        while (following := self._next_edge()) is not None and following.end <= field.end + 2:
+            self.at += 1
+        said = f"{field.text.lower()} {op.replace('_', ' ')} {quantity.value:,}"
+        return RawFilter(str(spoken.value), op, [quantity.value], said, spoken.noun)
 
     def _take_duration(self, edge: Edge, quantity: Quantity) -> None:
         """ "Stuck in negotiation for 30 days", "no activity for 3 weeks": how long already."""

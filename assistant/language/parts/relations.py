@@ -166,6 +166,8 @@ class Relations(Neighbours):
                 return noun
             if any(sense.kind == "field" and sense.value == "owner" for sense in edge.senses) and not edge.sense("order"):
                 return "user"
+            if any(sense.kind == "value" and sense.field == "title" for sense in edge.senses):
+                return "contact"  # "finance directors without any email"
             metric = edge.sense("metric")
             if metric is not None:
                 declared = METRICS[metric.value]
@@ -179,7 +181,7 @@ class Relations(Neighbours):
             return False
         fields = NOUN_SHAPES[root].fields
         own = {sense.value for sense in edge.senses if sense.kind == "field" and sense.noun == root}
-        if any(fields[name].key is not None for name in (own | {noun}) & set(fields)):
+        if any(fields[name].key is not None or name == "product" for name in (own | {noun}) & set(fields)):
             return False
         bare = noun == "activity" and not edge.sense("activity_kind")
         return not (bare and "last_activity" in fields and denied)  # "no activity in 3 weeks" is a field

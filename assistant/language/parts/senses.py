@@ -62,7 +62,9 @@ class Senses(Neighbours):
             self.parts.me = self.parts.me or not asking
         else:
             self.parts.me = (
-                self.parts.me or before in ("to", "by", "for", "with") and self._before(2) in ("assigned", "owned", "belonging", "handled")
+                self.parts.me
+                or before in ("to", "by", "for", "with", "from", "of")
+                and self._before(2) in ("assigned", "owned", "belonging", "handled", "tasks", "deals", "tickets", "leads", "calls", "meetings")
             )
         return True
 
@@ -183,6 +185,9 @@ class Senses(Neighbours):
             return True
         if edge.sense("field") is not None and (self._before() in _GROUP_AFTER) and self._next_edge() is not None:
             return False
+        if edge.sense("field") is not None and "x" in (self._before(), self._after()):
+            self.parts.groups.append(str(edge.sense("field").value))  # type: ignore[union-attr]
+            return True
         compared = (following := self._next_edge()) is not None and following.sense("comparison") is not None
         if compared and edge.sense("field") is not None and self._next_edge(2) is not None and self._next_edge(2).kind == "quantity":  # type: ignore[union-attr]
             return False  # "days in stage above 45": a bound on each record
@@ -211,6 +216,8 @@ class Senses(Neighbours):
             and "did" not in (token.norm for token in self.tokens[: edge.first])
         ):
             return True  # "could I get the won value": a request
+        if edge.text.lower() == "got" and {"has", "have"} & {token.norm for token in self.tokens[max(0, edge.first - 6) : edge.first]}:
+            return True  # "how much pipeline has she got"
         if value == "occurred" and self.negated:
             if self._before() == "nothing" or self._before(2) == "nothing":
                 self.negated, self.time_field = False, "untouched"
@@ -455,11 +462,13 @@ class Senses(Neighbours):
             return True
         return False
 
-    def _take_weak_value(self, _edge: Edge, sense: Sense) -> bool:
+    def _take_weak_value(self, edge: Edge, sense: Sense) -> bool:
         lost = "lost" in self.parts.states or any(name.startswith("lost") for name in self.parts.metrics)
         raw = RawFilter(sense.field, "is", [sense.value], sense.label, sense.noun, self.negated)
         if not lost:
             self.parts.weak.append(raw)
+            if not edge.sense("field", "noun", "metric", "state"):
+                self.parts.unknown.append(edge.text)
             return False
         self.parts.filters.append(raw)
         self.negated = False

@@ -49,6 +49,7 @@ _PREPOSITIONS = frozenset("by in as at on between over for with to from through 
 _DETERMINING = frozenset(
     "with without of from about in for at by as on like no my our their your his her its a an any some the that who which whose is are was were be very too not more less and or".split()
 )
+_EVERYONE_HAS = re.compile(r"\b(?:has|have|did|does|do|is|are) (?:everyone|everybody|each)\b")
 _POSSESSIVES = frozenset("their his her its".split())
 _PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "hers", "his", "him", "he", "she", "those", "these"})
 
@@ -116,14 +117,22 @@ class Walk(Numbers, Connectives, Asides, Relations):
             phrase in self.parts.phrases
             for phrase in ("each of us", "every one of us", "each of them", "every one of them", "each one of us", "each person")
         )
-        if ({"everyone", "everybody"} & self.parts.words_seen or each_of) and "count" in self.parts.aggregates and not self.parts.groups:
+        acting = _EVERYONE_HAS.search(self.parts.phrases) and (self.parts.metrics or "sum" in self.parts.aggregates)
+        counted = ({"everyone", "everybody"} & self.parts.words_seen or each_of) and "count" in self.parts.aggregates
+        if (counted or acting) and not self.parts.groups:
             self.parts.groups.append("owner")  # "how many meetings everyone in my team had"
         return self.parts
 
     def _holds(self, edge: Edge) -> bool:
         """Whether a time said in an aside is about the question: "Q3 podium: who closed most?"; what lies ahead is not."""
         when = edge.when
-        return when is not None and when.period.days > 1 and when.period.first <= self.today and not when.edge and when.grain is not Grain.week
+        return (
+            when is not None
+            and when.period.days > 1
+            and when.period.first <= self.today
+            and when.edge in ("", "from")
+            and when.grain is not Grain.week
+        )
 
     def _read_relations(self) -> None:
         """Read what is said of related records apart, and take it out of the cover."""
@@ -252,6 +261,9 @@ class Walk(Numbers, Connectives, Asides, Relations):
         sense = edge.sense
         if sense("negation") and self._negation(edge):
             return
+        if sense("between") and self._parts_between():
+            self.group_next = True
+            return
         if sense("between"):
             self.comparison = ("between", edge.text)
             return
@@ -307,7 +319,16 @@ class Walk(Numbers, Connectives, Asides, Relations):
             if found is not None and getattr(self, f"_take_{kind}")(edge, found):
                 self.or_next = self.or_next and kind in ("cue",)
                 return
+        if sense("grain") and edge.text.lower() not in parts.groups:
+            parts.loose_grains.append(edge.text.lower())
         parts.topic.append(edge.text)
+
+    def _parts_between(self) -> bool:
+        """Whether "between" stands before a kind of groups, "between regions", rather than before two numbers or days."""
+        following = self._next_edge()
+        while following is not None and following.kind == "filler":
+            following = self._next_edge(self.edges.index(following) - self.at + 1)
+        return following is not None and self._group_name(following) is not None and singular(following.text.lower()) != following.text.lower()
 
     def _order_of_kinds(self, edge: Edge) -> tuple[str, ...]:
         """Which senses to try first: after "in stage", "from" and the like a value is meant, elsewhere a metric or state."""
