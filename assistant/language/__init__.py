@@ -75,7 +75,7 @@ def remember(turn: Turn) -> Frame | None:
     view = next((item for item in results if isinstance(item, View)), None)
     above: list[Entity] = []
     if view is not None and frame.entity is not None:
-        referred = _referred(view, frame.asked_fields)
+        referred = _referred(view, frame.asked_fields or ["owner"])
         above = [item for item in referred if item.noun == frame.entity.noun]  # "there" is the company, not its parent
         salient += [item for item in referred if item not in above]
     listed = next((item for item in results if isinstance(item, ListResult)), None)

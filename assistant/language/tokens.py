@@ -277,7 +277,7 @@ _OCCASION = re.compile(
 )
 #: "... so i can bring it up on Monday", "because i meet them later": why it is asked, at the end.
 _REASON = re.compile(
-    r"[\s,]+(?:so\s(?:that\s)?(?:i|we|he|she|they)\s(?:can|could|may|might|know|am|are)\b|(?:because|cause|cuz|since|as)\s(?:i|we|he|she|they|my|the\sboss)\s(?!own)|before\s(?:i|we)\s(?:go|meet|call|talk|leave|ring|present)\b)[^.?!;:]*$",
+    r"[\s,]+(?:so\s(?:that\s)?(?:i|we|he|she|they)\s(?:can|could|may|might|know|am|are)\b|(?:because|cause|cuz|since|as)\s(?:i|we|he|she|they|my|the\sboss)\s(?!own|went|chose|picked|preferred|found|thought|had|got|lacked|missed|bought|took|were|said)|before\s(?:i|we)\s(?:go|meet|call|talk|leave|ring|present)\b)[^.?!;:]*$",
     re.IGNORECASE,
 )
 #: "... need it for the bonus": what the answer is for.

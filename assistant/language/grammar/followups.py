@@ -16,7 +16,7 @@ import re
 
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
-from assistant.language.grammar.merging import EARLIER, FORGETTING, LATER, OVERALL, time_of
+from assistant.language.grammar.merging import EARLIER, FORGET, FORGETTING, LATER, OVERALL, time_of
 from assistant.language.grammar.pointing import THAT_PERIOD, Pointing
 from assistant.language.planner import PAGE
 from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
@@ -30,6 +30,9 @@ _WHOSE = re.compile(
 )
 _WHICH_ONES = re.compile(
     r"^(?:and |so |ok |okay )*(?:which|what) (?:\w+)(?: (?:are|were|is|was) (?:they|those|these|that|it|in (?:there|it|that)))?(?: exactly| please)?$"
+)
+_FOR_THOSE = re.compile(
+    r"^(?:and |so |ok |what about |how about |same |the same )*(?:for|of|with|on|in) (?:the |all )?(?:\w+ ){0,2}(?:deals|tickets|leads)\b"
 )
 _NARROWING = frozenset("only just without except exclude excluding drop remove leave take ignore keep limit restrict filter minus skip".split())
 _ARE_THEY = re.compile(r"\b(?:are|were|is|was|do|did) (?:they|those|these)\b")
@@ -46,7 +49,11 @@ class FollowUps(Pointing):
     def _regrouped(self, base: Frame) -> bool:
         """Whether "the two best" are groups of the split figure before, not records behind it."""
         parts = self.parts
-        return base.intent == "metric" and bool(base.group_by) and bool(parts.order or parts.limit) and not (parts.nouns or parts.aggregates)
+        of_records = (
+            parts.order_field == "amount" and base.intent == "metric" and METRICS[base.metric].unit is Unit.count
+        )  # "the biggest one", of a count
+        split = base.intent == "metric" and bool(base.group_by) and bool(parts.order or parts.limit)
+        return split and not of_records and not (parts.nouns or parts.aggregates)
 
     def _of_the_shown(self) -> Frame | None:
         """ "Which of these have no next step?", "the biggest one?", "how much is that in total?", "how many of those are urgent?"."""
@@ -60,8 +67,11 @@ class FollowUps(Pointing):
         last = self.dialogue.previous
         asks_of_one = _WAS_THAT.search(parts.phrases) is not None and last is not None and last.intent == "list" and last.total == 1
         base = self.dialogue.latest(lambda frame: (_is_plural(frame) or asks_of_one and frame is last) and (not noun or frame.noun == noun))
-        if base is None or parts.groups or parts.compare:
+        if base is None or parts.compare:
             return None
+        if parts.groups:
+            counted = self._as_metric(base) if base.intent == "list" else None
+            return self._merged(counted) if counted is not None and not parts.metrics else None  # "count them by owner"
         if "who" in parts.cues and "count" in parts.aggregates and not parts.names:
             counted = self._as_metric(base) if base.intent == "list" else base.model_copy(deep=True, update={"salient": [], "shown": []})
             if counted is not None:
@@ -117,9 +127,11 @@ class FollowUps(Pointing):
             self._list_order(frame, shape)
             self._sort(frame, shape)
             plural = {"ones", "deals", "tickets", "leads", "contacts", "companies"} & parts.words_seen
-            frame.limit = parts.limit or (None if plural or parts.sort and not parts.order else 1)
+            frame.limit = parts.limit or (None if plural or parts.sort else 1)
         elif parts.limit:
             frame.limit = parts.limit
+        if facts := self._facts_of_rows(shape):
+            frame.columns = list(dict.fromkeys([*shape.columns[:1], *facts]))
         if parts.aggregates == ["sum"] and parts.order in ("highest", "lowest"):
             frame.count_only, frame.detail = False, ""  # "the three with the highest amount"
         elif "sum" in parts.aggregates or "total" in parts.aggregates and frame.noun == "deal":
@@ -151,6 +163,9 @@ class FollowUps(Pointing):
         self._state_filters(fresh, shape)
         if not frame.metric:
             fresh.metric = ""
+        held = [item.values for item in frame.filters if isinstance(item, Filter) and item.op == "between"]
+        spans = [(when, cue) for when, cue in self.parts.times if [when.period.first.isoformat(), when.period.end.isoformat()] not in held]
+        self.parts.times = spans  # "which of the October leads": what the list holds already
         fresh.filters += self._period_filters(shape)
         fresh.said += self._said_times(shape)
         self._replace_filters(frame, fresh)
@@ -164,7 +179,11 @@ class FollowUps(Pointing):
             r"\b(?:back to|go back|return to|again|earlier list|first list|previous list|original list)\b", parts.phrases
         ):
             return None
-        if re.search(r"\b(?:back to|return to) all\b", parts.phrases) and parts.nouns and not parts.metrics:
+        if (
+            re.search(r"\b(?:back to|return to) all\b", parts.phrases)
+            and (parts.nouns or parts.metrics)
+            and all(name in STATE_OF_METRIC for name in parts.metrics)
+        ):
             return self._list()  # "back to all my open deals": named in full
         base: Frame | None = None
         if "list" in parts.phrases and re.search(r"\b(?:first|original|earlier|previous|initial|full) list\b", parts.phrases):
@@ -221,7 +240,7 @@ class FollowUps(Pointing):
         if parts.follow_up and bare and parts.words <= 6 and base.intent == "metric":
             fresh.group_by = fresh.group_by or list(base.group_by)  # "and unweighted?"
             fresh.period = fresh.period or base.period
-        opened = parts.follow_up or bool({"same", "also", "too", "instead"} & parts.words_seen)
+        opened = parts.follow_up or bool({"same", "also", "too", "instead", "those", "them", "these", "both"} & parts.words_seen)
         declared = METRICS[fresh.metric]
         happened = isinstance(declared, Metric) and declared.when not in (None, "expected_close")
         happened = happened or fresh.metric in ("quota_attainment", "target", "slipped_value", "slipped_deals")
@@ -254,6 +273,9 @@ class FollowUps(Pointing):
             ):
                 fresh.filters.append(item)
         fresh.said += [word for word in base.said if word not in fresh.said and any(isinstance(item, Filter) for item in fresh.filters)]
+        several = [item.field for item in fresh.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) > 1]
+        if not fresh.group_by and several and {"side", "each", "two", "both", "separately"} & self.parts.words_seen:
+            fresh.group_by = several[:1]  # "win rate for those two, side by side"
         if not fresh.group_by and "same" in self.parts.words_seen and base.group_by:
             fresh.group_by = list(base.group_by)
 
@@ -302,7 +324,12 @@ class FollowUps(Pointing):
             return False
         if parts.write_verb and not (parts.write_verb == "make" and parts.first_words[1:2] in (["it"], ["that"], ["this"])):
             return False
-        if FORGETTING & parts.words_seen and parts.words <= 5 and not {"without", "no", "empty", "missing"} & parts.words_seen:
+        held = {item.field for item in previous.filters if isinstance(item, Filter)}
+        if (
+            FORGET.search(parts.phrases)
+            and (parts.words <= 5 or any(raw.op == "empty" and raw.field in held for raw in parts.filters))
+            and not {"without", "no", "empty", "missing"} & parts.words_seen
+        ):
             emptied = [raw for raw in parts.filters if raw.op == "empty"]  # "drop the stage" reads as "without stage"
             parts.filters = [raw for raw in parts.filters if raw.op != "empty"]
             parts.fields += [raw.field for raw in emptied if raw.field not in parts.fields]
@@ -318,6 +345,9 @@ class FollowUps(Pointing):
             parts.aggregates.clear()
         if swapped and parts.words <= 8 and _WAS_THAT.search(parts.phrases):
             return True  # "how many deals was that?"
+        if parts.metrics and not parts.aggregates and _FOR_THOSE.search(parts.phrases) and previous.metric and previous.metric not in STATE_OF_METRIC:
+            if all(name in STATE_OF_METRIC and STATE_OF_METRIC[name][0] == previous.noun for name in parts.metrics):
+                parts.metrics, parts.nouns, parts.states = [], [], []  # "and for deals won in 2025?", of a sales cycle
         if not swapped and (parts.metrics or parts.aggregates) or {"who", "who_is", "about", "said", "topic"} & set(parts.cues):
             return False
         if {"which", "list"} & set(parts.cues) and (parts.nouns and parts.names or "list" in parts.cues and parts.times and parts.filters):

@@ -64,6 +64,10 @@ class Lists(Pieces):
     def _noun_of_fields(self) -> str:
         """ "Bids over 200k", "urgent ones that are open": the only kind of records that has what is said of them."""
         parts = self.parts
+        whole = {"everything", "anything", "stuff"} & parts.words_seen and not (parts.groups or parts.aggregates or parts.unknown or parts.metrics)
+        if whole and any(raw.field in ("stage", "pipeline", "forecast_category") for raw in parts.filters):
+            parts.states = parts.states or (["open"] if self._stage_state() == "" else [])
+            return "deal"  # "everything in Negotiation"
         if any(raw.field == "pipeline" for raw in parts.filters) and parts.times and not (parts.groups or parts.aggregates or parts.unknown):
             return "deal"  # "renewals this quarter"
         if not (parts.filters and (parts.states or parts.order or parts.me or len(parts.filters) > 1 or {"list", "which"} & set(parts.cues))):

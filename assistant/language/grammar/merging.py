@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date
+from datetime import date, timedelta
 
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
@@ -48,6 +48,8 @@ _THAN = re.compile(
 _ANY_OF = re.compile(
     r"\b(?:any number of|any \w+|regardless of(?: the| their)? \w+|no matter (?:which|what|the) \w+|whatever(?: the| their)? \w+|across all \w+)\b"
 )
+_BACK_IN = re.compile(r"\b(?:back in|in again|included|included again|including|add back|as well again)\b")
+FORGET = re.compile(r"\b(?:forget|drop|remove|ignore|lift|clear|undo|take (?:away|off|out)|without the \w+ filter)\b")
 FORGETTING = frozenset("forget drop remove ignore lift clear undo".split())
 #: Means and medians of the same thing.
 _AVERAGES = {
@@ -108,9 +110,10 @@ class Merging(Records, Figures):
         frame.metric, frame.period = base.metric, base.period
         span = f" {base.period.period(self.ctx.calendar).describe()}" if base.period is not None else ""
         told = declared.title.removeprefix(f"{NOUN_SHAPES[noun].plural} ")  # "slipped", of "deals slipped"
-        frame.said = [*base.said, f"{told}{span}" if told != declared.title else f"behind the {told}{span}"]
+        plainly = declared.title.startswith("number of ") and not span
+        frame.said = [*base.said, *([] if plainly else [f"{told}{span}" if told != declared.title else f"behind the {told}{span}"])]
         if isinstance(declared, Composite):  # its rows are those of its first part
-            frame.said[-1] = f"{METRICS[declared.inputs[0]].title} in the {declared.title}{span}"
+            frame.said[-1:] = [f"{METRICS[declared.inputs[0]].title} in the {declared.title}{span}"]
         return frame
 
     def _of_the_top(self, base: Frame) -> Frame:
@@ -244,6 +247,9 @@ class Merging(Records, Figures):
             denied = [other for other in beside if isinstance(item, Filter) and other.field == item.field]
             return bool(denied) and isinstance(item, Filter) and item.op == "is" and not any(set(other.values) & set(item.values) for other in denied)
 
+        reopened = any(isinstance(item, Filter) and item.field == "status" and item.values == ["open"] for item in fresh.filters)
+        if reopened:
+            new.add("closed")  # what is open has not been closed in any period
         kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in new) or stays(item)]
         if kept != frame.filters:
             self._keep_only(frame, kept)
@@ -252,7 +258,7 @@ class Merging(Records, Figures):
 
     def _keep_only(self, frame: Frame, kept: list[Condition]) -> None:
         """Leave only these conditions, and say them anew: what was said cannot be told apart where some of it goes."""
-        shape = shape_for(self.ctx, shape_of(frame.metric) if frame.intent == "metric" else frame.noun)
+        shape = shape_for(self.ctx, shape_of(frame.metric) if frame.intent == "metric" else frame.noun or "activity")
         frame.filters, frame.said = kept, say_conditions(self.ctx, shape, kept)
 
     def _in_money(self) -> bool:
@@ -300,7 +306,25 @@ class Merging(Records, Figures):
             whole = [name for name in self.parts.groups if any(isinstance(item, Filter) and item.field == name for item in frame.filters)]
             self._keep_only(frame, [item for item in frame.filters if not (isinstance(item, Filter) and item.field in whole)])
             self.parts.groups = [name for name in self.parts.groups if name not in whole]  # "now for all teams together"
-        told = FORGETTING & self.parts.words_seen or _ANY_OF.search(self.parts.phrases)
+        if _BACK_IN.search(self.parts.phrases):
+            for raw in list(self.parts.filters):  # "put Dana's back in", "renewals included"
+                denied = [
+                    item
+                    for item in frame.filters
+                    if isinstance(item, Filter) and item.op == "is_not" and item.field == raw.field and set(item.values) & set(raw.values)
+                ]
+                if denied:
+                    self._keep_only(frame, [item for item in frame.filters if item not in denied])
+                    self.parts.filters.remove(raw)
+        told = FORGET.search(self.parts.phrases) or _ANY_OF.search(self.parts.phrases)
+        if FORGET.search(self.parts.phrases):
+            for raw in list(self.parts.filters):  # "drop the retail filter"
+                held = next(
+                    (item for item in frame.filters if isinstance(item, Filter) and item.field == raw.field and item.values == raw.values), None
+                )
+                if held is not None:
+                    self._keep_only(frame, [item for item in frame.filters if item is not held])
+                    self.parts.filters = [other for other in self.parts.filters if other.values != raw.values]
         if not told and ("all" not in self.parts.words_seen or {"list", "which"} & set(self.parts.cues)):
             return
         for name in list(self.parts.fields):
@@ -506,6 +530,8 @@ class Merging(Records, Figures):
         calendar = self.ctx.calendar
         said = period.period(calendar)
         named = next((word for word in match.groups() if word), "")
+        if said.grain is None and named in Grain.__members__ and named != "year":
+            return as_days(whole(Grain(named), calendar.start_of(Grain(named), said.first) - timedelta(days=1), calendar))
         earlier = year_before if named == "year" and said.grain is not Grain.year else preceding
         return as_days(earlier(said, calendar))
 

@@ -286,7 +286,8 @@ class Pieces(ABC):
                 continue
             matches = self._fitting(name, shape)
             if not matches:
-                self.frame_unknown.append(" ".join(self.parts.phrases.split()[name.first : name.end]))
+                said = " ".join(self.parts.phrases.split()[name.first : name.end])
+                self.frame_unknown.append(said or name.matches[0].label)
                 continue
             entities = [Entity(noun=match.noun, id=match.id, label=match.label) for match in matches]
             if len(entities) > 1:
@@ -398,10 +399,15 @@ class Pieces(ABC):
         return ""
 
     def _period_filters(self, shape: Shape) -> list[Filter]:
-        filters = []
+        filters: list[Filter] = []
         for when, cue in self.parts.times:
             name = self._time_field(shape, cue) or self._default_time(shape)
-            filters.append(self._time_filter(shape, name, when))
+            item = self._time_filter(shape, name, when)
+            before = next((other for other in filters if other.field == name and other.op == item.op == "between"), None)
+            if before is not None and before.values[1] == item.values[0]:  # "this month or next month"
+                before.values[1] = item.values[1]
+            else:
+                filters.append(item)
         return filters
 
     def _said_times(self, shape: Shape) -> list[str]:

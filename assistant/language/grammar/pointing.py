@@ -18,7 +18,7 @@ from assistant.language.states import STATE_OF_METRIC
 from assistant.language.tokens import singular
 from crm_core.errors import NotFound
 from crm_core.metrics.definitions import METRICS
-from crm_core.metrics.fields import shape_for
+from crm_core.metrics.fields import Kind, shape_for
 from crm_core.metrics.filters import Filter
 from crm_core.models import Company
 from crm_core.periods import Grain, whole
@@ -33,7 +33,7 @@ _THEY = frozenset("they them their theirs there".split())
 #: "With them", "from them": those who were spoken of, not the records shown.
 _WITH_THEM = re.compile(r"\b(?:with|for|from|at|to|about|by|call|ring|email|mail) (?:them|they)\b")
 _SET_PHRASES = re.compile(
-    r"^(?:and |so |ok |okay )*how many (?:are|were|have|had|did|got|still|already)\b|\bbehind (?:it|that|this)\b|\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
+    r"^(?:and |so |ok |okay )*how many (?:are|were|have|still|already)\b|\bbehind (?:it|that|this)\b|\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
 )
 #: "Any open tickets?", "are there any leads", "and open deals?".
 _EXISTS = re.compile(
@@ -76,16 +76,35 @@ class Pointing(Merging):
             return
         if self._other():
             self._take_other()
+        self._asks_a_number()
         self._narrow_to_spoken()
         self._take_weak()
         self._that_period()
-        if self._take_group() or self.parts.names or self._take_place():
+        if self._take_group() or self.parts.names or self._take_place() or self._take_named():
             return
         entity = self._pointed_at()
         if entity is not None:
             entity = self._with_the_field(entity)
             self.pointed = True
             self._inject(entity)
+            if (
+                entity.noun == "company"
+                and {"he", "she"} & self.parts.words_seen
+                and (person := self.dialogue.meant(self.ctx, ("user",))) is not None
+            ):
+                self._inject(person)  # "what does he still have open with that customer?"
+
+    def _asks_a_number(self) -> None:
+        """ "Amount?", "how many seats are we talking about?", right after one deal: its own number, no sum and no count."""
+        parts, previous = self.parts, self.dialogue.previous
+        if previous is None or previous.intent != "record" or previous.entity is None or parts.nouns or parts.metrics or parts.words > 8:
+            return
+        fields = shape_for(self.ctx, previous.entity.noun).fields
+        if parts.aggregates == ["sum"] and "amount" in fields and parts.words <= 4 and not parts.fields:
+            parts.aggregates, parts.fields = [], ["amount"]
+        numbers = [name for name in parts.fields if name in fields and fields[name].kind in (Kind.number, Kind.money)]
+        if parts.aggregates == ["count"] and numbers:
+            parts.aggregates, parts.cues = [], [cue for cue in parts.cues if cue not in ("said", "topic")]
 
     def _narrow_to_spoken(self) -> None:
         """Of several of one name, the one at the company that the conversation is about."""
@@ -164,6 +183,28 @@ class Pointing(Merging):
         self.pointed = True
         return True
 
+    def _take_named(self) -> bool:
+        """ "Which open deals have this product?", "that team": the value that a question before named for the field."""
+        said = re.search(
+            r"\b(?:this|that|the same) (product|team|region|industry|stage|source|pipeline|category|city|country|priority)\b", self.parts.phrases
+        )
+        if said is None:
+            return False
+        name = said.group(1)
+        for frame in reversed(self.dialogue.frames):
+            held = next(
+                (item for item in frame.filters if isinstance(item, Filter) and item.field == name and item.op == "is" and len(item.values) == 1),
+                None,
+            )
+            if held is not None:
+                self.parts.filters.append(RawFilter(name, "is", list(held.values), name))
+                self.parts.nouns = [noun for noun in self.parts.nouns if noun != name]
+                self.parts.fields = [field for field in self.parts.fields if field != name]
+                self.parts.wh_groups = [group for group in self.parts.wh_groups if group != name]
+                self.pointed = True
+                return True
+        return False
+
     def _take_place(self) -> bool:
         """ "How many deals did we win there?": the region, city or country that the question before was narrowed to."""
         parts, base = self.parts, self.dialogue.question()
@@ -192,7 +233,10 @@ class Pointing(Merging):
     def _pointed_at(self) -> Entity | None:
         parts, words = self.parts, self.parts.words_seen
         for noun, said in _POINTED.items():
-            hit = next((word for word in said if re.search(rf"\b(?:that|this|the same|at the|their|her|his) {word}\b", parts.phrases)), None)
+            hit = next(
+                (word for word in said if re.search(rf"\b(?:that|this|the same|that same|this same|at the|their|her|his) {word}\b", parts.phrases)),
+                None,
+            )
             if hit is not None and (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
                 self._drop_noun(noun)
                 return entity

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from assistant.language.chart import Chart, build_chart
 from assistant.language.dates import Clock
-from assistant.language.dialogue import Dialogue
+from assistant.language.dialogue import SETS, Dialogue
 from assistant.language.frames import Frame
 from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.talk import Talk
@@ -120,6 +120,11 @@ _DANGLING = re.compile(
 )
 
 
+_YES_OR_NO = re.compile(
+    r"^(?:and |so |ok |okay |btw |by the way |hey )*(?:is|will|would|can|should|has) (?!there\b|that\b|any\b|it (?:more|better|worse|higher|lower))"
+)
+
+
 class Reader(Talk, FollowUps):
     """Decides on one frame for the parts."""
 
@@ -129,10 +134,28 @@ class Reader(Talk, FollowUps):
         for name in CONSTRUCTIONS:
             frame = getattr(self, name)()
             if frame is not None:
-                if name in _ALONE and not self.pointed and (said := self._dangles()):
-                    self.frame_unknown.append(said)
+                if name in _ALONE:
+                    self._refuse_loose_ends(frame)
+                elif frame.intent in SETS and (self.pointed and self.parts.people or _YES_OR_NO.search(self.parts.phrases)):
+                    self.frame_unknown += self.parts.idle  # "how much does she earn?", "will it snow there tomorrow?"
+                    if _YES_OR_NO.search(self.parts.phrases):
+                        used = {
+                            *frame.group_by,
+                            *frame.columns,
+                            *frame.asked_fields,
+                            *(item.field for item in frame.filters if isinstance(item, Filter)),
+                        }
+                        self.frame_unknown += [name for name in self.parts.fields if name not in used]
                 return self.finish(frame)
         return Frame(intent="nothing" if not self.parts.words else "unknown", unknown=self.parts.unknown, confidence=0.0)
+
+    def _refuse_loose_ends(self, frame: Frame) -> None:
+        """A message read by itself must not point at what nobody said, nor speak of a time that was not understood."""
+        if not self.pointed and (said := self._dangles()):
+            self.frame_unknown.append(said)
+        if frame.intent in ("metric", "list") and not (frame.pending or frame.period or frame.compare or frame.as_of or self.parts.times):
+            split = {*frame.group_by, *self.parts.groups, *self.parts.wh_groups}
+            self.frame_unknown += [word for word in self.parts.loose_grains if word in ("week", "month", "quarter", "year") and word not in split]
 
     def _dangles(self) -> str:
         """A word that points at what was said before, where nothing there is meant by it; what stands before it in the message may be."""
@@ -220,6 +243,22 @@ class Reader(Talk, FollowUps):
         asked = parts.plural_noun or "list" in parts.cues or parts.sort or parts.aggregates
         return frame.intent == "list" and not narrowed and not asked
 
+    def _of_a_currency(self, frame: Frame) -> None:
+        """ "List all open deals in GBP": those that were agreed in that currency."""
+        named = [word for word in self.parts.unknown if word.lower() in CURRENCY_WORDS]
+        if (
+            frame.intent != "list"
+            or frame.detail == "sum"
+            or len(named) != 1
+            or self.parts.currencies
+            or "currency" not in shape_for(self.ctx, frame.noun).fields
+        ):
+            return
+        frame.filters.append(Filter(field="currency", values=[CURRENCY_WORDS[named[0].lower()]]))
+        frame.said.append(f"in {CURRENCY_WORDS[named[0].lower()]}")
+        self.parts.unknown.remove(named[0])
+        self.frame_unknown = [word for word in self.frame_unknown if word != named[0]]
+
     def _foreign_money(self) -> str:
         """The currency, other than the company's own, in which an amount or the answer is wanted."""
         home = self.ctx.home_currency
@@ -239,6 +278,7 @@ class Reader(Talk, FollowUps):
 
     def _finish(self, frame: Frame) -> Frame:
         """Refuse where content was not understood: an answer to another question is worse than none."""
+        self._of_a_currency(frame)
         if frame.intent in ("metric", "list") and (foreign := self._foreign_money()):
             return Frame(intent="unknown", detail=FOREIGN_MONEY.format(home=self.ctx.home_currency, foreign=foreign))
         if frame.metric in ("slipped_deals", "slipped_value") and not frame.compare:
@@ -271,9 +311,6 @@ class Reader(Talk, FollowUps):
             self.frame_unknown += [f"by {name.replace('_', ' ')}" for name in self._lost_groups(frame)]
         if frame.intent == "metric" and "how old" in self.parts.phrases and "age" in self.parts.fields and frame.metric != "backlog_age":
             self.frame_unknown.append("how old")
-        if frame.intent in ("metric", "list") and not (frame.pending or frame.period or frame.compare or frame.as_of or self.parts.times):
-            split = {*frame.group_by, *self.parts.groups, *self.parts.wh_groups}
-            self.frame_unknown += [word for word in self.parts.loose_grains if word in ("week", "month", "quarter", "year") and word not in split]
         if frame.intent == "list":
             self.frame_unknown += sorted({"changed", "changes", "improved", "worsened"} & self.parts.words_seen)
         if self._drops_a_state(frame):

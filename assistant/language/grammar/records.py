@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from assistant.language.dialogue import as_entity
 from assistant.language.entities import Name
 from assistant.language.frames import Entity, Frame
 from assistant.language.grammar.lists import Lists
@@ -85,6 +86,8 @@ class Records(Lists):
                     parts.nouns.remove(noun)
         about = "topic" in parts.cues and (parts.nouns == ["activity"] or bool(parts.names) and not parts.nouns)
         content = about and (parts.topic or parts.unknown) and not parts.metrics
+        if self.pointed and parts.names and parts.names[0].noun in ("ticket", "lead") and re.search(r"\bwhat (?:is|was) .*\babout\b", parts.phrases):
+            return Frame(intent="record", entity=as_entity(parts.names[0].matches[0]))  # "what is that ticket about?"
         counting = "count" in parts.aggregates
         if counting or parts.metrics and not spoken:
             return None
@@ -279,7 +282,7 @@ class Records(Lists):
             for name in (*self.parts.fields, *(self.parts.wh_groups if self.parts.names else []))
             if name in _ASKABLE or name in self._custom_names()
         ]
-        words = self.parts.first_words
+        words = self.parts.words_seen
         if "who" in self.parts.cues and not asked and {"owns", "own", "manages", "handles", "responsible"} & set(words):
             asked.append("owner")
         if self.parts.kinds == ["email"] and not self.parts.plural_noun and self.parts.names and not asked and "said" not in self.parts.cues:

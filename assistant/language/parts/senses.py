@@ -40,6 +40,9 @@ class Senses(Neighbours):
         if self.negated and word in ("my", "mine", "me"):  # "not just mine"
             self.negated = False
             return True
+        if word == "me" and before in ("just", "only") and len(self.edges) <= 4:
+            self.parts.me = True  # "just me"
+            return True
         if word == "my" and self._people_follow():
             self.parts.my_team = True
             return True
@@ -216,6 +219,8 @@ class Senses(Neighbours):
             and "did" not in (token.norm for token in self.tokens[: edge.first])
         ):
             return True  # "could I get the won value": a request
+        if edge.text.lower() == "make" and edge.first == 0:
+            return True  # "make it over 75k"
         if edge.text.lower() == "got" and {"has", "have"} & {token.norm for token in self.tokens[max(0, edge.first - 6) : edge.first]}:
             return True  # "how much pipeline has she got"
         if value == "occurred" and self.negated:

@@ -158,6 +158,8 @@ class Walk(Numbers, Connectives, Asides, Relations):
             parts.nouns or parts.names or parts.metrics or parts.wh_groups or parts.people or parts.filters or parts.fields
         ):
             parts.loose = word
+        if word in ("he", "she") and not (parts.names or parts.people or "who" in parts.cues):
+            parts.loose = word
         if word in DESCRIBING and self._describes(edge):
             self._unknown(edge)
 
