@@ -132,3 +132,45 @@ def test_renewals_that_are_due_are_deals(software: Talk) -> None:
 def test_business_without_an_article_is_deals_and_businesses_are_companies(software: Talk) -> None:
     assert software.read("total value of business in EMEA").noun == "deal"
     assert software.read("which businesses are in EMEA?").noun == "company"
+
+
+@pytest.mark.parametrize("talk", ["software", "machinery"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "median deal size this year",
+        "the 90th percentile of deal sizes",
+        "average number of calls per won deal",
+        "should I discount this renewal?",
+        "how many deals closed on a Tuesday",
+        "tickets opened before 7 in the morning",
+        "customers whose first deal was lost",
+        "deals that closed sooner than planned",
+        "which reps have more open pipeline than the whole team",
+        "companies that phoned us last month",
+        "what would our win rate be if we drop the small deals",
+        "won value per seat this year",
+        "lost deals, scratch that, won deals in 2025",
+    ],
+)
+def test_known_words_that_nothing_computes_are_refused(request: pytest.FixtureRequest, talk: str, message: str) -> None:
+    company: Talk = request.getfixturevalue(talk)
+    with company.ctx() as ctx:
+        try:
+            frame, _chart, _parts = read(ctx, message)
+        except Invalid:
+            return
+    assert frame.intent not in ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("message", "metric"),
+    [
+        ("median sales cycle in 2025", "median_sales_cycle"),
+        ("average days per stage", "time_in_stage"),
+        ("win rate per deal source", "win_rate"),
+        ("is our win rate in 2025 better than in 2024?", "win_rate"),
+    ],
+)
+def test_what_is_computed_is_not(software: Talk, message: str, metric: str) -> None:
+    assert software.read(message).metric == metric

@@ -344,6 +344,10 @@ class Figures(FigureFrames):
         listed = {"list", "which"} & set(parts.cues)
         if happened and listed and not parts.nouns and any(raw.field == "pipeline" for raw in parts.filters):
             parts.nouns.append("deal")  # "which renewals slipped": the pipeline's name stands for its deals
+        several = [raw for raw in parts.filters if raw.field == "owner" and not raw.negated]
+        if not aggregate and happened and len(several) > 1 and {"more", "most", "better"} & parts.words_seen and parts.nouns in ([], ["deal"]):
+            parts.groups = parts.groups or ["owner"]  # "did Elif or Rafael win more?"
+            aggregate = "sum"
         if (
             not aggregate
             and happened

@@ -10,6 +10,7 @@ from assistant.language.dates import Clock
 from assistant.language.dialogue import SETS, Dialogue
 from assistant.language.frames import Frame
 from assistant.language.grammar.followups import FollowUps
+from assistant.language.grammar.limits import beyond
 from assistant.language.grammar.talk import Talk
 from assistant.language.lexicon import CURRENCY_WORDS, DOLLARS, lexicon_for
 from assistant.language.parts import Parts, collect
@@ -234,7 +235,12 @@ class Reader(Talk, FollowUps):
             told.add("open")
         told |= {"open", "won", "lost"} & set(self.parts.negated_states) if frame.noun != "product" else set()
         related = any(isinstance(item, Related) for item in frame.filters)
-        return frame.intent == "list" and frame.noun in ("company", "contact", "product", "user") and bool(told) and not related
+        return (
+            frame.intent == "list"
+            and frame.noun in ("company", "contact", "product", "user", "activity")
+            and bool(told - {"open", "resolved"} if frame.noun == "activity" else told)
+            and not related
+        )
 
     def _is_everything(self, frame: Frame) -> bool:
         """Whether a list of all records there are would answer a question about one: "which company is he with?"."""
@@ -278,6 +284,8 @@ class Reader(Talk, FollowUps):
 
     def _finish(self, frame: Frame) -> Frame:
         """Refuse where content was not understood: an answer to another question is worse than none."""
+        if said := beyond(self.parts, frame):
+            return Frame(intent="unknown", noun=frame.noun, metric=frame.metric, detail=said)
         self._of_a_currency(frame)
         if frame.intent in ("metric", "list") and (foreign := self._foreign_money()):
             return Frame(intent="unknown", detail=FOREIGN_MONEY.format(home=self.ctx.home_currency, foreign=foreign))
@@ -306,6 +314,11 @@ class Reader(Talk, FollowUps):
             return Frame(
                 intent="unknown",
                 detail=f"You name several times: {spans}. Ask for one of them, for all of them as one range, or split the figure by day, week, month, quarter or year.",
+            )
+        between = [item.field for item in frame.filters if isinstance(item, Filter) and item.op == "between"] if frame.intent == "list" else []
+        if len(between) != len(set(between)):
+            return Frame(
+                intent="unknown", noun=frame.noun, detail="You name several times that lie apart. Ask for one of them, or for all as one range."
             )
         if frame.intent == "list" and not frame.pending:
             self.frame_unknown += [f"by {name.replace('_', ' ')}" for name in self._lost_groups(frame)]
