@@ -1,7 +1,7 @@
 """The generated companies that are asked about: each with its own pipeline, fields and words.
 
-A folder of ``cases`` holds what is asked of one company. ``laboratory``, ``staffing``, ``catering``, ``brokerage`` and ``unseen`` bring their profiles along as files. Nobody who
-builds the product looks at the folder of ``unseen``, so that its score tells how a company fares that nobody has thought of.
+A folder of ``cases`` holds what is asked of one company. ``laboratory``, ``staffing``, ``catering``, ``brokerage`` and
+``unseen`` bring their profiles along as files. Nobody who builds the product looks at the folder of ``unseen``, so that its score tells how a company fares that nobody has thought of.
 """
 
 from __future__ import annotations

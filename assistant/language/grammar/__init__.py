@@ -9,7 +9,7 @@ of its subject and a name to the order in ``reader``:
 - ``lists``, ``figures``, ``past``, ``records``, ``talk``: the constructions, by what they ask for; ``figure_frames``
   gives a figure its period, comparison and groups.
 - ``followups``: a message that leans on the conversation before; ``pointing`` finds the record that "her" or "that
-  company" means, ``merging`` puts new parts in the place of old ones.
+  company" means, ``merging`` puts new parts in the place of old ones, ``behind`` lists the records of a figure.
 - ``limits``: what is asked in known words and computed by nothing here; refused with what comes nearest.
 - ``reader``: the order, and the last check. A frame whose content words were not all understood is turned into an
   honest refusal rather than a guess.

@@ -327,6 +327,7 @@ class Records(Lists):
         parts = self.parts
         if (
             not parts.names
+            or not parts.names[0].exact
             or not parts.unknown
             or parts.metrics
             or parts.aggregates
