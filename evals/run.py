@@ -7,8 +7,10 @@ import json
 import sqlite3
 import sys
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -175,12 +177,24 @@ def main() -> int:
     parser.add_argument("--only", default="", help="families whose name contains this")
     parser.add_argument("--misses", action="store_true", help="list the misses of the sets that development looks at")
     parser.add_argument("--floored", action="store_true", help="only the sets that have a floor")
+    parser.add_argument(
+        "--jobs", type=int, default=1, help="companies asked about at the same time; more than one makes the milliseconds mean little"
+    )
     parser.add_argument("--no-index", action="store_true", help="answer from full text alone")
     options = parser.parse_args()
     results: dict[str, list[Result]] = {}
+    asked: list[tuple[Company, list[str]]] = []
     for company in COMPANIES.values() if options.company == "all" else [COMPANIES[options.company]]:
         wanted = [stem for stem in stems(company) if options.set in ("all", stem) and (not options.floored or set_name(company, stem) in floors())]
         if wanted:
+            asked.append((company, wanted))
+    if options.jobs > 1 and len(asked) > 1:
+        with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+            running = [pool.submit(_run_company, company, wanted, options) for company, wanted in asked]
+            for done in running:
+                results |= done.result()
+    else:
+        for company, wanted in asked:
             results |= _run_company(company, wanted, options)
     summaries = {name: summary(rows) for name, rows in results.items() if rows}
     print_table(results, summaries)
