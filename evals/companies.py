@@ -1,6 +1,6 @@
 """The generated companies that are asked about: each with its own pipeline, fields and words.
 
-A folder of ``cases`` holds what is asked of one company. ``laboratory``, ``staffing``, ``catering``, ``brokerage`` and
+A folder of ``cases`` holds what is asked of one company. ``laboratory``, ``staffing``, ``catering``, ``brokerage``, ``solar`` and
 ``unseen`` bring their profiles along as files. Nobody who builds the product looks at the folder of ``unseen``, so that its score tells how a company fares that nobody has thought of.
 """
 
@@ -51,6 +51,7 @@ COMPANIES = {
         Company("staffing", 29),
         Company("catering", 31),
         Company("brokerage", 37),
+        Company("solar", 41),
         Company("unseen", 23),
     )
 }

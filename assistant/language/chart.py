@@ -16,6 +16,7 @@ from typing import Any
 from assistant.language.dates import Clock, When, find_times
 from assistant.language.entities import Name, find_names
 from assistant.language.lexicon import CURRENCY_WORDS, FILLER, Lexicon, Sense, lexicon_for
+from assistant.language.paraphrases import plainer
 from assistant.language.teaching import put_meanings
 from assistant.language.tokens import Token, clauses, expand, singular, tokenise
 from crm_core.context import Context
@@ -111,10 +112,13 @@ class Chart:
     everything: list[Edge] = field(default_factory=list)
 
 
-def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "") -> Chart:
-    """Find all edges and choose the cover. Typos are mended first, unless the word is part of a name on file."""
+def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "", *, leaning: bool = False) -> Chart:
+    """Find all edges and choose the cover. Typos are mended first, unless the word is part of a name on file.
+
+    ``leaning`` tells that there is a question before the message, whose steps it may say in pictures (``paraphrases``).
+    """
     lexicon = lexicon_for(ctx)
-    message, taught = put_meanings(expand(message), lexicon.taught)
+    message, taught = put_meanings(plainer(expand(message), leaning=leaning), lexicon.taught)
     message = expand(message) if taught else message
     tokens = tokenise(message)
     strange = [place for place, token in enumerate(tokens) if token.norm.isalpha() and not lexicon.knows(token.norm)]

@@ -122,7 +122,7 @@ class Days:
 
     def _is_month_name(self, at: int) -> bool:
         """``may`` and ``march`` are verbs too: they are months after a preposition, before a year, or capitalised."""
-        if self.word(at) not in ("may", "march", "mar", "sun", "sat", "dec"):
+        if self.word(at) not in ("may", "march", "mar", "sun", "sat"):
             return True
         if self.word(at + 1) in ("i", "we", "you", "it", "be", "have", "they", "he", "she"):
             return False

@@ -82,7 +82,9 @@ class Figures(FigureFrames):
         if not metrics and not stated and parts.nouns and parts.nouns[0] not in ("deal", "company", "product", "activity", "ticket", "lead", "user"):
             return None
         metric = metrics[0] if metrics else self._implied_metric(groups[0])
-        summing = {"sum", "total"} & set(parts.aggregates) or parts.order_field == "amount" and "customer" in str(parts.phrases)
+        summing = (
+            {"sum", "total"} & set(parts.aggregates) or parts.sort == "amount" or parts.order_field == "amount" and "customer" in str(parts.phrases)
+        )
         if metric in STATE_OF_METRIC and not STATE_OF_METRIC[metric][2] and summing and "count" not in parts.aggregates:
             metric = STATE_METRICS[STATE_OF_METRIC[metric][:2]][1] or metric
         if not metric:

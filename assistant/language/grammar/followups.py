@@ -26,7 +26,9 @@ from crm_core.metrics.filters import Filter
 
 _WITH_WHICH = re.compile(r"^(?:and |so |ok |but )*(?:with|for|in|from|at|to|of|by|on|about) (?:which|what|whom)\b")
 _WHOSE = re.compile(
-    r"^(?:and |so )*(?:whose (?:are|were|is|was) (?:they|those|these|it|that)|who (?:owns|has|holds|owned|had) (?:them|those|these))$"
+    r"^(?:and |so |ok |okay )*(?:who|whose(?: (?:are|were|is|was) (?:they|those|these|it|that))?"
+    r"|who (?:owns|has|holds|owned|had|got|gets|took|handles|handled|won|lost|closed|made|brought|brings|created|booked|did|logged|sold|landed|raised|contributed)"
+    r" (?:all )?(?:them|those|these|that|it|which)(?: (?:in|up|for us|all))?)$"
 )
 _WHICH_ONES = re.compile(
     r"^(?:and |so |ok |okay )*(?:which|what) (?:\w+)(?: (?:are|were|is|was) (?:they|those|these|that|it|in (?:there|it|that)))?(?: exactly| please)?$"
@@ -35,6 +37,8 @@ _FOR_THOSE = re.compile(
     r"^(?:and |so |ok |what about |how about |same |the same )*(?:for|of|with|on|in) (?:the |all )?(?:\w+ ){0,2}(?:deals|tickets|leads)\b"
 )
 _NARROWING = frozenset("only just without except exclude excluding drop remove leave take ignore keep limit restrict filter minus skip".split())
+#: "The priciest of the lost ones" is one.
+_ONE_OF = re.compile(r"\bthe \w+(?: one)? (?:of|among) (?:the|these|those|them|all)\b")
 _ARE_THEY = re.compile(r"\b(?:are|were|is|was|do|did) (?:they|those|these)\b")
 _OF_THESE = re.compile(r"\bhow many of (?:these|those|them)\b")
 _OF_THE_SET = re.compile(r"\b(?:of|among) (?:these|those|them)\b|\b(?:these|those|which ones|the ones)\b")
@@ -58,6 +62,8 @@ class FollowUps(Pointing):
     def _of_the_shown(self) -> Frame | None:
         """ "Which of these have no next step?", "the biggest one?", "how much is that in total?", "how many of those are urgent?"."""
         parts = self.parts
+        if parts.why and "lost" in parts.states and not parts.cues:
+            return None  # "why did I lose the ones I lost in March?": the reasons
         if self.pointed and not _OF_THE_SET.search(parts.phrases):
             return None  # "when did we last talk to them": those spoken of, not the rows
         known = all(name in STATE_OF_METRIC or name == "average_amount" for name in parts.metrics)
@@ -84,6 +90,12 @@ class FollowUps(Pointing):
             return self._merged(counted)  # "which industries are they in?"
         bare = not ({"list", "which"} & set(parts.cues) or parts.aggregates or parts.nouns or parts.order or parts.fields)
         narrowing = "of that" in parts.phrases or base.group_by and parts.first_words[:1] in (["only"], ["just"], ["without"], ["except"])
+        denials = bool(parts.filters) and all(raw.negated for raw in parts.filters) and not ({"list", "which"} & set(parts.cues) or parts.nouns)
+        stated = bool(parts.states or parts.negated_states) and bare and not (parts.filters or parts.names or parts.times)
+        if stated and parts.states:
+            parts.negated_states = []
+        if base.intent == "metric" and base.group_by and (denials and not parts.aggregates or stated):
+            return self._merged(base)  # "leave out the ones where the site closed", "the lost ones, not won", of a split figure
         if base.intent == "metric" and base.group_by and "each" in parts.words_seen and not parts.names:
             return self._merged(base)  # "how many deals is that for each?"
         if base.intent == "metric" and bare and (parts.times or parts.filters) and narrowing:
@@ -126,10 +138,12 @@ class FollowUps(Pointing):
         if parts.order or parts.sort:
             self._list_order(frame, shape)
             self._sort(frame, shape)
-            plural = {"ones", "deals", "tickets", "leads", "contacts", "companies"} & parts.words_seen
-            frame.limit = parts.limit or (None if plural or parts.sort else 1)
+            plural = {"ones", "deals", "tickets", "leads", "contacts", "companies"} & parts.words_seen and not _ONE_OF.search(parts.phrases)
+            single = "which" in parts.cues and "is" in parts.words_seen and "are" not in parts.words_seen
+            frame.limit = parts.limit or (None if plural and not single or parts.sort or parts.sorting else 1)
         elif parts.limit:
             frame.limit = parts.limit
+        self._shift_listed(frame, shape)
         if facts := self._facts_of_rows(shape):
             frame.columns = list(dict.fromkeys([*shape.columns[:1], *facts]))
         if parts.aggregates == ["sum"] and parts.order in ("highest", "lowest"):
@@ -141,6 +155,48 @@ class FollowUps(Pointing):
         else:
             frame.count_only, frame.detail = False, ""
         return frame
+
+    def _drilled(self) -> Frame | None:
+        """ "List the deals we lost on price", "Declan's, please", "how many on Lloyd's?": one part of the split figure before."""
+        parts, base = self.parts, self.dialogue.previous
+        if base is None or base.intent != "metric" or len(base.group_by) != 1 or base.pending is not None:
+            return None
+        part = [raw for raw in parts.filters if raw.field == base.group_by[0] and raw.op == "is" and not raw.negated]
+        own = (
+            parts.times
+            or parts.groups
+            or parts.wh_groups
+            or parts.compare
+            or parts.names
+            or parts.relations
+            or parts.keeps
+            or parts.order
+            or parts.me
+        )
+        if not part or len(part) != len(parts.filters) or own or parts.first_words[:1] in (["only"], ["just"]):
+            return None
+        known = STATE_OF_METRIC.get(base.metric)
+        same = {"", "created", *([known[1]] if known is not None else [])}
+        stated = {STATE_OF_METRIC[name][1] if name in STATE_OF_METRIC else name for name in parts.metrics} | set(parts.states)
+        noun = METRICS[base.metric].rows
+        if not stated <= same or not set(parts.nouns) <= {noun} or parts.negated_states or self.frame_unknown:
+            return None
+        counting = set(parts.aggregates)
+        rows = {"list", "which", "rows"} & set(parts.cues) or parts.possessed or {"lot", "ones", "their"} & parts.words_seen
+        if rows and not counting:
+            behind = self.as_list(base.model_copy(deep=True, update={"limit": None, "groups": []}))
+            if behind is not None:
+                self._narrow_frame(behind, shape_for(self.ctx, behind.noun))
+            return behind
+        if counting in ({"count"}, {"sum"}, {"total"}) and known is not None and (parts.nouns or parts.metrics) and parts.words <= 8:
+            frame = base.model_copy(deep=True, update={"group_by": [], "order": None, "limit": None, "groups": [], "salient": [], "shown": []})
+            counts, sums = STATE_METRICS[known[:2]]
+            frame.metric = counts if counting == {"count"} or not sums else sums
+            fresh = Frame(intent="metric", noun=frame.noun, metric=frame.metric)
+            self._conditions(fresh, shape_for(self.ctx, shape_of(frame.metric)), metric=True)
+            self._replace_filters(frame, fresh)
+            return frame
+        return None
 
     def _asked_of_each(self, base: Frame) -> list[str]:
         """The one field that "which industries are they in" asks of records, to split them by it."""
@@ -176,15 +232,15 @@ class FollowUps(Pointing):
         """ "The first list again", "back to the win rate, by team", "all my open deals again"."""
         parts = self.parts
         if not self.dialogue.frames or not re.search(
-            r"\b(?:back to|go back|return to|again|earlier list|first list|previous list|original list)\b", parts.phrases
+            r"\b(?:back to|go back|return to|returning to|again|earlier list|first list|previous list|original list)\b", parts.phrases
         ):
             return None
         if (
-            re.search(r"\b(?:back to|return to) all\b", parts.phrases)
+            re.search(r"\b(?:back to|return to|returning to) all\b", parts.phrases)
             and (parts.nouns or parts.metrics)
             and all(name in STATE_OF_METRIC for name in parts.metrics)
         ):
-            return self._list()  # "back to all my open deals": named in full
+            return (self._counted() if parts.aggregates else None) or self._list()  # "back to all my open deals": named in full
         base: Frame | None = None
         if "list" in parts.phrases and re.search(r"\b(?:first|original|earlier|previous|initial|full) list\b", parts.phrases):
             lists = [frame for frame in self.dialogue.frames if frame.intent in ("list", "metric")]
@@ -240,7 +296,11 @@ class FollowUps(Pointing):
         if parts.follow_up and bare and parts.words <= 6 and base.intent == "metric":
             fresh.group_by = fresh.group_by or list(base.group_by)  # "and unweighted?"
             fresh.period = fresh.period or base.period
-        opened = parts.follow_up or bool({"same", "also", "too", "instead", "those", "them", "these", "both"} & parts.words_seen)
+        whole = parts.me and bool(parts.times) and bool(parts.states) and "who" not in parts.cues  # "and what have I closed this year"
+        terse = bare and parts.words <= 3  # "units?"
+        opened = (
+            parts.follow_up and not whole or terse or bool({"same", "also", "too", "instead", "those", "them", "these", "both"} & parts.words_seen)
+        )
         declared = METRICS[fresh.metric]
         happened = isinstance(declared, Metric) and declared.when not in (None, "expected_close")
         happened = happened or fresh.metric in ("quota_attainment", "target", "slipped_value", "slipped_deals")
@@ -297,6 +357,8 @@ class FollowUps(Pointing):
             or parts.limit
             or parts.sort
             or OVERALL.search(parts.phrases)
+            or previous.metric == "target"
+            and ({"percent", "percentage"} & parts.words_seen or "how far" in parts.phrases)
             or parts.why
             and previous.metric.startswith("lost")
             or parts.my_team
@@ -322,6 +384,10 @@ class FollowUps(Pointing):
         parts, previous = self.parts, self.dialogue.previous
         if previous is None or previous.intent not in SETS or previous.pending is not None:
             return False
+        if parts.why and "lost" in parts.states and not previous.metric.startswith("lost"):
+            return False  # "why did I lose the ones I lost in March?": a question of its own
+        if parts.me and parts.times and parts.states and "what" in parts.words_seen and not {"same", "only", "just"} & parts.words_seen:
+            return False  # "and what have I closed so far this year?": whole in itself
         if parts.write_verb and not (parts.write_verb == "make" and parts.first_words[1:2] in (["it"], ["that"], ["this"])):
             return False
         held = {item.field for item in previous.filters if isinstance(item, Filter)}
@@ -409,7 +475,8 @@ class FollowUps(Pointing):
         parts, base = self.parts, self.dialogue.previous
         if base is None or base.intent not in ("metric", "list") or base.pending is not None or self.pointed:
             return None
-        if _WHOSE.search(parts.phrases):
+        if _WHOSE.search(parts.phrases) and not (base.intent == "list" and (base.total == 1 or base.limit == 1)):
+            self.frame_unknown, parts.unknown = [], []
             counted = (
                 self._as_metric(base) if base.intent == "list" else base.model_copy(deep=True, update={"salient": [], "shown": [], "groups": []})
             )

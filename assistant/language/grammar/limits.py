@@ -62,6 +62,10 @@ def _is_no_share(parts: Parts, frame: Frame) -> bool:
     return bool(frame.metric) and METRICS[frame.metric].unit is not Unit.percent and not frame.compare and not frame.group_by
 
 
+def _is_rate(_parts: Parts, frame: Frame) -> bool:
+    return frame.metric in ("win_rate", "lead_conversion", "stage_conversion")
+
+
 def _asks_who_reached(parts: Parts, frame: Frame) -> bool:
     return frame.noun in ("company", "contact", "lead")
 
@@ -145,6 +149,11 @@ LIMITS: tuple[Limit, ...] = (
         re.compile(r"\bin (?:percent|per cent)\b|\bas an? percent(?:age)?\b|\b(?:what|which) (?:share|part|portion|fraction)\b"),
         _is_no_share,
         "I do not compute that share as one figure. Ask for the figure split by what you want the share of: the total stands beside each part.",
+    ),
+    Limit(
+        re.compile(r"\b(?:by|in|weighted by) (?:amount|value|money|volume|worth)\b"),
+        _is_rate,
+        "I compute that rate by the number of records, not by what they are worth. Ask for it plainly, or for won and lost value.",
     ),
     Limit(
         re.compile(r"\b(?:called|phoned?|rang|mailed|emailed|wrote to|written to|contacted|reached out to) us\b"),

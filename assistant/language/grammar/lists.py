@@ -38,6 +38,8 @@ class Lists(Pieces):
         ahead = "closing" in parts.states and parts.times  # "what is closing next week?"
         if not noun and (ahead or sold and (parts.names or parts.order) or "slipped" in parts.states and self.previous is None):
             noun = "deal"  # "what do we have open with Acme?", "our biggest win this year", "what is slipping?"
+        if not noun and "open" in parts.states and (parts.untouched or parts.untouched_days) and not parts.names:
+            noun = "deal"  # "open, no contact for two weeks"
         if not noun and parts.relations and (parts.wh_groups[:1] == ["owner"] or "owner" in parts.fields):
             noun = "user"  # "which reps had no meetings?"
         if (
@@ -70,7 +72,10 @@ class Lists(Pieces):
             return "deal"  # "everything in Negotiation"
         if any(raw.field == "pipeline" for raw in parts.filters) and parts.times and not (parts.groups or parts.aggregates or parts.unknown):
             return "deal"  # "renewals this quarter"
-        if not (parts.filters and (parts.states or parts.order or parts.me or len(parts.filters) > 1 or {"list", "which"} & set(parts.cues))):
+        asked = parts.first_words[:1] == ["what"]
+        if not (
+            parts.filters and (asked or parts.states or parts.order or parts.me or len(parts.filters) > 1 or {"list", "which"} & set(parts.cues))
+        ):
             return ""
         for raw in parts.filters:
             if raw.field == "amount" and {"open", "won", "lost", "closing"} & set(parts.states):
@@ -82,6 +87,8 @@ class Lists(Pieces):
                 return "deal"
             if raw.noun in fits and raw.field in ("priority", "category", "title", "deal_role"):
                 return raw.noun
+            if len(fits) == 1 and raw.field not in ("owner", "team") and not (parts.groups or parts.aggregates or parts.unknown):
+                return fits[0]  # "what has been in its stage for more than 90 days?"
         return ""
 
     def _stage_state(self) -> str:

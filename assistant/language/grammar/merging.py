@@ -10,10 +10,11 @@ from assistant.language.frames import Frame
 from assistant.language.grammar.behind import Behind, between
 from assistant.language.grammar.figures import IN_MONEY
 from assistant.language.grammar.pieces import as_days
-from assistant.language.lexicon import lexicon_for
+from assistant.language.lexicon import CURRENCY_WORDS, lexicon_for
 from assistant.language.parts import Parts
+from assistant.language.parts.model import RawFilter
 from assistant.language.saying import say_conditions
-from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
+from assistant.language.states import STATE_FILTERS, STATE_METRICS, STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Metric, shape_of
 from crm_core.metrics.fields import Kind, Shape, shape_for
 from crm_core.metrics.filters import Condition, Filter
@@ -48,7 +49,7 @@ _THAN = re.compile(
 _ANY_OF = re.compile(
     r"\b(?:any number of|any \w+|regardless of(?: the| their)? \w+|no matter (?:which|what|the) \w+|whatever(?: the| their)? \w+|across all \w+)\b"
 )
-_BACK_IN = re.compile(r"\b(?:back in|in again|included|included again|including|add back|as well again)\b")
+_BACK_IN = re.compile(r"^plus\b|\b(?:back in|in again|included|included again|including|add back|as well again)\b")
 FORGET = re.compile(r"\b(?:forget|drop|remove|ignore|lift|clear|undo|take (?:away|off|out)|without the \w+ filter)\b")
 FORGETTING = frozenset("forget drop remove ignore lift clear undo".split())
 #: Means and medians of the same thing.
@@ -105,7 +106,12 @@ class Merging(Behind):
         self._keep_bound(previous)
         self._forget(frame)
         self._swap_field(frame)
-        if previous.intent == "metric" and "list" in parts.cues and (parts.nouns or parts.plural_noun) and not parts.groups:
+        if parts.adding and (parts.filters or parts.times or parts.states):
+            added_to = shape_for(self.ctx, shape_of(frame.metric) if frame.intent == "metric" else frame.noun or "activity")
+            if self._add_to(frame, added_to):
+                frame.count_only, frame.detail = previous.count_only, previous.detail
+                return frame
+        if previous.intent == "metric" and "list" in parts.cues and (parts.nouns or parts.plural_noun or parts.possessed) and not parts.groups:
             behind = self.as_list(previous)
             if behind is not None and parts.nouns in ([], [behind.noun]):
                 return self._merged(behind)
@@ -150,13 +156,9 @@ class Merging(Behind):
         elif earlier is not None:
             frame.period, frame.compare = earlier, None
             self.frame_unknown = []
-        elif previous.intent == "list" and (listed := _listed_period(previous, shape)) is not None:
-            name, days = listed  # "and the day before?", of a list
-            if (moved := self._year_before(days) or self._earlier(days)) is not None:
-                fresh.filters = [item for item in fresh.filters if not (isinstance(item, Filter) and item.field == name)] + between(moved, name)
-                fresh.said = say_conditions(self.ctx, shape, fresh.filters)
-                self.frame_unknown = []
         self._replace_filters(frame, fresh)
+        if previous.intent == "list" and earlier is None:
+            self._shift_listed(frame, shape)
         if {"whole", "everyone", "everybody", "everyones", "all"} & parts.words_seen and {
             "team",
             "company",
@@ -168,6 +170,66 @@ class Merging(Behind):
         frame.pending = fresh.pending
         frame.entities += fresh.entities
         return frame
+
+    def _shift_listed(self, frame: Frame, shape: Shape) -> None:
+        """ "And the day before?", of a list: the same stretch of days before or after the one that it is narrowed to."""
+        listed = _listed_period(frame, shape)
+        if listed is None or self.parts.times:
+            return
+        name, days = listed
+        if (moved := self._year_before(days) or self._earlier(days)) is not None:
+            kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field == name)]
+            self._keep_only(frame, [*kept, *between(moved, name)])
+            self.frame_unknown = []
+
+    def _name_currency(self) -> None:
+        """ "Euro ones now", after a list of deals: those that were agreed in that currency."""
+        parts, previous = self.parts, self.dialogue.previous
+        named = [word for word in parts.unknown if word.lower() in CURRENCY_WORDS]
+        if previous is None or previous.intent != "list" or "currency" not in shape_for(self.ctx, previous.noun).fields or len(named) != 1:
+            return
+        code = CURRENCY_WORDS[named[0].lower()]
+        parts.filters.append(RawFilter("currency", "is", [code], code))
+        parts.unknown.remove(named[0])
+        self.frame_unknown = [word for word in self.frame_unknown if word != named[0]]
+
+    def _add_to(self, frame: Frame, shape: Shape) -> bool:
+        """ "Plus January", "plus Probable", "plus the closed ones": what is named comes to the conditions of the same sort.
+
+        True where everything that is named found what it is added to; a figure or list cannot grow by anything else.
+        """
+        parts, placed = self.parts, 0
+        wanted = len(parts.filters) + len(parts.times) + len(parts.states)
+        for raw in list(parts.filters):
+            held = next((item for item in frame.filters if isinstance(item, Filter) and item.field == raw.field and item.op == "is"), None)
+            if held is not None and raw.op == "is" and not raw.negated:
+                both = [*held.values, *(value for value in raw.values if value not in held.values)]
+                self._keep_only(frame, [item.model_copy(update={"values": both}) if item is held else item for item in frame.filters])
+                parts.filters.remove(raw)
+                placed += 1
+        for when, cue in list(parts.times):
+            if frame.period is not None and (grown := _together(frame.period, as_days(when.period))) is not None:
+                frame.period = grown
+            elif (listed := _listed_period(frame, shape)) is not None and (grown := _together(listed[1], as_days(when.period))) is not None:
+                kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field == listed[0])]
+                self._keep_only(frame, [*kept, *between(grown, listed[0])])
+            else:
+                continue
+            parts.times.remove((when, cue))
+            placed += 1
+        for state in list(parts.states):
+            for name, op, values, _said in STATE_FILTERS.get((shape.name, state), []):
+                held = next((item for item in frame.filters if isinstance(item, Filter) and item.field == name), None)
+                if held is None:
+                    continue
+                both = [*held.values, *(value for value in values if value not in held.values)]
+                opposite = {held.op, op} == {"empty", "not_empty"} or name == "status" and {"open", "won", "lost"} <= set(both)
+                grown_filters = [item.model_copy(update={"values": both, "op": "is"}) if item is held else item for item in frame.filters]
+                self._keep_only(frame, [item for item in frame.filters if item is not held] if opposite else grown_filters)
+                parts.states.remove(state)
+                placed += 1
+                break
+        return placed == wanted
 
     def _replace_filters(self, frame: Frame, fresh: Frame) -> None:
         """New conditions replace old ones on the same field; company and contact and owner each stand for themselves."""
@@ -368,6 +430,10 @@ class Merging(Behind):
         if parts.why and not groups and frame.metric.startswith("lost"):
             top = self._of_the_top(previous)
             frame.filters, frame.said, frame.limit, frame.order, groups = list(top.filters), list(top.said), None, None, ["loss_reason"]
+        denied = [raw for raw in parts.filters if raw.op == "empty" and raw.field in previous.group_by]
+        if not groups and parts.fields and (denied or parts.words <= 3) and all(self._splits(name, frame.metric) for name in parts.fields):
+            groups = list(parts.fields)  # "team not rep", "and owners"
+            parts.filters = [raw for raw in parts.filters if raw not in denied]
         if not groups and {"list", "which"} & set(parts.cues) and not parts.nouns:
             groups = list(parts.fields)  # "show me all the teams"
         if {"product", "product_family"} & set(groups) and frame.metric == "won_value":
@@ -378,8 +444,10 @@ class Merging(Behind):
             frame.order, frame.limit = None, None
         if parts.order in ("highest", "lowest"):
             frame.order = parts.order  # type: ignore[assignment]
-            if not parts.limit and not parts.plural_group:
+            if not parts.limit and not parts.plural_group and not parts.sorting:
                 frame.limit = 1
+            elif parts.sorting:
+                frame.limit = parts.limit or previous.limit
         if parts.limit:
             frame.limit = parts.limit
             frame.order = frame.order or "highest"
@@ -392,6 +460,11 @@ class Merging(Behind):
         if parts.keeps:
             frame.keep = []
             self._keep(frame)
+
+    def _splits(self, name: str, metric: str) -> bool:
+        """Whether a figure can be split by a field."""
+        fields = shape_for(self.ctx, shape_of(metric)).fields
+        return name in fields and fields[name].groupable
 
     def _moved_again(self, frame: Frame) -> Frame | None:
         """Another time, owner or window of a movement: "and since the start of the year?", "only mine"."""
@@ -433,6 +506,13 @@ class Merging(Behind):
         return as_days(earlier(said, calendar))
 
 
+def _together(first: Days, second: Days) -> Days | None:
+    """Two stretches as one, where no day lies between them."""
+    if first.end < second.first or second.end < first.first:
+        return None
+    return Days(first=min(first.first, second.first), end=max(first.end, second.end))
+
+
 def _is_planned(metric: str) -> bool:
     """Whether a figure's period is when deals are expected to close."""
     declared = METRICS[metric]
@@ -469,6 +549,8 @@ def _metric_with_state(parts: Parts, metric: str) -> str:
     """ "And lost?" after won value is lost value; a metric named anew replaces the old one."""
     if parts.metrics:
         return parts.metrics[0]
+    if metric == "target" and ({"percent", "percentage"} & parts.words_seen or "how far" in parts.phrases or "share" in parts.aggregates):
+        return "quota_attainment"  # "and how far did we get, in percent of it?"
     known = STATE_OF_METRIC.get(metric)
     if known is None and {"won", "closed", "lost"} & set(parts.states) and metric in ("target", "quota_attainment", "forecast"):
         return "lost_value" if "lost" in parts.states else "won_value"  # "closed so far?" after a target

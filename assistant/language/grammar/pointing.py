@@ -33,7 +33,7 @@ _THEY = frozenset("they them their theirs there".split())
 #: "With them", "from them": those who were spoken of, not the records shown.
 _WITH_THEM = re.compile(r"\b(?:with|for|from|at|to|about|by|call|ring|email|mail) (?:them|they)\b")
 _SET_PHRASES = re.compile(
-    r"^(?:and |so |ok |okay )*how many (?:are|were|have|still|already)\b|\bbehind (?:it|that|this)\b|\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that)\b"
+    r"^(?:and |so |ok |okay )*how many (?:are|were|have|still|already)\b|\bbehind (?:it|that|this)\b|\b(?:is there one|are there any|is any of|the one (?:without|with|in|that|from|which)|which (?:is|are|one|of|closes|has|came|comes|lands|ends)|they together|any of|how many of|what are they|are they|that in total|how (?:much|many) (?:\w+ )?is that|in there|of that|(?:have|see|show me|give me|get|want) the (?:full |whole )?list)\b"
 )
 #: "Any open tickets?", "are there any leads", "and open deals?".
 _EXISTS = re.compile(
@@ -45,6 +45,9 @@ THAT_PERIOD = re.compile(r"\b(?:that|the same|same|this same) (?:fiscal )?(year|
 #: "Show me the renewal deals": the definite article means those of the question before.
 _THE_RECORDS = re.compile(
     r"\bthe (?:\w+ ){0,3}(?:deals|opportunities|opps|tickets|cases|leads|calls|meetings|emails|mails|tasks|activities|contacts|companies|accounts)\b"
+)
+_THEIRS = re.compile(
+    r"\b(?:their|theirs|of (?:those|these|the) (?:two|three|four|five|six|ten)|those (?:two|three|four|five|six|ten)|of (?:those|these|them) (?:reps|sellers|people|companies|customers|accounts|regions|products))\b"
 )
 #: Nouns that "that ..." and "this ..." can point at, by their words.
 _POINTED = {
@@ -78,9 +81,11 @@ class Pointing(Merging):
             self._take_other()
         self._asks_a_number()
         self._narrow_to_spoken()
+        self._name_currency()
         self._take_weak()
         self._that_period()
-        if self._take_group() or self.parts.names or self._take_place() or self._take_named():
+        self._prefer_shown_people()
+        if self._take_groups() or self._take_group() or self.parts.names or self._take_place() or self._take_named():
             return
         entity = self._pointed_at()
         if entity is not None:
@@ -156,6 +161,40 @@ class Pointing(Merging):
         if previous is None or previous.intent != "metric" or previous.pending is not None:
             return []
         return previous.groups if previous.order or len(previous.groups) == 1 else []
+
+    def _prefer_shown_people(self) -> None:
+        """ "Give me Hanna's", after a figure by rep: the colleague of that name who stands in it, whoever else bears it."""
+        previous = self.dialogue.previous
+        if previous is None or previous.intent != "metric" or "owner" not in previous.group_by:
+            return
+        shown = {int(group.value) for group in previous.groups if group.field == "owner"}
+        for place, colleagues in reversed(list(enumerate(self.parts.colleagues))):
+            meant = [(key, label) for key, label in colleagues if key in shown]
+            if len(meant) == 1 and place < len(self.parts.names):
+                del self.parts.names[place], self.parts.colleagues[place]
+                self.parts.people.append(meant[0])
+                self.parts.filters.append(RawFilter("owner", "is", [meant[0][0]], meant[0][1]))
+        for raw in self.parts.filters:
+            if raw.field == "owner" and raw.noun == "ambiguous" and len(meant_ids := [value for value in raw.values if value in shown]) == 1:
+                raw.noun, raw.values = "", meant_ids
+                raw.said = user_name(self.ctx, meant_ids[0]) or raw.said
+
+    def _take_groups(self) -> bool:
+        """ "Their deals", "the win rate of those three", after a ranking: the parts that it left."""
+        previous, parts = self.dialogue.previous, self.parts
+        if previous is None or previous.intent != "metric" or not previous.limit or len(previous.groups) < 2 or parts.names or parts.people:
+            return False
+        field, shown = previous.groups[0].field, previous.groups[: previous.limit]
+        if not _THEIRS.search(parts.phrases) or field in Grain.__members__ or not (parts.nouns or parts.metrics or parts.aggregates):
+            return False
+        parts.filters.append(RawFilter(field, "is", [group.value for group in shown], join_words([group.label for group in shown], "or")))
+        if parts.metrics and not (parts.groups or {"list", "which"} & set(parts.cues)):
+            declared = METRICS[parts.metrics[0]]
+            if declared.rows != "" and parts.metrics[0] not in (*STATE_OF_METRIC, previous.metric):
+                parts.groups.append(field)  # each of theirs
+        parts.limit = None
+        self.pointed = True
+        return True
 
     def _take_group(self) -> bool:
         """ "What did that one bring?", "the second one by team", "deals in that region": a part of the split figure before."""
@@ -253,6 +292,8 @@ class Pointing(Merging):
             if (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
                 self._drop_noun(noun)
                 return entity
+        if _PERSON & words and parts.people:
+            return None  # "Bob Garrow, what is his win rate?"
         if _PERSON & words:
             return self.dialogue.meant(self.ctx, ("contact", "user", "lead"))
         if SET_WORDS & words and not self._single_shown() or self._points_at_set() and not _THING & words:

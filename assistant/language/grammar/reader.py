@@ -9,6 +9,7 @@ from assistant.language.chart import Chart, build_chart
 from assistant.language.dates import Clock
 from assistant.language.dialogue import SETS, Dialogue
 from assistant.language.frames import Frame
+from assistant.language.grammar.accounts import unaccounted
 from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.limits import beyond
 from assistant.language.grammar.talk import Talk
@@ -20,7 +21,7 @@ from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, shape_of
 from crm_core.metrics.fields import NOUN_SHAPES, shape_for
 from crm_core.metrics.filters import Filter, Related
-from crm_core.text import join_words
+from crm_core.text import fold, join_words
 
 #: Regions in which 3/4 is a day in March.
 MONTH_FIRST = frozenset({"US", "PH", "PW", "FM", "MH", "GU"})
@@ -44,7 +45,7 @@ def read(ctx: Context, message: str, dialogue: Dialogue | None = None) -> tuple[
         return lesson, Chart([], []), Parts()
     question = dialogue.question()
     clock = Clock(ctx.today, ctx.calendar, ctx.organisation.phone_region not in MONTH_FIRST)
-    chart = build_chart(ctx, message, clock, question.noun if question is not None else "")
+    chart = build_chart(ctx, message, clock, question.noun if question is not None else "", leaning=question is not None)
     parts = collect(chart)
     frame = Reader(ctx, parts, dialogue).frame()
     frame.taught = {phrase: lexicon_for(ctx).taught[phrase] for phrase in chart.taught}
@@ -93,6 +94,7 @@ CONSTRUCTIONS = (
     "_ranked_again",
     "_which_ones",
     "_titled",
+    "_drilled",
     "_of_the_shown",
     "_changed_a_little",
     "_changed",
@@ -121,6 +123,7 @@ _DANGLING = re.compile(
 )
 
 
+_WHAT_I_HAVE = re.compile(r"\bwhat (?:do i have|have i got|am i holding|have i)\b")
 _YES_OR_NO = re.compile(
     r"^(?:and |so |ok |okay |btw |by the way |hey )*(?:is|will|would|can|should|has) (?!there\b|that\b|any\b|it (?:more|better|worse|higher|lower))"
 )
@@ -137,6 +140,8 @@ class Reader(Talk, FollowUps):
             if frame is not None:
                 if name in _ALONE:
                     self._refuse_loose_ends(frame)
+                elif frame.intent in SETS and not self.pointed and (nobody := self._means_nobody(frame)):
+                    self.frame_unknown.append(nobody)
                 elif frame.intent in SETS and (self.pointed and self.parts.people or _YES_OR_NO.search(self.parts.phrases)):
                     self.frame_unknown += self.parts.idle  # "how much does she earn?", "will it snow there tomorrow?"
                     if _YES_OR_NO.search(self.parts.phrases):
@@ -158,6 +163,14 @@ class Reader(Talk, FollowUps):
             split = {*frame.group_by, *self.parts.groups, *self.parts.wh_groups}
             self.frame_unknown += [word for word in self.parts.loose_grains if word in ("week", "month", "quarter", "year") and word not in split]
 
+    def _means_nobody(self, frame: Frame) -> str:
+        """ "Her" or "his" in a message that leans on a question, where neither is about anybody."""
+        parts = self.parts
+        said = [word for word in parts.phrases.split() if word in ("he", "she", "her", "his", "hers", "him")]
+        somebody = parts.people or parts.names or parts.me or any(raw.field in ("owner", "contact", "title") for raw in parts.filters)
+        held = any(isinstance(item, Filter) and item.field in ("owner", "contact", "id") for item in frame.filters)
+        return said[0] if said and not somebody and not held and "owner" not in frame.group_by else ""
+
     def _dangles(self) -> str:
         """A word that points at what was said before, where nothing there is meant by it; what stands before it in the message may be."""
         said = _DANGLING.search(self.parts.phrases) if self.dialogue.frames else None
@@ -173,10 +186,31 @@ class Reader(Talk, FollowUps):
     def prepare(self) -> None:
         """What is settled before any construction is tried."""
         self._count_slips()
+        self._settle_nouns()
         self.resolve()
         parts = self.parts
         if parts.named_pipeline and not (parts.follow_up and self.dialogue.frames) and not (parts.metrics or parts.nouns or parts.aggregates):
             parts.metrics.append("open_pipeline")
+
+    def _settle_nouns(self) -> None:
+        """What is meant where no kind of records is named: a stage has deals, and "the top people by value won" are those who sell."""
+        parts = self.parts
+        asks = bool(parts.aggregates) or bool({"list", "which"} & set(parts.cues)) or _WHAT_I_HAVE.search(parts.phrases) is not None
+        of_deals = any(raw.field in ("stage", "pipeline", "forecast_category") and raw.noun in ("", "deal") for raw in parts.filters)
+        leaning = bool(self.dialogue.frames) and (parts.follow_up or parts.words <= 6)
+        if of_deals and asks and not (leaning or parts.nouns or parts.metrics or parts.names or parts.kinds or parts.wh_groups):
+            parts.nouns = ["deal"]
+            parts.plural_noun = True
+            parts.states = parts.states or (["open"] if self._stage_state() == "" else [])
+        if parts.customer and not any(name == "customers" for name in parts.metrics):
+            titles = {name: item.title for name, item in shape_for(self.ctx, "company").fields.items()}
+            banded = {word for raw in parts.filters for word in fold(titles.get(raw.field, "")).split()}
+            parts.customer = not {"client", "customer"} & banded  # "platinum clients", by the field "client band" that every company has
+        people = {"people", "persons", "person", "folks", "guys"} & parts.words_seen and not {"contact", "contacts"} & parts.words_seen
+        sold = {"won", "lost", "closed", "closing", "slipped"} & set(parts.states) or parts.kinds or parts.sort == "amount"
+        if people and parts.nouns[:1] == ["contact"] and parts.order in ("highest", "lowest") and (sold or parts.metrics) and not parts.wh_groups:
+            parts.nouns = [noun for noun in parts.nouns if noun != "contact"]
+            parts.wh_groups, parts.plural_group = ["owner"], parts.plural_noun
 
     def finish(self, frame: Frame) -> Frame:
         """The frame as it is believed: paged, with the period it speaks of, refused where content was not understood."""
@@ -327,7 +361,7 @@ class Reader(Talk, FollowUps):
         if frame.intent == "list":
             self.frame_unknown += sorted({"changed", "changes", "improved", "worsened"} & self.parts.words_seen)
         if self._drops_a_state(frame):
-            self.frame_unknown += self.parts.states
+            self.frame_unknown += [*self.parts.states, *(f"not {state}" for state in self.parts.negated_states)]
         if self._is_everything(frame):
             return Frame(
                 intent="unknown",
@@ -335,6 +369,7 @@ class Reader(Talk, FollowUps):
                 unknown=self.frame_unknown,
                 detail=f"Which {NOUN_SHAPES[frame.noun].title} do you mean? Name it, or ask for all {NOUN_SHAPES[frame.noun].plural}.",
             )
+        self.frame_unknown += unaccounted(self.parts, frame, self.ctx.today)
         related = any(isinstance(item, Related) for item in frame.filters)
         self.frame_unknown += [raw.said for raw in self.parts.keeps if not frame.keep] + [raw.said for raw in self.parts.relations if not related]
         if (

@@ -227,6 +227,8 @@ class Records(Lists):
             return Frame(intent="record", entity=Entity(noun="user", id=user_id, label=label), asked_fields=wanted)
         if parts.contacts_at or any(raw.op == "empty" for raw in parts.filters):
             return None
+        if parts.wh_groups == ["contact"] and parts.plural_group and parts.nouns == ["contact"]:
+            return None  # "which contacts do we have at Acme?": all of them
         if (
             not parts.names
             or not asked

@@ -26,6 +26,10 @@ _ORDINAL_WORDS = (
 )
 
 
+#: "The year before", "the quarter after that": a step from the question before, whatever politeness stands in front of it.
+_STEP_IN_TIME = re.compile(
+    r"\b(?:year|quarter|month|week|one|period|day) (?:before|earlier|prior|after|later)\b|\b(?:previous|preceding|following|next) one\b"
+)
 #: What is said of predictions and the like.
 BEYOND = (
     "I do not predict, simulate or judge moods: I compute what is on record. The nearest that I have are the forecast (what is won and the weighted pipeline), "
@@ -56,6 +60,8 @@ class Talk(Pieces):
             or parts.my_team
             or parts.me
             or set(parts.cues) - {"help"}
+            or self.dialogue.frames
+            and (_STEP_IN_TIME.search(parts.phrases) or parts.words > 6)
         )
         if parts.smalltalk and not content:
             return Frame(intent="smalltalk", detail=parts.smalltalk)
@@ -67,6 +73,8 @@ class Talk(Pieces):
             return Frame(intent="unknown", detail=BEYOND)
         cues = self.parts.cues
         bare = not (self.parts.names or self.parts.people or self.parts.unknown)
+        if self.parts.words == 1 and cues == ["list"] and self.previous is not None:
+            return Frame(intent="rows")  # "show"
         for intent in ("explain", "rows", "more"):
             if (
                 intent in cues

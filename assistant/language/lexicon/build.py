@@ -175,17 +175,9 @@ def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
             lexicon.add(phrase, sense, plural=phrase == name)
         if singular(fold(name)) != fold(name):  # "a new placement", of the pipeline New placements
             lexicon.add(singular(fold(name)), sense)
-        for word in fold(name).split():
-            said = {other for _key, other in pipelines if word in fold(other).split()}
-            if (
-                " " in name
-                and len(word) > 6
-                and len(said) == 1
-                and not lexicon.get(word)
-                and not lexicon.get(singular(word))
-                and singular(word) not in _DEALINGS
-            ):
-                lexicon.add(singular(word), sense, plural=True)  # "renewals", of the Renewal book
+    for pipeline_id, word in _short_names(lexicon, pipelines, least=5):
+        name = next(name for key, name in pipelines if key == pipeline_id)
+        lexicon.add(word, Sense("ref", pipeline_id, field="pipeline", label=name), plural=True)  # "renewals", of the Renewal book
     stages: dict[str, list[int]] = {}
     for stage_id, name in ctx.session.execute(select(Stage.id, Stage.name).order_by(Stage.id)):
         stages.setdefault(name, []).append(stage_id)
@@ -200,6 +192,14 @@ def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
     for team_id, name in ctx.session.execute(select(Team.id, Team.name)):
         lexicon.add(name, Sense("ref", team_id, field="team", label=name))
         lexicon.add(f"{name} team", Sense("ref", team_id, field="team", label=name))
+    sellers = [(key, name) for key, name in ctx.session.execute(select(Team.id, Team.name))]
+    for team_id, word in _short_names(lexicon, sellers, least=4):
+        name = next(name for key, name in sellers if key == team_id)
+        lexicon.add(word, Sense("ref", team_id, field="team", label=name))  # "the Celtic lot", of the Celtic Desk
+    for team_id, name in sellers:
+        initials = "".join(word[0] for word in fold(name).split())
+        if len(initials) > 1 and not lexicon.get(f"{initials} team"):
+            lexicon.add(f"{initials} team", Sense("ref", team_id, field="team", label=name))  # "NA team", of North America
     for product_id, name, code, family in ctx.session.execute(
         select(Product.id, Product.name, Product.code, Product.family).where(Product.archived_at.is_(None))
     ):
@@ -213,6 +213,23 @@ def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
     for title in titles:
         lexicon.add(str(title), Sense("value", str(title), noun="contact", field="title", label=str(title)), plural=True)
     _add_people(lexicon, ctx)
+
+
+def _short_names(lexicon: Lexicon, named: list[tuple[int, str]], *, least: int) -> list[tuple[int, str]]:
+    """The words that tell one of several names from the others and mean nothing else here, of ``least`` letters or more.
+
+    A hyphenated word counts as one: "fit-outs", of "Kitchen fit-outs".
+    """
+    found = []
+    for key, name in named:
+        for piece in name.split():
+            word = fold(piece)
+            elsewhere = any(word in fold(other) for other_key, other in named if other_key != key)
+            last = singular(word)
+            if " " in name and len(word) >= least and not elsewhere and not lexicon.get(word) and not lexicon.get(last) and word not in FILLER:
+                if last not in _DEALINGS and word not in STOP_WORDS:
+                    found.append((key, last))
+    return found
 
 
 def _add_people(lexicon: Lexicon, ctx: Context) -> None:

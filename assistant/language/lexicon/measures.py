@@ -211,6 +211,7 @@ ORDERS: dict[str, tuple[str, str]] = {
     "greatest": ("highest", "amount"),
     "most valuable": ("highest", "amount"),
     "most expensive": ("highest", "amount"),
+    **dict.fromkeys(("priciest", "dearest", "costliest", "juiciest", "fattest", "weightiest"), ("highest", "amount")),
     "longest": ("highest", "duration"),
     "worst": ("lowest", ""),
     "lowest": ("lowest", ""),

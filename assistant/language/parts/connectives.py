@@ -75,6 +75,9 @@ class Connectives(Senses):
 
     def _group(self, edge: Edge) -> bool:
         parts = self.parts
+        if edge.text.lower() in ("number", "numbers"):
+            self.group_next = False  # "lost deals by reason, number please"
+            return False
         noun = edge.sense("noun")
         measured = edge.sense("metric")
         if (

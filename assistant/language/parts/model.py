@@ -94,6 +94,12 @@ class Parts:
     order: str = ""
     order_field: str = ""
     order_is_soft: bool = False
+    #: "Highest first": an order of all, not the one on top.
+    sorting: bool = False
+    #: "Plus January": what is named comes to what the question before was narrowed to.
+    adding: bool = False
+    #: The last word is somebody's: "let me see Odile's".
+    possessed: bool = False
     limit: int | None = None
     compare: str = ""
     me: bool = False

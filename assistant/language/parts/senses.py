@@ -350,6 +350,7 @@ class Senses(Neighbours):
             and following.sense("state")
             and ("ticket" in self.parts.nouns or any(name.startswith("tickets_") for name in self.parts.metrics))
             or any(raw.field in ("team", "region") for raw in self.parts.filters)
+            and self._before() not in ("or", "and", "vs", "plus")
         ):
             return True  # "did support close", "the north sales team": a description
         if others and others[0].field == "pipeline" and edge.text.lower().endswith("pipeline") and not self.parts.metrics:
@@ -429,7 +430,8 @@ class Senses(Neighbours):
             else:
                 self.parts.filters.append(RawFilter(name, "empty", [], f"without {edge.text.lower()}", sense.noun))
             return True
-        if name == "phone" and edge.text.lower() in ("number", "numbers") and not self.parts.names and not self.parts.pronoun:
+        whose = self.parts.names or self._before() in ("his", "her", "their", "phone", "mobile", "the") and self.parts.pronoun
+        if name == "phone" and edge.text.lower() in ("number", "numbers") and not whose:
             return True
         if "x" in (self._before(), self._after()) and {item.label for item in edge.senses} & {"choice", "ref"}:
             self.parts.groups.append(name)

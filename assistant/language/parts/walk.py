@@ -49,6 +49,7 @@ _PREPOSITIONS = frozenset("by in as at on between over for with to from through 
 _DETERMINING = frozenset(
     "with without of from about in for at by as on like no my our their your his her its a an any some the that who which whose is are was were be very too not more less and or".split()
 )
+_ADDING = re.compile(r"^(?:and |ok |okay |so |now |then |also )*plus ")
 _EVERYONE_HAS = re.compile(r"\b(?:has|have|did|does|do|is|are) (?:everyone|everybody|each)\b")
 _POSSESSIVES = frozenset("their his her its".split())
 _PRONOUNS = frozenset({"it", "its", "they", "them", "their", "theirs", "her", "hers", "his", "him", "he", "she", "those", "these"})
@@ -70,6 +71,9 @@ class Walk(Numbers, Connectives, Asides, Relations):
         self.parts.phrases = " ".join(norms)
         self.parts.follow_up = any(norms[: len(cue.split())] == cue.split() for cue in FOLLOW_UP)
         self.parts.pronoun = any(norm in _PRONOUNS for norm in norms)
+        self.parts.sorting = bool(re.search(r"\b(?:highest|lowest) first\b", self.parts.phrases))
+        self.parts.adding = bool(_ADDING.search(self.parts.phrases))
+        self.parts.possessed = bool(self.tokens) and self.tokens[-1].text.lower().endswith(("'s", "s'"))
         self.parts.me = norms[:1] == ["me"]
         if norms and norms[0] in WRITE_VERBS:
             self.parts.write_verb = norms[0]
@@ -118,7 +122,11 @@ class Walk(Numbers, Connectives, Asides, Relations):
             for phrase in ("each of us", "every one of us", "each of them", "every one of them", "each one of us", "each person")
         )
         acting = _EVERYONE_HAS.search(self.parts.phrases) and (self.parts.metrics or "sum" in self.parts.aggregates)
-        counted = ({"everyone", "everybody"} & self.parts.words_seen or each_of) and "count" in self.parts.aggregates
+        apart = any(
+            edge.text.lower() in ("everyone", "everybody") and sum(number == self.clauses[edge.first] for number in self.clauses) == 1
+            for edge in self.edges
+        )  # "overdue tasks, everybody, how many": whose, not split by whom
+        counted = ({"everyone", "everybody"} & self.parts.words_seen and not apart or each_of) and "count" in self.parts.aggregates
         if (counted or acting) and not self.parts.groups:
             self.parts.groups.append("owner")  # "how many meetings everyone in my team had"
         return self.parts
@@ -199,6 +207,8 @@ class Walk(Numbers, Connectives, Asides, Relations):
         before, after = self._before(), self._after()
         if before == "who" and after in ("how", "most", "least"):
             return True
+        if before in ("been", "being", "gets", "got"):
+            return False  # "how much has been claimed": what was done is the question
         if before in ("how", "to", "i", "we", "you", "they", "he", "she", "please", "it"):
             return before != "to" or self._before(2) not in ("similar", "related", "close", "next", "belong", "belonging", "linked")
         if before in _DETERMINING:
@@ -316,7 +326,10 @@ class Walk(Numbers, Connectives, Asides, Relations):
         if edge.sense("smalltalk") and (len(self.edges) <= 3 or self.at == 0 or not self._content_ahead()):
             parts.smalltalk = edge.sense("smalltalk").value  # type: ignore[union-attr]
             return
+        named = sense("value") is not None and edge.text.lower().rstrip("s") in ("complaint", "concern", "objection", "feedback")
         for kind in self._order_of_kinds(edge):
+            if kind == "cue" and named:
+                continue  # "the open complaints", where tickets have that category
             found = sense(kind)
             if found is not None and getattr(self, f"_take_{kind}")(edge, found):
                 self.or_next = self.or_next and kind in ("cue",)

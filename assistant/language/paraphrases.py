@@ -1,0 +1,221 @@
+"""Ways of saying a step in a conversation, put into the plain words that the grammar reads.
+
+People rarely say "by region" or "only Leeds". They say "break that out by region", "carve it up between the regions",
+"zoom in on Leeds", "put the biggest on top", "swap calls for meetings", "plus January". The verbs and their pictures are
+without end, the steps that they stand for are few: split, narrow, order, replace, add, lower or raise a bound, show. Each
+entry rewrites one picture into the words of its step and leaves what it is about as it was said. Nothing here names
+anything of a company.
+
+``ALWAYS`` holds in any message; ``LEANING`` only where there is a question before to take the step from.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+Entry = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
+
+_SPLITTING = (
+    r"(?:break|breaking|broken|broke|split|splitting|divide|dividing|divided|carve|carved|carving|chop|chopped|slice|sliced|slicing|cut|cutting"
+    r"|separate|separated|spread|distribute|distributed|allocate|allocated|partition|segment|segmented|bucket|unpack|unpacked|split up|itemise|itemize)"
+)
+_INTO = r"(?:by|into|between|across|over|among|amongst|per|along|according to|on the basis of)"
+_IT = r"(?:it|that|this|them|those|these|the (?:figure|number|total|sum|amount|result|count|list|lot|whole|whole thing)|that (?:figure|number|total|sum|amount|one))"
+_COUNTING = r"(?:the |all |our |all the )?(?:two|three|four|five|six|seven|both|various|different|individual|single|respective)"
+_NARROWING = (
+    r"(?:zoom(?:ing)? in(?:to)?(?: on| to)?|zero(?:ing)? in on|drill(?:ing)?(?: down)? into|drill(?:ing)? down (?:on|to)|focus(?:ing)? (?:just |only )?on|concentrat(?:e|ing) on"
+    r"|narrow(?:ing)? (?:"
+    + _IT
+    + r" )?(?:down )?to|limit(?:ing)? (?:"
+    + _IT
+    + r" )?(?:just |only )?to|restrict(?:ing)? (?:"
+    + _IT
+    + r" )?to|stick(?:ing)? (?:to|with)"
+    r"|stay(?:ing)? (?:with|on|in)|keep(?:ing)? (?:" + _IT + r" )to|confine (?:" + _IT + r" )?to|home in on|pick out|single out|isolate)"
+)
+_BOUND = r"(?:it|that|this|the (?:bar|limit|threshold|minimum|maximum|cut-?off|floor|ceiling|bound|amount))"
+_LOOKING = (
+    r"(?:let (?:us|me) |can (?:we|i|you) |could (?:we|i|you) |may i |i would like to |i want to |please )*"
+    r"(?:have|take|get|give me|give us) (?:a |an )?(?:closer |close |quick |good |proper |better |detailed )?(?:look|peek|glance|view) (?:at|into|of)|"
+    r"(?:let (?:us|me) |can (?:we|i) |could (?:we|i) |i would like to |i want to )(?:look|peek|peer) (?:more closely |closer |closely |harder )?(?:at|into)|"
+    r"(?:let (?:us|me) |can (?:we|i) |could (?:we|i) )?(?:open up|bring up|pull up|get up|call up)"
+)
+_UP = r"(?:biggest|largest|highest|best|top|greatest|strongest|most expensive|dearest|priciest|richest|heaviest)"
+_DOWN = r"(?:smallest|lowest|worst|least|weakest|cheapest|poorest|lightest)"
+_OLD = r"(?:oldest|earliest|longest)"
+_NEW = r"(?:newest|latest|most recent|youngest|freshest)"
+_OPENERS = (
+    r"^((?:(?:and|ok|okay|so|but|now|then|right|sorry|hm+|no|actually|well|good|great|fine|alright|also|please|cool|thanks|hang on|wait)[,.]? )*)"
+)
+
+
+def _compiled(*entries: tuple[str, str | Callable[[re.Match[str]], str]]) -> tuple[Entry, ...]:
+    return tuple((re.compile(pattern, re.IGNORECASE), plain) for pattern, plain in entries)
+
+
+ALWAYS: tuple[Entry, ...] = _compiled(
+    # split
+    (rf"\b(?:how (?:is|are|was|were|does|do|did) )?{_IT} (?:is |are |was |were |get )?{_SPLITTING} (?:down |out |up |apart )?{_INTO}\b", "by"),
+    (rf"\b{_SPLITTING} {_IT} (?:down |out |up |apart )?{_INTO}\b", "by"),
+    (
+        rf"\b{_SPLITTING} (?:down |out |up |apart )?(?:the )?((?:(?!by\b|into\b|between\b|across\b|per\b|over\b|out\b|down\b|up\b)[\w&'’.-]+ ){{1,5}}?)(?:down |out |up |apart )?(?:into|between|across|among|amongst) (?:its |their |the )?",
+        r"\1 by ",
+    ),
+    (rf"\b(?:{_SPLITTING}) (?:down |out |up |apart )?(?:between|among|amongst)\b", "by"),
+    (rf"\b(by|per|between|across|among) {_COUNTING} (?=[a-z-]+s\b)", r"by "),
+    (
+        r"(?<!in )\b(person|rep|seller|owner|team|region|product|customer|company|industry|stage|month|week|quarter|year|source|city|country) by \1\b",
+        r"by \1",
+    ),
+    (
+        r"\ball (?:the |of the |our )?([\w -]{3,25}?s)(?: all)? (?:next to (?:each other|one another)|side by side|one by one|alongside each other)\b",
+        r"by \1",
+    ),
+    (
+        r"\bby (?:the )?(?:people|persons|folks|members|colleagues|everyone|everybody)(?: (?:in|on|of) (?:the|my|our|their|that) (?:team|teams|sales team))?\b(?! (?:at|who|that|with))",
+        "by rep",
+    ),
+    (
+        r"\bby where (?:it|they|that|those|these|(?:the |our |all )?(?:\w+ ){1,2}?)(?:came|come|comes|originated|originate|originates|stems?|stemmed|hails?) from\b",
+        "by source",
+    ),
+    (
+        r"\bby who(?:ever)? (?:is |was |has |had )?(?:owns?|owned|handles?|handled|won|sold|made|closed|got|booked|brought|looks? after|carries|carried|took|lost|created)(?: (?:it|them|that|those|the \w+))?(?: in)?\b",
+        "by owner",
+    ),
+    (r"\bby why (?:we|they|it|those) (?:lost|were lost|was lost|fell through)(?: (?:it|them|those))?\b", "by loss reason"),
+    # order
+    (
+        rf"\b(?:put|with|show|list|have|start with|starting with|order (?:{_IT} )?with|sort (?:{_IT} )?with)?\s?(?:{_IT} )?(?:with )?(?:the )?{_UP}(?: ones?| deals?| amounts?| values?| figures?| parts?)? (?:first|on top|at the top|up top|to the top|leading)\b",
+        " highest first",
+    ),
+    (
+        rf"\b(?:put|with|show|list|have|start with|starting with|order (?:{_IT} )?with|sort (?:{_IT} )?with)?\s?(?:{_IT} )?(?:with )?(?:the )?{_DOWN}(?: ones?| deals?| amounts?| values?| figures?| parts?)? (?:first|on top|at the top|up top|to the top|leading)\b",
+        " lowest first",
+    ),
+    (rf"\b(?:rank|order|sort|arrange) {_IT}(?: (?:by|in order of) (?:size|value|amount|worth))?$", "highest first"),
+    # figures said otherwise
+    (
+        r"\b(?:what|which) (?:percentage|percent|proportion|share|%)(?: of (?:our |the |all )?(?:deals|opportunities|opps|bids|decisions))? (?:are|do|did|have|has|is|does) (we|i|they|he|she|[\w' ]{2,30}?) (?:winning|win|won)\b",
+        r"win rate of \1",
+    ),
+    (r"\b(?:as|in) (?:a )?(?:percentage|percent|%),? what (?:are|do|did|have) (we|i|they) (?:winning|win|won)\b", r"win rate of \1"),
+    (r"\bhow often (?:do|did|have|are) (we|i|they) (?:win|won|winning)\b", r"win rate of \1"),
+    (r"\bdid (?:we|i|they|it) win how often\b", "win rate"),
+    (rf"\b{_UP} (win|sale)(?=$|[ ,.?!])(?! rate)", "biggest won deal"),
+    (rf"\b{_UP} loss(?=$|[ ,.?!])(?! reason)", "biggest lost deal"),
+    (rf"\b{_DOWN} (win|sale)(?=$|[ ,.?!])(?! rate)", "smallest won deal"),
+    # state and time
+    (
+        r"\b(?:stuck|sitting|sat|stalled|parked|been|stayed|staying|remained|lingering|languishing) (?:in|at) (?:its|their|the same|one|the one|a|the current|their current|its current) stage (?:for |since )?((?:more than|over|at least|longer than|beyond) \w+ (?:days|weeks|months))",
+        r"in stage for \1",
+    ),
+    (
+        r"\b(?:no|without|without any|without a) (?:contact|activity|touch|reply|answer|response|word|sign of life)(?: for| since| in the last| in)? (\w+ (?:days|weeks|months))\b",
+        r"without activity in \1",
+    ),
+    (
+        r"\b(have|has|had|with|got|having|is|are) (?:nothing|no thing|not anything) (?:open|running|going|active|live)(?: with us| at the moment| right now| currently)?\b",
+        r"\1 no open deals",
+    ),
+    (
+        r"\b(have|has|had|with|got|having) (?:nothing|not anything) (?:scheduled|planned|booked|lined up|in the diary|coming up)\b",
+        r"\1 no open tasks",
+    ),
+    # whose
+    (
+        r"\bwho(?: is| are|'s) (?:currently |now |still )?(?:handling|working on|looking after|in charge of|responsible for|carrying|running|managing|dealing with|taking care of|assigned to)\b",
+        "who owns",
+    ),
+    (r"\bwho (changed|moved|edited|touched|updated|altered|pushed) (the [\w ]{3,25}?|it|that) last\b", r"who last \1 \2"),
+    (r"\b(?:on )?(?:which|what) (?:day|date) (did|was|were|is|has|have|will)\b", r"when \1"),
+    (r"\bsince (?:what|which) (?:day|date) (has|have|is|was)\b", r"since when \1"),
+    (r"\b(\w+)-(?:sourced|led|generated|originated)\b", r"from \1"),
+    (
+        r"\b(?:(?:i am |i'm |we are |just |am )?(?:prepp(?:ing|ed)|preparing|getting ready|prep) (?:for )?|for )(?:my|the|our|a|his|her) (?:1:1|1 ?on ?1|1-on-1|1-1|one[- ]on[- ]one|one[- ]to[- ]one|121|catch-?up)s?(?: with)?\b",
+        "",
+    ),
+    (r"\bwho (?:does|do|did) (it|that|this|they|those|that one|this one) belong to\b", r"who owns \1"),
+    (r"\b(who|how|what|where|when|why)'?d (?=(?:i|we|they|he|she|it|you|[a-z]+) )", r"\1 did "),
+    # asked politely
+    (
+        r",? (?:if (?:that is |that's |it is |at all )?(?:possible|okay|ok|alright|feasible)|if (?:you|i) (?:can|could|may|would|do not mind|don't mind)|would you mind|if you please)(?=[,.?!]|$)",
+        "",
+    ),
+    (r"\b(?:would|is) it (?:be )?possible (?:for you )?to\b", "please"),
+    (r"\bwould you (?:mind|be so kind as to)\b", "please"),
+    (r"\b'?em\b(?=[,.?!]|$)", "them"),
+    (_OPENERS + rf"(?:{_LOOKING})\s(?=\w)", r"\1show "),
+    (
+        _OPENERS
+        + r"(?:i|we) (?:was|were|am|are) (?:really |only |just |actually )?(?:after|looking for|asking for|asking about|hoping for|interested in|thinking of)\s(?=\w)",
+        r"\1",
+    ),
+    (_OPENERS + r"(?:i|we) (?:would )?(?:actually |rather |really )*(?:prefer|like|love) (?:to )?(?:see|have|get|know)\s(?=\w)", r"\1show "),
+    (r"\baccts?\b", "account"),
+    (r"\bcusts?\b", "customer"),
+    (
+        r"\b(?:across|in|for|throughout) the (?:company|business|firm|organi[sz]ation|board|whole house)(?=$|[,.?!]| (?:by|this|last|in|since))",
+        "overall",
+    ),
+)
+
+LEANING: tuple[Entry, ...] = _compiled(
+    (r"(?<=\w) rather than\s[^,.?!;:]+", " instead"),
+    # narrow
+    (_OPENERS + rf"(?:please |can you |could you |let us |let me )*{_NARROWING}\s", r"\1only "),
+    (_OPENERS + r"(?:just )?give me (?:just |only )\b", r"\1only "),
+    (
+        _OPENERS + r"([\w' .&-]{2,30}?) (?:sticks out|stands out|jumps out|looks?(?: \w+){1,2}?|seems?(?: \w+){1,2}?"
+        r"|is(?: very| too| quite| really| rather)? (?:low|high|weak|strong|up|down|bad|good|poor|behind|ahead|off|interesting|odd|strange))(?: there| here)?[,.:;]?\s"
+        r"(?=what|how|who|which|why|when|show|list)",
+        r"\1\2, ",
+    ),
+    # another bound
+    (
+        rf"\b(?:lower|raise|drop|bump|increase|decrease|reduce|cut|lift|set|move|bring|change|make|push) {_BOUND}(?: down| up)? (?:to|at) (?=[$€£]?\d)",
+        "make it ",
+    ),
+    (r"\b(?:lower|raise|drop|bump|increase|decrease|reduce|cut|lift) (?:down |up )?to (?=[$€£]?\d)", "make it "),
+    # replace
+    (_OPENERS + r"(?:swap|switch|exchange|trade|substitute) (?:out )?(?:the )?[\w' -]{2,30}? (?:for|with|to|against)\s(.+)$", r"\1\2 instead"),
+    (_OPENERS + r"(?:replace|change) (?:the )?[\w' -]{2,30}? (?:by|with|to|into)\s(.+)$", r"\1\2 instead"),
+    (_OPENERS + r"(?:switch|change|turn|move|flip|jump|go|hop)(?: over| on| across)?(?: it| that| this)? to\s(?!(?:zero|\d))(.+)$", r"\1\2 instead"),
+    # add
+    (
+        _OPENERS
+        + r"(?:add|include|throw in|put in|count in|bring in|fold in)\s(?!a\b|an\b|note|task|call|contact|lead|deal|new\b)(.+?)(?: as well| too| also| on top| to (?:it|that|this|them))?[.!]?$",
+        r"\1plus \2",
+    ),
+    (r"^(.+?)(?: ones)? (?:included|counted in|thrown in|as well as before)[.!]?$", r"plus \1"),
+    # count and worth
+    (
+        r"\b(?:across|over|from|on|in|off|out of) how many (deals|opportunities|opps|tickets|leads|accounts|companies|orders)\b",
+        r"how many \1 was that",
+    ),
+    (
+        rf"\b(?:see|have|get|want|show|show me|give me)?\s?(?:{_IT} )?in (?:dollars|euros|pounds|money|cash)(?: terms)?(?: instead)?\b(?=$|[,.?!])",
+        " in value",
+    ),
+    # what they were
+    (
+        _OPENERS
+        + r"(?:what|which) (?:were|are|was|is) (?:the|their|its) (reasons?|stages|regions|sources|industries|owners|teams|products|cities|countries|categories|priorities|pipelines)"
+        + r"(?: (?:for|behind|of) (?:that|this|those|these|them|it))?[?!.]*$",
+        r"\1by \2",
+    ),
+    # one of two
+    (r"\bthe (?:smaller|cheaper|lesser|lower)(?: one)?(?: of (?:the two|them|those|these))?(?=$|[,.?!:])", "the smallest one"),
+    (r"\bthe (?:bigger|larger|dearer|higher|greater)(?: one)?(?: of (?:the two|them|those|these))?(?=$|[,.?!:])", "the biggest one"),
+    (r"\bthe older(?: one)?(?: of (?:the two|them|those|these))?(?=$|[,.?!:])", "the oldest one"),
+    (r"\bthe (?:newer|younger)(?: one)?(?: of (?:the two|them|those|these))?(?=$|[,.?!:])", "the newest one"),
+)
+
+
+def plainer(message: str, *, leaning: bool) -> str:
+    """The message with its pictures put into plain words; ``leaning`` where there is a question before it."""
+    text = message
+    for pattern, plain in (*ALWAYS, *(LEANING if leaning else ())):
+        text = pattern.sub(plain, text)
+    return text
