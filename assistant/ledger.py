@@ -89,6 +89,9 @@ class Ledger:
             self._vouch(value, result.unit, result.currency)
         if result.value is not None and result.previous is not None:
             self._vouch_change(result.value, result.previous, result.unit, result.currency)
+        if result.share is not None:
+            for value in (result.share.part, result.share.whole):
+                self._vouch(value, result.share.unit, result.currency)
         for group in result.groups:
             self.enter_text(" ".join(group.labels))
             if group.value is not None and group.previous is not None:

@@ -225,6 +225,9 @@ def metric_for_model(result: MetricResult, ref: str) -> str:
         "groups_in_all": result.groups_in_all,
         "notes": result.notes,
     }
+    if result.share is not None:
+        body |= {"part": show_value(result.share.part, result.share.unit, result.currency)}
+        body |= {"whole": show_value(result.share.whole, result.share.unit, result.currency)}
     if result.previous_period:
         body |= {"previous": show_value(result.previous, result.unit, result.currency), "previous_period": result.previous_period.describe()}
     return json.dumps(body, ensure_ascii=False)

@@ -63,6 +63,9 @@ class Frame(BaseModel):
     noun: str = ""
     metric: str = ""
     filters: list[Condition] = Field(default_factory=list)
+    #: Where a share of a figure is asked for: the conditions of the part, and how they read.
+    part: list[Condition] = Field(default_factory=list)
+    said_part: list[str] = Field(default_factory=list)
     group_by: list[str] = Field(default_factory=list)
     period: Days | None = None
     compare: Literal["previous", "year_before"] | None = None

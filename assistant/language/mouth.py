@@ -99,7 +99,7 @@ def _not_understood(frame: Frame) -> str:
 def _one(turn: Turn, frame: Frame, item: Done) -> str:
     result = item.result
     if isinstance(result, MetricResult):
-        text, turn.outcome = metric_text(result, frame.said)
+        text, turn.outcome = metric_text(result, frame.said, frame.said_part)
         return text
     if isinstance(result, ListResult):
         said = frame.said if frame.intent == "list" else []

@@ -95,6 +95,17 @@ ALWAYS: tuple[Entry, ...] = _compiled(
         " lowest first",
     ),
     (rf"\b(?:rank|order|sort|arrange) {_IT}(?: (?:by|in order of) (?:size|value|amount|worth))?$", "highest first"),
+    (r"\b(?:walk|take|run|talk|guide|lead|get) (me|us|him|her|them) through\b", "show"),
+    (
+        r"\b(than|with|to|against|vs\.?|versus|as) (?:we did |it was |they were |what we did |in |that of |those of )?the (quarter|month|week|year) (?:before|prior|previous|preceding)(?: (?:that|it|to that|to it|this))?(?=$|[,.?!])",
+        r"compared with the previous \2",
+    ),
+    (
+        r"\b(?:how many |how much )?(?:days|time|weeks|long)\b[^,.?!]{0,60}?\b(?:from|between) (?:\w+ ){0,2}?(?:opening|creation|creating|created|open|opened|start|starting|entry)"
+        r"(?: \w+){0,3}? (?:to|and|until|till) (?:getting |being |it |is |was |a |the |them ){0,3}(?:won|win|winning|close|closed|closing|signing|signature|signed)\b",
+        " sales cycle",
+    ),
+    (r"\b(?:on|in) (?:our|the) books\b", ""),
     # figures said otherwise
     (
         r"\b(?:what|which) (?:percentage|percent|proportion|share|%)(?: of (?:our |the |all )?(?:deals|opportunities|opps|bids|decisions))? (?:are|do|did|have|has|is|does) (we|i|they|he|she|[\w' ]{2,30}?) (?:winning|win|won)\b",

@@ -37,6 +37,8 @@ def metric_question(frame: Frame) -> dict[str, Any]:
     question: dict[str, Any] = {"metric": frame.metric}
     if frame.filters:
         question["filters"] = [item.model_dump(mode="json") for item in frame.filters]
+    if frame.part:
+        question["part"] = [item.model_dump(mode="json") for item in frame.part]
     if frame.group_by:
         question["group_by"] = frame.group_by
     if frame.period:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from assistant.language.written_dates import spell_dates
+from assistant.language.written_numbers import spell_numbers
 from crm_core.text import fold
 
 _WORD = re.compile(
@@ -193,7 +194,23 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"\bfytd\b", "fiscal year to date"),
         (r"\bfiscal yr\b", "fiscal year"),
         (r"\breasons? (?:of|for) (?:the )?loss(?:es)?\b", "loss reason"),
+        (r"\b(who|that|which|he|she|it|company|customer|client|account)'?s got\b|\b(who|that|which) is got\b", r"\1\2 has"),
+        (r"\b(\d[\d.,]*k?)\s?([a-z]{1,12})(?:\+| or (?:more|bigger|larger|higher|above|over|greater))(?=$|[\s,.?!])", r"at least \1 \2"),
         (r"\bmins\b", "minutes"),
+        (r"\btix\b", "tickets"),
+        (r"\b(more|higher|bigger|less|lower|larger|greater|smaller|older|longer|fewer) then (?=[$€£]?\d)", r"\1 than "),
+        (r"(?<=\d),? (?:at |by )?(?:the )?(?:end|close) of (?:the )?(?:day|business)\b", ""),  # "on 30 June, end of day"
+        (r"\b(?!final\b)fin[a-z]{3,6}al (year|yr|quarter|month)\b", r"fiscal \1"),
+        (
+            r"\b(?:the |our )?fiscal year (?:that )?(?:ended|ending|finished|closed) (?:in |on )?(?:the end of )?[a-z]+(?= |$|[,.?!])(?! \d{4})",
+            "last fiscal year",
+        ),
+        (r"\b(?:we have |we've |have |has )?not (?:once|a single time|one time) (?=(?:won|lost|met|called|mailed|bought|sold))", "never "),
+        (
+            r"\b(?:for|on|at|with|in) which (?:there (?:is|was) )?no (e-?mail|call|meeting|task)s? (?:has been |have been |was |were |is |are )?(?:logged|made|recorded|held|noted|sent|planned)?",
+            r"without a \1",
+        ),
+        (r"\b(?:have|has|had)(?:n't| not) had (?:a single|any|one|an?) (e-?mail|call|meeting)s?\b", r"without a \1"),
         (r"\bno (e-?mail|call|meeting)s? (?:ever|at all|logged|on record)(?: with (?:them|him|her))?(?: at all)?\b", r"without any \1s"),
         (
             rf"\b(contacts?|people|persons?|customers?|clients?|companies|accounts?|leads?) (?:that |who |whom )?(?:we|i) (?:have |had |'ve )?({_REACHED})\b(?! (?:by|that|in order))",
@@ -241,6 +258,7 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
 
 def expand(message: str) -> str:
     """The message with contractions and common shorthand written out."""
+    message = spell_numbers(message)
     message = spell_dates(
         _REASON.sub("", _PURPOSE.sub("", _NEEDED_FOR.sub("", _ASKED_BY.sub("", _WANTED_BY.sub("", _OCCASION.sub("", _ON_BEHALF.sub("", message)))))))
     )

@@ -10,7 +10,7 @@ from crm_core.metrics.definitions import METRICS, Metric, Unit
 from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind
 from crm_core.metrics.listing import ListResult
 from crm_core.metrics.movement import STEPS, Movement
-from crm_core.metrics.question import Group, MetricResult
+from crm_core.metrics.question import Group, MetricResult, Share
 from crm_core.money import exponent, format_money
 from crm_core.periods import FAR_FUTURE, FAR_PAST, Period, format_day
 from crm_core.services.history import HistoryView
@@ -156,19 +156,23 @@ def _is_a_state(result: MetricResult) -> bool:
     return whole and isinstance(metric, Metric) and (metric.when == "expected_close" or metric.span is not None)
 
 
-def metric_text(result: MetricResult, said: list[str]) -> tuple[str, str]:
-    """The answer's text and its outcome."""
+def metric_text(result: MetricResult, said: list[str], part: list[str] | None = None) -> tuple[str, str]:
+    """The answer's text and its outcome; ``part`` is how the conditions of a share read."""
     title = result.title[0].upper() + result.title[1:]
     when = "today" if _is_a_state(result) else show_period(result.period)
     if result.as_of is not None:
         when = f"as of {format_day(result.as_of)}" + ("" if _is_a_state(result) else f" {show_period(result.period)}")
     whose = _subject(result, said)
+    if result.share is not None:
+        title = f"The share of {result.share.title.removeprefix('number of ')}{_is_part(result.share, part).replace(' is ', ' that is ').replace(' are ', ' that are ')}"
     if result.groups or result.group_titles:
         return _grouped(result, title, when, whose)
     if result.value is None:
         return f"There is no {result.title} to compute {when}{whose}: nothing there counts towards it.", "empty"
     shown = show_value(result.value, result.unit, result.currency)
-    if result.unit is Unit.count:
+    if result.share is not None:
+        first = f"**{shown}** of {result.share.title.removeprefix('number of ')} {when}{whose}{_is_part(result.share, part)}: {_of_whole(result)}."
+    elif result.unit is Unit.count:
         first = f"**{shown}** {_noun_form(result)} {when}{whose}."
     else:
         verb = "is" if result.period.end >= FAR_FUTURE and result.as_of is None else "was"
@@ -176,11 +180,24 @@ def metric_text(result: MetricResult, said: list[str]) -> tuple[str, str]:
     parts = [first]
     if result.previous_period is not None:
         parts.append(_comparison(result))
-    if result.counted is not None and result.unit is not Unit.count and result.counted:
+    if result.counted is not None and result.unit is not Unit.count and result.counted and result.share is None:
         parts.append(f"It rests on {plural(result.counted, _row_word(result))}.")
     if result.counted == 0 and not result.value:
         return f"{first} No matching records lie behind it.", "empty"
     return " ".join([*parts, *result.notes]), "answered"
+
+
+def _is_part(share: Share, part: list[str] | None) -> str:
+    """ " is Wineries", " are Tin": what the part of a share is."""
+    verb = "are" if share.unit is Unit.count else "is"
+    return f" {verb} {join_words(list(dict.fromkeys(part)), 'and')}" if part else ""
+
+
+def _of_whole(result: MetricResult) -> str:
+    """ "AUD 405,665 of AUD 4,640,183.66", "19 of 99"."""
+    assert result.share is not None
+    part, whole = (show_value(value, result.share.unit, result.currency) for value in (result.share.part, result.share.whole))
+    return f"{part} of {whole}"
 
 
 def _noun_form(result: MetricResult) -> str:
@@ -234,6 +251,8 @@ def _grouped(result: MetricResult, title: str, when: str, whose: str) -> tuple[s
         return _single_group(result, when, whose), "answered"
     total = show_value(result.value, result.unit, result.currency)
     head = f"{title} by {by} {when}{whose}: **{total}** {'in all' if result.additive else 'overall'}."
+    if result.share is not None:
+        head = f"{head[:-1]}: {_of_whole(result)}."
     compared = [_comparison(result), _movers(result)] if result.previous_period is not None else []
     return " ".join(part for part in (head, *compared, _stand_out(result, known), *_limits(result), *result.notes) if part), "answered"
 

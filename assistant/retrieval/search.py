@@ -252,7 +252,7 @@ def _load(ctx: Context, scores: dict[int, float], *, newest: bool) -> list[Passa
         passage = Passage(
             noun=row[1],
             id=row[2],
-            at=_first(row[4], row[7]),
+            at=_first(row[4], row[7]).astimezone(ctx.zone),
             kind=row[5] or "ticket",
             title=row[6] or row[8] or "",
             text=row[3],

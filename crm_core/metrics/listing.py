@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Described
@@ -148,7 +149,7 @@ def _page(ctx: Context, shape: Shape, clauses: list[ColumnElement[bool]], joins:
     statement = statement.order_by(ranked.desc().nulls_last() if descending else ranked.asc().nulls_last(), shape.root.id)
     rows = []
     for row in ctx.session.execute(statement.limit(question.limit).offset(question.offset)):
-        cells = {item.name: _plain(value) for item, value in zip(columns, row[1 : len(columns) + 1], strict=True)}
+        cells = {item.name: _plain(value, ctx.zone) for item, value in zip(columns, row[1 : len(columns) + 1], strict=True)}
         record: dict[str, Any] = {"id": row[0], **cells}
         if has_money:
             record["_amount_minor"], record["_currency"] = row[-2], row[-1]
@@ -188,5 +189,8 @@ def _sort_key(ctx: Context, shape: Shape, sorter: Field) -> ColumnElement[Any]:
     return sorter.key(ctx)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, zone: ZoneInfo) -> Any:
+    """A value as JSON carries it; an instant in the caller's time zone, so that its day is the caller's day."""
+    if isinstance(value, datetime):
+        return value.astimezone(zone).isoformat()
     return value.isoformat() if isinstance(value, date | datetime) else value

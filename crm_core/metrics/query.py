@@ -9,7 +9,7 @@ that is shown, never what is summed. Groups by day, week, month, quarter or year
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from itertools import islice, takewhile
@@ -24,7 +24,7 @@ from crm_core.metrics.conversion import rates
 from crm_core.metrics.definitions import METRICS, Composite, Metric, Unit
 from crm_core.metrics.fields import Field, Shape, field_of, shape_for
 from crm_core.metrics.filters import compile_conditions, named_fields, without_relations
-from crm_core.metrics.question import Group, GroupCondition, MetricQuestion, MetricResult
+from crm_core.metrics.question import Group, GroupCondition, MetricQuestion, MetricResult, Share
 from crm_core.metrics.rewind import REWOUND, as_known_at, check_past, end_of_day
 from crm_core.models import Deal, PicklistValue, Stage, Target
 from crm_core.money import MICRO, exponent
@@ -58,6 +58,8 @@ class _Compiled:
 def ask(ctx: Context, question: MetricQuestion) -> MetricResult:
     """Compute the answer; raises ``Invalid`` for an unknown metric, field, value or impossible combination."""
     metric = metric_named(question.metric)
+    if question.part:
+        return _share(ctx, question, metric)
     if question.as_of is not None:
         return _as_of(ctx, question, metric, question.as_of)
     period, assumed = _period(ctx, metric, question)
@@ -101,6 +103,46 @@ def ask(ctx: Context, question: MetricQuestion) -> MetricResult:
             shown += 1  # one of several with the same figure is not the first
         result.groups = result.groups[:shown]
     return result
+
+
+def _share(ctx: Context, question: MetricQuestion, metric: Metric | Composite) -> MetricResult:
+    """The share of a figure, and of each of its groups, that meets further conditions: ``100 * part / whole``."""
+    if not metric.additive or metric.unit not in (Unit.money, Unit.count):
+        raise Invalid(f"A share can be told of an amount or of a number of records; {metric.title} is neither. Ask for it split instead.")
+    if question.keep:
+        raise Invalid("Groups can be left out by their value only of the figure itself, not of a share of it.")
+    plain = question.model_copy(update={"part": [], "order": None, "limit": None})
+    whole = ask(ctx, plain)
+    part = ask(ctx, plain.model_copy(update={"filters": [*question.filters, *question.part]}))
+    parts = {group.keys: group for group in part.groups}
+    groups = []
+    for group in whole.groups:
+        mine = parts.get(group.keys)
+        previous = _percent(mine.previous if mine else Decimal(), group.previous) if question.compare else None
+        groups.append(Group(group.keys, group.labels, _percent(mine.value if mine else Decimal(), group.value), previous))
+    if question.order in ("highest", "lowest"):
+        known = [group for group in groups if group.value is not None]
+        groups = sorted(known, key=lambda group: group.value or Decimal(), reverse=question.order == "highest")
+    value, total = part.value or Decimal(), whole.value or Decimal()
+    return replace(
+        whole,
+        title=f"share of {whole.title}",
+        meaning=f"What meets the further conditions, in percent of the whole. The whole: {whole.meaning}",
+        unit=Unit.percent,
+        value=_percent(value, whole.value),
+        previous=_percent(part.previous, whole.previous) if question.compare else None,
+        groups=groups[: question.limit] if question.limit else groups,
+        counted=part.counted,
+        additive=False,
+        higher_is_better=True,
+        share=Share(whole.title, metric.unit, value, total),
+        statements=[*part.statements, *whole.statements],
+    )
+
+
+def _percent(part: Decimal | None, whole: Decimal | None) -> Decimal | None:
+    """None where there is no whole."""
+    return (part or Decimal()) * 100 / whole if whole else None
 
 
 def _as_of(ctx: Context, question: MetricQuestion, metric: Metric | Composite, day: date) -> MetricResult:
@@ -496,6 +538,8 @@ def _spoken(label: Any) -> str:
 
 def underlying(ctx: Context, question: MetricQuestion) -> tuple[Shape, list[ColumnElement[bool]], list[str], Period]:
     """Shape, clauses and joins of the rows behind a figure, for listing them; a composite shows its first input's."""
+    if question.part:  # those of the part
+        question = question.model_copy(update={"filters": [*question.filters, *question.part], "part": []})
     metric = metric_named(question.metric)
     if isinstance(metric, Composite):
         first = METRICS[metric.inputs[0]]

@@ -65,6 +65,10 @@ class MetricQuestion(BaseModel):
 
     metric: str = Described(description="Metric name, such as 'won_value' or 'win_rate'.")
     filters: list[Condition] = Described(default_factory=list, description="Conditions that all must hold.")
+    part: list[Condition] = Described(
+        default_factory=list,
+        description="Answer with the share, in percent, of the figure that meets these conditions too; for amounts and counts.",
+    )
     group_by: list[str] = Described(
         default_factory=list,
         max_length=2,
@@ -94,6 +98,16 @@ class Group:
     labels: tuple[str, ...]
     value: Decimal | None
     previous: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class Share:
+    """What a share was computed from: the part and the whole, in the unit of the figure that is shared."""
+
+    title: str
+    unit: Unit
+    part: Decimal
+    whole: Decimal
 
 
 def show_sql(statement: Select[Any]) -> str:
@@ -126,6 +140,8 @@ class MetricResult:
     groups_compared: int = 0
     #: The past day at whose end this was so; none: now.
     as_of: date | None = None
+    #: Where the figure is a share: of what.
+    share: Share | None = None
     statements: list[Select[Any]] = field(default_factory=list)
 
     @property

@@ -247,7 +247,7 @@ def _activity_entries(ctx: Context, args: Timeline) -> list[TimelineEntry]:
     )
     return [
         TimelineEntry(
-            at=item.occurred_at,
+            at=item.occurred_at.astimezone(ctx.zone),
             kind=item.kind,
             title=item.subject,
             detail=item.body[:400],
@@ -271,7 +271,13 @@ def _ticket_entries(ctx: Context, args: Timeline) -> list[TimelineEntry]:
     query = select(Ticket).where(column == args.id, visible(ctx, Ticket), Ticket.archived_at.is_(None))
     return [
         TimelineEntry(
-            at=item.created_at, kind="ticket", title=item.subject, detail=item.status, who=shown_name(ctx, item.owner), noun="ticket", id=item.id
+            at=item.created_at.astimezone(ctx.zone),
+            kind="ticket",
+            title=item.subject,
+            detail=item.status,
+            who=shown_name(ctx, item.owner),
+            noun="ticket",
+            id=item.id,
         )
         for item in ctx.session.scalars(query.order_by(Ticket.created_at.desc()).limit(args.limit))
     ]
@@ -289,7 +295,7 @@ def _event_entries(ctx: Context, noun: str, record_id: int, args: Timeline) -> l
 
 def _event_entry(ctx: Context, item: Event) -> TimelineEntry:
     return TimelineEntry(
-        at=item.at,
+        at=item.at.astimezone(ctx.zone),
         kind=item.kind,
         title=f"{item.noun} {item.kind}",
         detail=describe_changes(ctx, item),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, TypeVar
 
@@ -67,8 +67,9 @@ V = TypeVar("V", bound=View)
 
 
 def view_of(ctx: Context, model: type[V], record: Noun, **shown: Any) -> V:
-    """The record as a view: fields of the same name as they are, the company's own fields and the others as ``shown``."""
+    """The record as a view: fields of the same name as they are, instants in the caller's time zone, the company's own fields and the others as ``shown``."""
     plain = {name: getattr(record, name) for name in model.model_fields if name not in ("archived", "custom") and name not in shown}
+    plain = {name: value.astimezone(ctx.zone) if isinstance(value, datetime) else value for name, value in plain.items()}
     return model(**plain, custom=shown_custom(ctx, record), archived=record.archived_at is not None, **shown)
 
 

@@ -672,6 +672,7 @@ FORMULAS: dict[str, Formula] = {
         went_on,
         lambda naive, row, period: in_open_stage(naive, row, period) and row["fact"]["left_at"] is not None,
     ),
+    "stage_entries": Formula("stage_entry", "entered", lambda _naive, rows, _period: Decimal(len({row["fact"]["deal_id"] for row in rows}))),
     "new_pipeline": Formula("deal", "created", amounts),
     "slipped_value": Formula("deal", None, amounts, slipped),
     "slipped_deals": Formula("deal", None, count, slipped),

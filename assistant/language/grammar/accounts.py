@@ -48,7 +48,7 @@ def unaccounted(parts: Parts, frame: Frame, today: date) -> list[str]:
     """The parts of a message that its frame, a figure or a list, does not stand for, in words."""
     if frame.intent not in ("metric", "list") or frame.pending is not None:
         return []
-    fields = {item.field for item in filters_of(frame.filters)}
+    fields = {item.field for item in filters_of([*frame.filters, *frame.part])}
     lost = [state.replace("_", " ") for state in parts.states if state in _FIELDS_OF_STATES and not _has_state(state, frame, fields)]
     timed = frame.period or frame.as_of or frame.compare or frame.since
     bounded = any(item.op in ("between", "less_than", "more_than", "at_least", "at_most") for item in filters_of(frame.filters))

@@ -44,6 +44,10 @@ class Behind(Records, Figures):
         if base.intent != "metric":
             return None
         base = self._of_the_top(base)
+        if base.part:  # of a share, those of the part
+            base = base.model_copy(
+                update={"filters": [*base.filters, *base.part], "said": [*base.said, *base.said_part], "part": [], "said_part": []}
+            )
         declared = METRICS[base.metric]
         noun = declared.rows
         plain = _STATES_AS_FILTERS.get(base.metric)

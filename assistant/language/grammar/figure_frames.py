@@ -67,6 +67,9 @@ class FigureFrames(Past):
         if shape.name == "activity" and self.parts.kinds and "kind" not in self.parts.groups:
             frame.filters.append(Filter(field="kind", values=list(self.parts.kinds)))
             frame.said.append(" or ".join(self.parts.kinds))
+        if ("overdue" in self.parts.states or state == "overdue") and name == "open_tasks":
+            frame.filters.append(Filter(field="due", op="less_than", values=[self.ctx.today.isoformat()]))
+            frame.said.append("overdue")
         if state == "overdue" and shape.name == "deal":
             frame.filters.append(Filter(field="expected_close", op="less_than", values=[self.ctx.today.isoformat()]))
         del name
@@ -148,7 +151,8 @@ class FigureFrames(Past):
 
     def _compare_named(self, frame: Frame) -> None:
         """ "Was Q3 2026 better than Q3 2025?": two periods by name, where one is the other's predecessor or its year before."""
-        later, earlier = sorted((when.period for when, _cue in self.parts.times), key=lambda period: period.first, reverse=True)
+        named = (as_days(when.period).period(self.ctx.calendar) for when, _cue in self.parts.times)  # July to September is a quarter
+        later, earlier = sorted(named, key=lambda period: period.first, reverse=True)
         words = {"better", "worse", "compare", "compared", "than", "ahead", "behind", "vs", "versus", "against"} & self.parts.words_seen
         if words and later.grain is not None and later.grain is earlier.grain and earlier.end <= later.first:
             frame.period, frame.compare = as_days(later), self._which_comparison(later, earlier)

@@ -7,6 +7,7 @@ import re
 from assistant.language.frames import Frame
 from assistant.language.grammar.figure_frames import FigureFrames
 from assistant.language.states import SHARES, STATE_METRICS, STATE_OF_METRIC
+from crm_core.metrics.definitions import METRICS, Unit, shape_of
 from crm_core.metrics.fields import Field, shape_for
 from crm_core.metrics.filters import Filter
 
@@ -22,6 +23,15 @@ _DURATIONS: tuple[tuple[str, str], ...] = (
 _KINDS_OF_CUSTOMERS = frozenset({"new", "lost", "first", "former", "returning"})
 #: "In euros", "in value": a sum is wanted.
 IN_MONEY = re.compile(r"\b(?:in|by|as) (?:euros?|dollars?|money|value|chf|francs|pounds|amount|volume|revenue terms)\b|\bmoney\b")
+_SHARE_WORDS = frozenset("share percentage percent proportion fraction part portion slice".split())
+#: Metrics, beside those of states, of which a share can be asked for.
+_SHARED = frozenset({"customers", "product_revenue", "units_sold"})
+_CAME_FROM = re.compile(r"\b(?:came|come|comes|coming|stems?|stemmed|originat\w+|attributable)\b")
+_WENT_ON = re.compile(r"\b(?:go|goes|went|move[sd]?|moving|pass|passed|convert\w*|advance[sd]?|reach\w*|make|made|get|got|left|leave|survive\w*)\b")
+#: After these comes what the part is.
+_SHARE_VERBS = frozenset(
+    "came come comes coming is are was were be did does do has have had belongs belong sits stems stem falls goes went that which who with where made make account accounts".split()
+)
 _BETTER = frozenset({"better", "worse", "higher", "lower"})
 #: What is said of a share that no metric is.
 NO_SHARE = (
@@ -48,6 +58,11 @@ class Figures(FigureFrames):
         asks_who = "who" in parts.cues and not parts.names and "said" not in parts.cues and "heard" not in parts.cues
         if asks_who and not groups and not parts.groups and not parts.order and parts.metrics and _BETTER & parts.words_seen:
             parts.order = "lowest" if {"worse", "lower"} & parts.words_seen else "highest"  # "who has the better win rate?"
+        bought = re.search(
+            r"\bwho\b.*\b(?:won|win|made|earned|got|sold) (?:\w+ ){0,3}(?:from|to)(?:$| (?:last|this|in|since))|\bwho bought\b", parts.phrases
+        )
+        if not groups and asks_who and parts.order in ("highest", "lowest") and bought:
+            groups = ["company"]  # "the five we won the most dollars from"
         if not groups and asks_who and parts.order in ("highest", "lowest"):
             groups = ["company"] if "company" in parts.nouns and parts.plural_noun else ["owner"]
         if (
@@ -140,7 +155,7 @@ class Figures(FigureFrames):
     def _shares(self) -> Frame | None:
         """ "What percentage of leads from 2025 has been converted?", "what share of the deals that closed did we win?"."""
         parts = self.parts
-        if "share" not in parts.aggregates or any(name not in STATE_OF_METRIC and name != "customers" for name in parts.metrics):
+        if "share" not in parts.aggregates or any(name not in STATE_OF_METRIC and name not in _SHARED for name in parts.metrics):
             return None
         if parts.customer or "customers" in parts.metrics:
             if {"still", "kept", "stayed", "remained", "retained"} & parts.words_seen:
@@ -150,7 +165,12 @@ class Figures(FigureFrames):
         noun = self._noun() or next((STATE_OF_METRIC[name][0] for name in parts.metrics if name in STATE_OF_METRIC), "")
         told = [*parts.states, *(STATE_OF_METRIC[name][1] for name in parts.metrics if name in STATE_OF_METRIC)]
         states = ["won" if "won" in told else "", *told]
-        if any(raw.field == "stage" for raw in parts.filters) and noun in ("deal", "") and not parts.states:
+        staged = any(raw.field == "stage" for raw in parts.filters)
+        if _CAME_FROM.search(parts.phrases) or staged and "open" in told and not _WENT_ON.search(parts.phrases):
+            shared = self._share_of(noun, told)  # "of what we won, what share came from Wineries", "of the pipeline, is in Bid"
+            if shared is not None:
+                return shared
+        if staged and noun in ("deal", "") and not parts.states:
             return self._with_groups(self._frame_metric("stage_conversion"))
         if "go on" in " ".join(parts.first_words) or any(raw.field == "stage" for raw in parts.filters):
             return self._with_groups(self._frame_metric("stage_conversion"))
@@ -169,8 +189,44 @@ class Figures(FigureFrames):
             if metric:
                 return self._with_groups(self._frame_metric(metric))
         if parts.metrics or noun:
-            return Frame(intent="unknown", detail=NO_SHARE)
+            return self._share_of(noun, told) or Frame(intent="unknown", detail=NO_SHARE)
         return None
+
+    def _share_of(self, noun: str, told: list[str]) -> Frame | None:
+        """ "What percentage of won value came from Wineries?", "Tin's share of the open deals": a part of an amount or a count.
+
+        What stands between the share and the verb narrows the whole ("of EMEA's bookings"); what comes after the verb,
+        or before the share, is the part. Where nothing tells them apart, all is the part.
+        """
+        parts, words = self.parts, self.parts.phrases.split()
+        if noun in ("company", "contact") and {"won", "lost", "open"} & set(told):
+            noun = "deal"  # "of the value that we won, came from Haulage clients"
+        metric = next((name for name in parts.metrics if METRICS[name].additive), "")
+        if not metric:
+            state = next((item for item in told if (noun or "deal", item) in STATE_METRICS), "")
+            counts, sums = STATE_METRICS.get((noun or "deal", state), ("", ""))
+            metric = sums if sums and {"sum", "total"} & set(parts.aggregates) and "count" not in parts.aggregates else counts
+        if not metric or METRICS[metric].unit not in (Unit.money, Unit.count) or parts.names and parts.filters:
+            return None
+        if IN_MONEY.search(parts.phrases) and metric in STATE_OF_METRIC and not STATE_OF_METRIC[metric][2]:
+            metric = STATE_METRICS[STATE_OF_METRIC[metric][:2]][1] or metric
+        share = next((place for place, word in enumerate(words) if word in _SHARE_WORDS), 0)
+        verb = next((place for place, word in enumerate(words) if place > share and word in _SHARE_VERBS), len(words))
+        whole = [raw for raw in parts.filters if share < raw.at < verb]
+        part = [raw for raw in parts.filters if raw not in whole]
+        if not part and not parts.names:
+            whole, part = [], whole
+        if not part and not parts.names:
+            return None
+        names = parts.names
+        parts.filters, parts.names = whole, []
+        frame = self._with_groups(self._frame_metric(metric))
+        parts.filters, parts.names = part, names
+        inner = Frame(intent="metric", noun=frame.noun, metric=metric)
+        self._conditions(inner, shape_for(self.ctx, shape_of(metric)), metric=True)
+        frame.pending = frame.pending or inner.pending
+        frame.part, frame.said_part, frame.entities = inner.filters, inner.said, inner.entities
+        return frame if frame.part or frame.pending else None
 
     def _grouped_noun(self) -> Frame | None:
         """ "Leads by source this year", "calls per rep last week", "companies by industry": a count without saying so."""
@@ -277,9 +333,14 @@ class Figures(FigureFrames):
             metric = "lead_response_time"
         if metric == "average_amount" and ("won" in parts.states or "won_deals" in parts.metrics or "won_value" in parts.metrics):
             metric = "average_deal_size"
-        if metric in ("average_deal_size", "average_amount") and {"open", "lost"} & set(parts.states):
+        named = {STATE_OF_METRIC[name][1] for name in parts.metrics if name in STATE_OF_METRIC and STATE_OF_METRIC[name][0] == "deal"}
+        state = next((item for item in ("open", "lost") if item in (*parts.states, *named)), "")
+        if "mean" in parts.aggregates and metric in ("open_deals", "open_pipeline", "lost_deals", "lost_value"):
+            metric = "average_amount"  # "the average of the open deals"
+        if metric in ("average_deal_size", "average_amount") and state:
             frame = self._frame_metric("average_amount")
-            frame.filters.append(Filter(field="status", values=["open" if "open" in parts.states else "lost"]))
+            frame.filters.append(Filter(field="status", values=[state]))
+            frame.said.append(state)
             return self._with_groups(frame)
         if "mean" in parts.aggregates and metric in ("won_value",) and "deal" in parts.nouns:
             metric = "average_deal_size"

@@ -59,7 +59,7 @@ def _names_two(parts: Parts, frame: Frame) -> bool:
 
 
 def _is_no_share(parts: Parts, frame: Frame) -> bool:
-    return bool(frame.metric) and METRICS[frame.metric].unit is not Unit.percent and not frame.compare and not frame.group_by
+    return bool(frame.metric) and METRICS[frame.metric].unit is not Unit.percent and not frame.part and not frame.compare and not frame.group_by
 
 
 def _is_rate(_parts: Parts, frame: Frame) -> bool:

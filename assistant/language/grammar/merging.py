@@ -233,6 +233,15 @@ class Merging(Behind):
 
     def _replace_filters(self, frame: Frame, fresh: Frame) -> None:
         """New conditions replace old ones on the same field; company and contact and owner each stand for themselves."""
+        shared = {item.field for item in frame.part if isinstance(item, Filter)}
+        if shared and any(isinstance(item, Filter) and item.field in shared for item in fresh.filters):  # "and Dairies?", of a share
+            told = [item for item in fresh.filters if isinstance(item, Filter) and item.field in shared]
+            replaced = {item.field for item in told}
+            frame.part = [*(item for item in frame.part if not (isinstance(item, Filter) and item.field in replaced)), *told]
+            shape = shape_for(self.ctx, shape_of(frame.metric) if frame.metric else frame.noun)
+            frame.said_part = say_conditions(self.ctx, shape, frame.part)
+            fresh.filters = [item for item in fresh.filters if item not in told]
+            fresh.said = say_conditions(self.ctx, shape, fresh.filters)
         new = {item.field for item in fresh.filters if isinstance(item, Filter)}
         denied = {item.field for item in fresh.filters if isinstance(item, Filter) and item.op == "is_not"}
         if "team" in new - denied:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 
 from sqlalchemy import select
@@ -10,6 +11,7 @@ from assistant.language.dates import When
 from assistant.language.frames import Entity, Frame, Pending
 from assistant.language.grammar.lists import Lists
 from assistant.language.grammar.pieces import as_days
+from assistant.language.states import STATE_OF_METRIC
 from crm_core.access import visible
 from crm_core.errors import Invalid
 from crm_core.metrics.fields import shape_for
@@ -18,6 +20,15 @@ from crm_core.models import NOUNS, Deal
 from crm_core.periods import Grain, Period, add_months
 from crm_core.services.history import column_of
 
+#: How people say that deals came into a stage.
+_ENTERED = re.compile(
+    r"\b(?:enter(?:ed|ing)?|(?:moved?|moving|came|come|went|got|get|advanced?|progress(?:ed)?|jumped|passed|gone|made it|make it|taken|brought|pushed) (?:\w+ )?(?:in)?to"
+    r"|arrived (?:at|in)|reach(?:ed)?) (?:the |stage |the stage )?"
+)
+_ENTERING = frozenset(
+    "entered entering enter moved move moving came come went got advanced advance progressed progress jumped passed arrived reached reach pushed gone".split()
+)
+NO_ENTERED_VALUE = "How many deals came into a stage I can count; what they are worth I can tell of those that are in it now. Ask for one of the two."
 #: Metrics of what is open, which a past day can be asked for.
 OPEN_METRICS = frozenset({"open_pipeline", "weighted_pipeline", "open_deals", "forecast", "coverage"})
 #: Nouns of a change between two moments.
@@ -229,6 +240,37 @@ class Past(Lists):
         frame.entities = [company]
         if len(deals) > 1:
             frame.pending = Pending(name=f"deal of {company.label}", candidates=deals[:8], hints=[row.status for row in rows[:8]])
+
+    def _entered(self) -> Frame | None:
+        """ "How many deals moved into Negotiation this quarter", "which deals entered Bid last week?": wherever they are now."""
+        parts = self.parts
+        if {"share", "mean", "median", "duration"} & set(parts.aggregates):
+            return None  # how many went on, or how long it took, are other figures
+        staged = any(raw.field == "stage" and not raw.negated for raw in parts.filters)
+        if (
+            not staged
+            or parts.names
+            or not _ENTERED.search(parts.phrases)
+            or parts.metrics
+            and not all(name in STATE_OF_METRIC for name in parts.metrics)
+        ):
+            return None
+        self.frame_unknown = [word for word in self.frame_unknown if word.lower() not in _ENTERING]
+        parts.metrics, parts.states, parts.times = [], [], [(when, "") for when, _cue in parts.times]
+        if {"sum", "weighted"} & set(parts.aggregates):
+            return Frame(intent="unknown", noun="deal", detail=NO_ENTERED_VALUE)
+        shape = shape_for(self.ctx, "stage_entry")
+        listed = not ("count" in parts.aggregates or parts.groups or parts.wh_groups)
+        frame = Frame(intent="list" if listed else "metric", noun="deal", metric="stage_entries")
+        self._conditions(frame, shape, metric=not listed)
+        frame.group_by = [name for name in dict.fromkeys([*parts.groups, *parts.wh_groups]) if name in shape.fields or name in Grain.__members__]
+        if parts.times:
+            frame.period = as_days(parts.times[0][0].reading(False))
+        if listed:
+            span = f" {frame.period.period(self.ctx.calendar).describe()}" if frame.period is not None else ""
+            frame.said.append(f"entered the stage{span}")
+        frame.limit = parts.limit
+        return frame
 
     def _stay(self) -> Frame | None:
         """ "How long has the Globex deal been in negotiation?", "how long has it been in its stage?"."""

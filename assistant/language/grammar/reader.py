@@ -19,7 +19,7 @@ from assistant.language.teaching import lesson_in
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, shape_of
-from crm_core.metrics.fields import NOUN_SHAPES, shape_for
+from crm_core.metrics.fields import NOUN_SHAPES, Kind, shape_for
 from crm_core.metrics.filters import Filter, Related
 from crm_core.text import fold, join_words
 
@@ -87,6 +87,7 @@ CONSTRUCTIONS = (
     "_meta",
     "_pending_choice",
     "_changed_by",
+    "_entered",
     "_write",
     "_definition",
     "_returned",
@@ -124,6 +125,11 @@ _DANGLING = re.compile(
 
 
 _WHAT_I_HAVE = re.compile(r"\bwhat (?:do i have|have i got|am i holding|have i)\b")
+#: "100 kW": a number of a field's unit, which is no number of records.
+_NUMBER_OF_A_FIELD = re.compile(r"\b\d+ [a-z]")
+_DAYS_IN = re.compile(
+    r"\b(?:days|weeks|months) (?:or (?:more|longer) )?(?:in|at|sitting (?:in|at)|stuck (?:in|at))\b|\b(?:in|at) (?:that|this|the same|its) stage\b"
+)
 _YES_OR_NO = re.compile(
     r"^(?:and |so |ok |okay |btw |by the way |hey )*(?:is|will|would|can|should|has) (?!there\b|that\b|any\b|it (?:more|better|worse|higher|lower))"
 )
@@ -202,6 +208,10 @@ class Reader(Talk, FollowUps):
             parts.nouns = ["deal"]
             parts.plural_noun = True
             parts.states = parts.states or (["open"] if self._stage_state() == "" else [])
+        staged = any(raw.field == "stage" for raw in parts.filters)
+        for raw in parts.filters:
+            if raw.field == "age" and staged and _DAYS_IN.search(parts.phrases):
+                raw.field, raw.said = "days_in_stage", raw.said.replace("age", "days in stage")  # "over 35 days in Grid application"
         if parts.customer and not any(name == "customers" for name in parts.metrics):
             titles = {name: item.title for name, item in shape_for(self.ctx, "company").fields.items()}
             banded = {word for raw in parts.filters for word in fold(titles.get(raw.field, "")).split()}
@@ -226,6 +236,10 @@ class Reader(Talk, FollowUps):
         lost = len({*parts.unknown, *parts.idle}) + 0.5 * sum(not name.exact for name in parts.names)
         content = max(1, len(parts.content) + len(parts.names) + len(parts.times))
         return max(0.0, 1 - lost / (content + 1))
+
+    def _is_number(self, noun: str, name: str) -> bool:
+        fields = shape_for(self.ctx, noun).fields
+        return name in fields and fields[name].kind is Kind.number
 
     def _split_as_said(self, frame: Frame) -> None:
         """Split a figure by the field that "every", "each" or a superlative speaks of, where no construction took it."""
@@ -369,6 +383,14 @@ class Reader(Talk, FollowUps):
                 unknown=self.frame_unknown,
                 detail=f"Which {NOUN_SHAPES[frame.noun].title} do you mean? Name it, or ask for all {NOUN_SHAPES[frame.noun].plural}.",
             )
+        if (
+            frame.intent == "list"
+            and self.parts.limit
+            and self.parts.fields
+            and not self.parts.order
+            and _NUMBER_OF_A_FIELD.search(self.parts.phrases)
+        ):
+            self.frame_unknown += [name for name in self.parts.fields if self._is_number(frame.noun, name) and name not in frame.columns]
         self.frame_unknown += unaccounted(self.parts, frame, self.ctx.today)
         related = any(isinstance(item, Related) for item in frame.filters)
         self.frame_unknown += [raw.said for raw in self.parts.keeps if not frame.keep] + [raw.said for raw in self.parts.relations if not related]

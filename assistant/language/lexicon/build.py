@@ -30,7 +30,7 @@ from crm_core.context import Context
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.fields import NOUN_SHAPES, Field, Kind, custom_fields
 from crm_core.metrics.filters import choice_values
-from crm_core.models import Contact, Pipeline, Product, Stage, Team, User
+from crm_core.models import Company, Contact, Pipeline, Product, Stage, Team, User
 from crm_core.services.search import STOP_WORDS
 from crm_core.services.words import taught_words
 from crm_core.text import fold
@@ -133,6 +133,8 @@ def _add_shapes(lexicon: Lexicon, ctx: Context) -> None:
                 continue
             for word in (item.title, *item.synonyms):
                 lexicon.add(word, Sense("field", item.name, noun=shape.name, label=item.kind.value), plural=item.groupable)
+                for form in _other_forms(word, boolean=item.kind is Kind.boolean) if item.custom else ():
+                    lexicon.add(form, Sense("field", item.name, noun=shape.name, label=item.kind.value))
                 if word.endswith(" number"):  # else "number of" would win
                     lexicon.add(f"{word} of", Sense("field", item.name, noun=shape.name, label=item.kind.value))
             if item.kind is Kind.choice and (item.choices or item.picklist or item.key is not None):
@@ -142,6 +144,18 @@ def _add_shapes(lexicon: Lexicon, ctx: Context) -> None:
     for kind, words in _ACTIVITY_WORDS.items():
         for word in words:
             lexicon.add(word, Sense("activity_kind", kind, noun="activity"), plural=True)
+
+
+def _other_forms(title: str, *, boolean: bool) -> list[str]:
+    """Other forms of a field's title of two words: "type of roof", "rooftype"; "own their building", of "owns building"."""
+    words = fold(title).split()
+    if len(words) != 2:
+        return []
+    first, last = words
+    if boolean and first.endswith("s") and not first.endswith("ss"):
+        verbs = (first, first[:-1], f"{first[:-1].removesuffix('e')}ing")
+        return [f"{verb} {article}{last}" for verb in verbs for article in ("", "their ", "its ", "the ", "a ", "their own ")]
+    return [f"{last} of {first}", f"{last} of the {first}", first + last]
 
 
 def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None:
@@ -189,6 +203,8 @@ def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
     for word, count in shared.items():
         if count > 2 and not lexicon.get(word):  # "by desk", where teams are called City Desk, Forge Desk and so on
             lexicon.add(word, Sense("field", "team", label=Kind.ref.value), plural=True)
+            for owner in ("my", "our", "my own"):
+                lexicon.add(f"{owner} {word}", Sense("my_team"))
     for team_id, name in ctx.session.execute(select(Team.id, Team.name)):
         lexicon.add(name, Sense("ref", team_id, field="team", label=name))
         lexicon.add(f"{name} team", Sense("ref", team_id, field="team", label=name))
@@ -209,10 +225,46 @@ def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
         if family:
             lexicon.add(family, Sense("value", family, noun="line_item", field="product_family", label=family))
             lexicon.add(family, Sense("value", family, noun="product", field="family", label=family))
+    _add_regions(lexicon, ctx)
     titles = ctx.session.scalars(select(Contact.title).where(Contact.title.is_not(None), visible(ctx, Contact)).distinct().limit(400))
     for title in titles:
         lexicon.add(str(title), Sense("value", str(title), noun="contact", field="title", label=str(title)), plural=True)
     _add_people(lexicon, ctx)
+
+
+#: What the parts of a country are called.
+_PARTS_OF_COUNTRIES = ("state", "province", "county", "canton", "territory", "federal state", "prefecture")
+
+
+def _add_regions(lexicon: Lexicon, ctx: Context) -> None:
+    """Where the company's regions are parts of countries, they are also called states, and its names are shortened and bent.
+
+    "By state", "Victorian companies", "vic", "SA" for South Australia: only where nothing else has that word.
+    """
+    places = ctx.session.execute(
+        select(Company.region, Company.country).where(Company.region.is_not(None), Company.country.is_not(None)).distinct()
+    ).all()
+    countries: dict[str, set[str]] = {str(region): {str(country) for other, country in places if other == region} for region, _country in places}
+    shared = Counter(country for held in countries.values() for country in held)
+    if countries and all(len(held) == 1 for held in countries.values()) and max(shared.values()) > 1:
+        for word in _PARTS_OF_COUNTRIES:
+            for form in (word, f"{word}s" if not word.endswith("y") else f"{word[:-1]}ies"):
+                lexicon.phrases.pop(form, None)
+                for noun in ("company", "contact", "deal", "lead", "ticket"):
+                    lexicon.add(form, Sense("field", "region", noun=noun, label=Kind.choice.value))
+    forms: dict[str, set[str]] = {}
+    for region in countries:
+        words = fold(region).split()
+        short = {region[:3].lower(), "".join(word[0] for word in words)} if len(words) > 1 else {region[:3].lower()}
+        bent = {f"{fold(region)}n"} if fold(region).endswith("a") else {f"{fold(region)}er"} if len(words) == 1 else set()
+        for form in {form for form in short if not lexicon.is_english(form)} | bent:
+            forms.setdefault(form, set()).add(region)
+    for form, meant in forms.items():
+        if len(meant) == 1 and len(form) > 2 and not lexicon.get(form) and form not in date_words():
+            region = next(iter(meant))
+            for sense in lexicon.get(fold(region)):
+                if sense.field == "region":
+                    lexicon.add(form, sense)
 
 
 def _short_names(lexicon: Lexicon, named: list[tuple[int, str]], *, least: int) -> list[tuple[int, str]]:

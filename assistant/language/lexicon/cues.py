@@ -9,6 +9,8 @@ CUES: dict[str, str] = {
     "find": "list",
     "which": "which",
     "what are": "list",
+    "read me": "list",
+    "read out": "list",
     "what do we have": "list",
     "what have we got": "list",
     "what have we": "list",

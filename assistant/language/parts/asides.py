@@ -41,13 +41,16 @@ class Asides(Neighbours):
     def _read_slips(self) -> None:
         """ "Their close date was moved back": a slip, said by what happened to the field."""
         parts = self.parts
-        moved = {"moved", "pushed", "postponed", "shifted", "move", "push"} & parts.words_seen
+        moved = {"moved", "pushed", "postponed", "shifted", "move", "push", "changed", "set"} & parts.words_seen
         about_date = (
             "expected_close" in parts.fields or any(cue == "field:expected_close" for _, cue in parts.times) or {"date", "dates"} & parts.words_seen
         )
-        if moved and about_date and {"later", "back", "out", "date", "dates"} & parts.words_seen:
+        onward = {"later", "back", "out"} if moved <= {"changed", "set"} else {"later", "back", "out", "date", "dates"}
+        if moved and about_date and onward & parts.words_seen:
             parts.states = [*(state for state in parts.states if state in ("open", "won", "lost")), "slipped"]
-            parts.unknown = [word for word in parts.unknown if word.lower() not in ("moved", "move", "back", "shifted", "dates", "date")]
+            parts.unknown = [
+                word for word in parts.unknown if word.lower() not in ("moved", "move", "back", "shifted", "dates", "date", "changed", "set")
+            ]
             parts.times = [(when, "") for when, _ in parts.times]
             parts.fields = [name for name in parts.fields if name != "expected_close"]
 

@@ -42,6 +42,8 @@ class RawFilter:
     joined_by_or: bool = False
     #: The clause that it stands in.
     clause: int = 0
+    #: The word of the message that it begins at; -1 where it was not said there.
+    at: int = -1
     #: What else the same words name: a team of the same name as a region.
     alternatives: list[tuple[str, Any]] = dataclasses.field(default_factory=list)
 

@@ -107,7 +107,10 @@ class Walk(Numbers, Connectives, Asides, Relations):
                 continue
             if self.at and self.negated and self.clauses[edge.first] != self.clauses[self.edges[self.at - 1].first]:
                 self.negated = False  # "no list needed: how many ..."
+            known = len(self.parts.filters)
             getattr(self, f"_{edge.kind}")(edge)
+            for raw in self.parts.filters[known:]:
+                raw.at = edge.first
             self.at += 1
         emptied = [raw for raw in self.parts.filters if raw.op == "empty"]
         if len(emptied) == 1 and _WITHOUT_DENIED.search(self.parts.phrases):

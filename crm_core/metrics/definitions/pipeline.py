@@ -200,6 +200,18 @@ PIPELINE_METRICS: tuple[Metric | Composite, ...] = (
         ),
     ),
     Metric(
+        "stage_entries",
+        "deals entering a stage",
+        "Number of deals that came into a stage in the period, wherever they are now; one that came twice is counted once.",
+        Unit.count,
+        "stage_entry",
+        value_of(),
+        {"value": lambda _ctx: func.count(StageEntry.deal_id.distinct())},
+        when="entered",
+        synonyms=("deals entering a stage",),
+        counted="deals entering the stage",
+    ),
+    Metric(
         "new_pipeline",
         "new pipeline created",
         "Sum of the amounts of deals created in the period, whatever became of them.",
