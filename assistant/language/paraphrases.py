@@ -97,7 +97,7 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     (rf"\b(?:rank|order|sort|arrange) {_IT}(?: (?:by|in order of) (?:size|value|amount|worth))?$", "highest first"),
     (r"\b(?:walk|take|run|talk|guide|lead|get) (me|us|him|her|them) through\b", "show"),
     (
-        r"\b(than|with|to|against|vs\.?|versus|as) (?:we did |it was |they were |what we did |in |that of |those of )?the (quarter|month|week|year) (?:before|prior|previous|preceding)(?: (?:that|it|to that|to it|this))?(?=$|[,.?!])",
+        r"\b(than|with|against|vs\.?|versus|as) (?:we did |it was |they were |what we did |in |that of |those of )?the (quarter|month|week|year) (?:before|prior|previous|preceding)(?: (?:that|it|to that|to it|this))?(?=$|[,.?!])",
         r"compared with the previous \2",
     ),
     (
@@ -117,6 +117,8 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     (rf"\b{_UP} (win|sale)(?=$|[ ,.?!])(?! rate)", "biggest won deal"),
     (rf"\b{_UP} loss(?=$|[ ,.?!])(?! reason)", "biggest lost deal"),
     (rf"\b{_DOWN} (win|sale)(?=$|[ ,.?!])(?! rate)", "smallest won deal"),
+    (r"\bby (?:the )?(?:expected )?(?:close|closing|close date|closing date) (month|quarter|week|year)\b", r"by \1"),
+    (r"\bby (month|quarter|week|year) of (?:the )?(?:expected )?(?:close|closing|closure)\b", r"by \1"),
     # state and time
     (
         r"\b(?:stuck|sitting|sat|stalled|parked|been|stayed|staying|remained|lingering|languishing) (?:in|at) (?:its|their|the same|one|the one|a|the current|their current|its current) stage (?:for |since )?((?:more than|over|at least|longer than|beyond) \w+ (?:days|weeks|months))",

@@ -265,6 +265,8 @@ class Figures(FigureFrames):
             and not parts.groups
         ):
             parts.aggregates.clear()  # "which deals are worth over 50k" asks for the deals
+        if parts.multiplicity is not None and "slipped" in parts.states:
+            return None  # "how many open deals had their close date pushed back at least once": a count of a list
         measured = self._measured()
         if measured is not None:
             return measured

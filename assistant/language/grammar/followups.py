@@ -16,9 +16,11 @@ import re
 
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
-from assistant.language.grammar.merging import EARLIER, FORGET, FORGETTING, LATER, OVERALL, time_of
+from assistant.language.grammar.behind import between
+from assistant.language.grammar.merging import EARLIER, FORGET, FORGETTING, LATER, OVERALL, listed_period, time_of, together
 from assistant.language.grammar.pointing import THAT_PERIOD, Pointing
 from assistant.language.planner import PAGE
+from assistant.language.saying import say_conditions
 from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Metric, Unit, shape_of
 from crm_core.metrics.fields import Shape, shape_for
@@ -254,6 +256,9 @@ class FollowUps(Pointing):
             value = float(bound.values[0])
             parts.filters.remove(bound)  # "the 80k list from before"
             base = self.dialogue.latest(lambda frame: value in _bounds(frame))
+        elif parts.fields and not (parts.metrics or parts.nouns) and (split := set(parts.fields)):
+            base = self.dialogue.latest(lambda frame: frame.intent == "metric" and bool(split & set(frame.group_by)))
+            parts.fields = []  # "going back to the reasons"
         elif parts.metrics:
             base = self.dialogue.latest(lambda frame: frame.intent == "metric" and frame.metric in parts.metrics)
         elif parts.nouns:
@@ -294,7 +299,9 @@ class FollowUps(Pointing):
             parts.follow_up = True
         bare = not (parts.groups or parts.wh_groups or parts.times or parts.filters or parts.names or parts.aggregates)
         if parts.follow_up and bare and parts.words <= 6 and base.intent == "metric":
-            fresh.group_by = fresh.group_by or list(base.group_by)  # "and unweighted?"
+            fresh.group_by = fresh.group_by or [
+                name for name in base.group_by if name != "loss_reason" or fresh.metric.startswith("lost")
+            ]  # "and unweighted?"
             fresh.period = fresh.period or base.period
         whole = parts.me and bool(parts.times) and bool(parts.states) and "who" not in parts.cues  # "and what have I closed this year"
         terse = bare and parts.words <= 3  # "units?"
@@ -320,6 +327,7 @@ class FollowUps(Pointing):
         told = {item.field for item in fresh.filters if isinstance(item, Filter)}
         told |= {"owner", "team"} if {"owner", "team"} & told else set()
         places = {"company", "contact"} & told
+        carried = False
         for item in base.filters:
             across = (
                 fresh.noun == base.noun or isinstance(item, Filter) and item.field in ("owner", "team", "company", "region", "industry", "country")
@@ -332,7 +340,8 @@ class FollowUps(Pointing):
                 and not (places and item.field in ("company", "contact"))
             ):
                 fresh.filters.append(item)
-        fresh.said += [word for word in base.said if word not in fresh.said and any(isinstance(item, Filter) for item in fresh.filters)]
+                carried = True
+        fresh.said = say_conditions(self.ctx, shape, fresh.filters) if carried else fresh.said
         several = [item.field for item in fresh.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) > 1]
         if not fresh.group_by and several and {"side", "each", "two", "both", "separately"} & self.parts.words_seen:
             fresh.group_by = several[:1]  # "win rate for those two, side by side"
@@ -344,6 +353,8 @@ class FollowUps(Pointing):
         parts, previous = self.parts, self.dialogue.previous
         if previous is None or parts.unknown_capital:
             return None
+        if previous.intent in ("record", "history") and parts.filters and not (self._asked() or parts.names or self.pointed):
+            previous = self.dialogue.question() or previous  # "now Proposal instead", after a deal of the list was looked at
         something = (
             parts.groups
             or parts.times
@@ -496,10 +507,14 @@ class FollowUps(Pointing):
 
     def _both(self) -> Frame | None:
         """ "Both of them together": the two figures just given, as one."""
-        parts, frames = self.parts, [frame for frame in self.dialogue.frames if frame.intent == "metric"]
-        if "both" not in parts.words_seen or len(frames) < 2 or parts.metrics or parts.nouns or parts.filters:
+        parts, frames = self.parts, [frame for frame in self.dialogue.frames if frame.intent in ("metric", "list")]
+        if "both" not in parts.words_seen or len(frames) < 2 or parts.metrics or parts.nouns:
             return None
         first, second = frames[-2:]
+        if {"months", "quarters", "weeks", "years", "periods", "days"} & parts.words_seen and first.intent == second.intent:
+            return self._both_periods(first, second)
+        if parts.filters or "list" in (first.intent, second.intent):
+            return None
         if first.metric != second.metric or first.group_by or second.group_by:
             return None
         merged = second.model_copy(deep=True, update={"salient": [], "shown": []})
@@ -513,6 +528,25 @@ class FollowUps(Pointing):
         merged.said = list(dict.fromkeys([*first.said, *second.said]))
         self.frame_unknown = []
         return merged if differing == 1 else None
+
+    def _both_periods(self, first: Frame, second: Frame) -> Frame | None:
+        """ "Both months together": the question once more over the two stretches of days before."""
+        merged = second.model_copy(deep=True, update={"salient": [], "shown": [], "groups": []})
+        shape = shape_for(self.ctx, shape_of(second.metric) if second.intent == "metric" else second.noun)
+        if first.period is not None and second.period is not None:
+            whole = together(first.period, second.period)
+            if whole is None:
+                return None
+            merged.period = whole
+        else:
+            mine, theirs = listed_period(second, shape), listed_period(first, shape)
+            whole = together(mine[1], theirs[1]) if mine is not None and theirs is not None and mine[0] == theirs[0] else None
+            if mine is None or whole is None:
+                return None
+            kept = [item for item in merged.filters if not (isinstance(item, Filter) and item.field == mine[0])]
+            self._keep_only(merged, [*kept, *between(whole, mine[0])])
+        self.frame_unknown = []
+        return self._merged(merged) if self.parts.filters or self.parts.groups else merged
 
     def _paged(self, frame: Frame) -> Frame:
         """ "Show me them", "next page": the list that is meant, in full or further on."""

@@ -40,6 +40,8 @@ OVERALL = re.compile(
 _UNSPLIT = re.compile(
     r"\b(?:without (?:any |the |a )?(?:breakdown|split|grouping)|no (?:breakdown|split|grouping)|not split|unsplit|all together|altogether|in one (?:figure|number))\b"
 )
+#: Fields of which one is a part of the other.
+_FAMILIES = (frozenset({"product", "product_family"}), frozenset({"city", "region", "country"}), frozenset({"owner", "team"}))
 _STATE_FIELDS = frozenset({"status", "resolved", "converted", "completed", "kind"})
 #: "Is that better than last quarter?".
 _THAN = re.compile(
@@ -149,7 +151,8 @@ class Merging(Behind):
                 fresh.said += self._said_times(shape)
         elif previous.intent == "interactions" and parts.times:
             frame.period = self._days(planned=False)
-        earlier = self._year_before(previous.period) or self._earlier(previous.period)
+        told = any(when.period.days > 1 for when, _cue in parts.times)  # "the same quarter a year ago, July to September 2025"
+        earlier = None if told else self._year_before(previous.period) or self._earlier(previous.period)
         if earlier is not None and {"compare", "compared", "vs", "versus", "against"} & parts.words_seen and previous.intent == "metric":
             frame.compare = "year_before" if "year" in parts.words_seen else "previous"
             self.frame_unknown = []
@@ -173,7 +176,7 @@ class Merging(Behind):
 
     def _shift_listed(self, frame: Frame, shape: Shape) -> None:
         """ "And the day before?", of a list: the same stretch of days before or after the one that it is narrowed to."""
-        listed = _listed_period(frame, shape)
+        listed = listed_period(frame, shape)
         if listed is None or self.parts.times:
             return
         name, days = listed
@@ -208,9 +211,9 @@ class Merging(Behind):
                 parts.filters.remove(raw)
                 placed += 1
         for when, cue in list(parts.times):
-            if frame.period is not None and (grown := _together(frame.period, as_days(when.period))) is not None:
+            if frame.period is not None and (grown := together(frame.period, as_days(when.period))) is not None:
                 frame.period = grown
-            elif (listed := _listed_period(frame, shape)) is not None and (grown := _together(listed[1], as_days(when.period))) is not None:
+            elif (listed := listed_period(frame, shape)) is not None and (grown := together(listed[1], as_days(when.period))) is not None:
                 kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field == listed[0])]
                 self._keep_only(frame, [*kept, *between(grown, listed[0])])
             else:
@@ -294,9 +297,10 @@ class Merging(Behind):
     def _prefer_fields_of(self, previous: Frame) -> None:
         """A word for two things ("North" the team, "North" the region) means what the question before was narrowed by."""
         used = {item.field for item in previous.filters if isinstance(item, Filter)} | set(previous.group_by)
+        people = {"folks", "guys", "people", "reps", "sellers", "crowd", "colleagues"} & self.parts.words_seen
         for raw in self.parts.filters:
             for name, value in raw.alternatives:
-                if name in used and raw.field not in used:
+                if name in used and raw.field not in used or people and name == "team" and raw.field == "region":
                     raw.field, raw.noun = name, ""
                     raw.values = list(value) if isinstance(value, tuple) else [value]
 
@@ -449,6 +453,11 @@ class Merging(Behind):
             frame.metric = "product_revenue"
         if groups:
             frame.group_by = self._group_fields(frame, groups)
+            if "all" in parts.words_seen:
+                beside = {other for family in _FAMILIES if set(frame.group_by) & family for other in family}
+                others = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in beside)]
+                if len(others) < len(frame.filters):
+                    self._keep_only(frame, others)  # "all product families", after one product
             frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in frame.group_by)]
             frame.order, frame.limit = None, None
         if parts.order in ("highest", "lowest"):
@@ -515,7 +524,7 @@ class Merging(Behind):
         return as_days(earlier(said, calendar))
 
 
-def _together(first: Days, second: Days) -> Days | None:
+def together(first: Days, second: Days) -> Days | None:
     """Two stretches as one, where no day lies between them."""
     if first.end < second.first or second.end < first.first:
         return None
@@ -533,7 +542,7 @@ def _of_two(frame: Frame) -> list[Filter]:
     return [item for item in frame.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) == 2]
 
 
-def _listed_period(frame: Frame, shape: Shape) -> tuple[str, Days] | None:
+def listed_period(frame: Frame, shape: Shape) -> tuple[str, Days] | None:
     """The one stretch of days that a list is narrowed to, and its field."""
     spans = [
         item

@@ -39,6 +39,9 @@ _PAST_TENSE = frozenset("was were looked look stood".split())
 #: Verbs of one who changes a field, with the field that they mean by themselves.
 _CHANGED: dict[str, str] = {
     "moved": "",
+    "move": "",
+    "change": "",
+    "shift": "",
     "changed": "",
     "changes": "",
     "pushed": "expected_close",
@@ -277,6 +280,10 @@ class Past(Lists):
         parts = self.parts
         meant = self._meant_before()
         staged = any(raw.field == "stage" for raw in parts.filters) or "stage" in (*parts.fields, *parts.groups, *parts.wh_groups)
+        if "since when" in parts.phrases and "duration" not in parts.aggregates:
+            parts.aggregates.append("duration")
+        before = self.previous
+        staged = staged or "there" in parts.words_seen and before is not None and "stage" in before.asked_fields  # "since when has it been there"
         asks = "duration" in parts.aggregates and {"been", "has", "have", "sitting", "stuck", "sat"} & parts.words_seen
         if not (asks and staged) or parts.metrics or {"mean", "median"} & set(parts.aggregates):
             return None

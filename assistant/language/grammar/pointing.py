@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from datetime import date
 
+from sqlalchemy import select
+
 from assistant.language.dates import When
 from assistant.language.dialogue import as_entity, company_of
 from assistant.language.entities import Name
@@ -20,7 +22,8 @@ from crm_core.errors import NotFound
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.fields import Kind, shape_for
 from crm_core.metrics.filters import Filter
-from crm_core.models import Company
+from crm_core.models import Company, Deal
+from crm_core.money import exponent
 from crm_core.periods import Grain, whole
 from crm_core.services.history import user_name
 from crm_core.services.records import load
@@ -46,6 +49,7 @@ THAT_PERIOD = re.compile(r"\b(?:that|the same|same|this same) (?:fiscal )?(year|
 _THE_RECORDS = re.compile(
     r"\bthe (?:\w+ ){0,3}(?:deals|opportunities|opps|tickets|cases|leads|calls|meetings|emails|mails|tasks|activities|contacts|companies|accounts)\b"
 )
+_THE_ONE = re.compile(r"\bthe (?:[\w.'&]+ ){1,3}one\b")
 _THEIRS = re.compile(
     r"\b(?:their|theirs|of (?:those|these|the) (?:two|three|four|five|six|ten)|those (?:two|three|four|five|six|ten)|of (?:those|these|them) (?:reps|sellers|people|companies|customers|accounts|regions|products))\b"
 )
@@ -85,6 +89,7 @@ class Pointing(Merging):
         self._take_weak()
         self._that_period()
         self._prefer_shown_people()
+        self._row_by_trait()
         if self._take_groups() or self._take_group() or self.parts.names or self._take_place() or self._take_named():
             return
         entity = self._pointed_at()
@@ -281,6 +286,8 @@ class Pointing(Merging):
                 return entity
         if (row := self._row_pointed_at()) is not None:
             return row
+        if (held := self._holder_of_role()) is not None:
+            return held
         if re.search(r"\b(?:that|this|the) one\b", parts.phrases) and self._single_shown():
             return self.dialogue.meant(self.ctx, ("deal", "ticket", "lead", "company", "contact"))
         if _WITH_THEM.search(parts.phrases):
@@ -301,7 +308,8 @@ class Pointing(Merging):
         if _THEY & words:
             if words & _THEY == {"there"} and _THERE_IS.search(parts.phrases):
                 return None
-            return self._holder()
+            if not (words & _THEY == {"there"} and _THING & words):  # "since when has it been there": it
+                return self._holder()
         if _THING & words or re.search(r"\b(?:is|was|of|with|for|on|at) (?:this|that)(?: (?:with|for|at|of|about|now|by))?$", parts.phrases):
             if {"won", "lost", "closed", "closing", "slipped"} & set(parts.states) and (deal := self.dialogue.meant(self.ctx, ("deal",))) is not None:
                 return deal  # "when did it close?"
@@ -355,6 +363,41 @@ class Pointing(Merging):
         self.frame_unknown = list(self.parts.unknown)
         self.parts.nouns = [noun for noun in self.parts.nouns if noun != previous.noun]
         return previous.shown[place]
+
+    def _holder_of_role(self) -> Entity | None:
+        """ "And the head of operations, what is the name?", "with whom, decision maker?": at the company or on the deal spoken of."""
+        parts, previous = self.parts, self.dialogue.previous
+        roles = {raw.field for raw in parts.filters if not raw.negated}
+        if previous is None or not roles or not roles <= {"title", "deal_role"} or parts.plural_noun or parts.words > 9 or parts.aggregates:
+            return None
+        if parts.nouns not in ([], ["contact"]) or previous.intent not in ("record", "list", "history"):
+            return None
+        return self.dialogue.meant(self.ctx, ("deal", "company") if "deal_role" in roles else ("company",))
+
+    def _row_by_trait(self) -> None:
+        """ "The Iron Ceramics one", "the 35k one": the one row of the list before that is this company's, or worth so much."""
+        parts, previous = self.parts, self.dialogue.previous
+        if previous is None or previous.intent != "list" or previous.noun != "deal" or len(previous.shown) < 2 or not _THE_ONE.search(parts.phrases):
+            return
+        query = select(Deal.id, Deal.name).where(Deal.id.in_([item.id for item in previous.shown]))
+        bound = next((raw for raw in parts.filters if raw.field == "amount" and raw.op == "is"), None)
+        company = next((name for name in parts.names if name.noun == "company"), None)
+        if company is not None:
+            query = query.where(Deal.company_id.in_([match.id for match in company.matches]))
+        elif bound is not None:
+            minor = int(bound.values[0] * 10 ** exponent(self.ctx.home_currency))
+            query = query.where(Deal.amount_minor.between(minor * 97 // 100, minor * 103 // 100))
+        else:
+            return
+        rows = self.ctx.session.execute(query).all()
+        if len(rows) != 1:
+            return
+        if company is not None:
+            place = parts.names.index(company)
+            del parts.names[place], parts.colleagues[place]
+        parts.filters = [raw for raw in parts.filters if raw is not bound]
+        self.pointed = True
+        self._inject(Entity(noun="deal", id=rows[0].id, label=rows[0].name))
 
     def _holder(self) -> Entity | None:
         """Whom "they" and "there" mean: the company spoken of, or else the person."""
@@ -417,8 +460,8 @@ class Pointing(Merging):
         if parts.first_words[:1] == ["when"] or "when" in parts.words_seen:
             told = next((state for state in parts.states if state in _WHEN), "")
             name = _WHEN.get(told, "expected_close" if "expect" in parts.words_seen else "")
-            if name in fields and not parts.fields:
-                parts.fields.append(name)
+            if name in fields and not any(item in fields for item in parts.fields):
+                parts.fields = [name]
                 parts.states.clear()
         if (
             entity.noun == "ticket"

@@ -192,11 +192,26 @@ class Reader(Talk, FollowUps):
     def prepare(self) -> None:
         """What is settled before any construction is tried."""
         self._count_slips()
+        self._nest_times()
         self._settle_nouns()
         self.resolve()
         parts = self.parts
         if parts.named_pipeline and not (parts.follow_up and self.dialogue.frames) and not (parts.metrics or parts.nouns or parts.aggregates):
             parts.metrics.append("open_pipeline")
+
+    def _nest_times(self) -> None:
+        """ "This month, from today until 30 November": of two stretches of days, the one that lies in the other."""
+        parts = self.parts
+        if len(parts.times) != 2 or parts.compare or {"than", "compare", "compared", "versus", "vs", "against", "and"} & parts.words_seen:
+            return
+        (first, first_cue), (second, second_cue) = parts.times
+        if first_cue != second_cue:
+            return
+        for inner, outer in ((first, second), (second, first)):
+            a, b = inner.period, outer.period
+            if b.first <= a.first and a.end <= b.end and a != b:
+                parts.times = [(inner, first_cue)]
+                return
 
     def _settle_nouns(self) -> None:
         """What is meant where no kind of records is named: a stage has deals, and "the top people by value won" are those who sell."""

@@ -46,6 +46,8 @@ class Asides(Neighbours):
             "expected_close" in parts.fields or any(cue == "field:expected_close" for _, cue in parts.times) or {"date", "dates"} & parts.words_seen
         )
         onward = {"later", "back", "out"} if moved <= {"changed", "set"} else {"later", "back", "out", "date", "dates"}
+        if self.parts.first_words[:1] in (["when"], ["who"]):
+            return  # "when did its close date last move": its history
         if moved and about_date and onward & parts.words_seen:
             parts.states = [*(state for state in parts.states if state in ("open", "won", "lost")), "slipped"]
             parts.unknown = [

@@ -144,6 +144,8 @@ class Senses(Neighbours):
                 if noun is None or noun.value in ("user", "product", "company", "contact") or following.sense("customer"):
                     self.parts.wh_groups.append(name)
                     self.parts.plural_group = singular(following.text.lower()) != following.text.lower()
+        if value == "topic" and edge.first <= 3 and self._before() in ("what", "how"):
+            return True  # "what about Greta, calls": a step in the conversation
         if value == "topic":
             self.after_topic = True
         if value == "define" and edge.text.lower() == "mean" and "what does" not in " ".join(self.parts.first_words):
@@ -376,6 +378,8 @@ class Senses(Neighbours):
         return True
 
     def _take_noun(self, edge: Edge, sense: Sense) -> bool:
+        if sense.value == "company" and self._before() in ("whole", "entire"):
+            return True  # "the whole company": nobody is left out
         if self.negated and sense.value == "activity":
             self.time_field = "untouched"
             self.negated = False

@@ -73,7 +73,11 @@ class Walk(Numbers, Connectives, Asides, Relations):
         self.parts.pronoun = any(norm in _PRONOUNS for norm in norms)
         self.parts.sorting = bool(re.search(r"\b(?:highest|lowest) first\b", self.parts.phrases))
         self.parts.adding = bool(_ADDING.search(self.parts.phrases))
-        self.parts.possessed = bool(self.tokens) and self.tokens[-1].text.lower().endswith(("'s", "s'"))
+        self.parts.possessed = any(
+            token.text.lower().endswith(("'s", "s'"))
+            and (place + 1 == len(norms) or norms[place + 1] in ("please", "then", "now", "too", "instead", "again"))
+            for place, token in enumerate(self.tokens)
+        )
         self.parts.me = norms[:1] == ["me"]
         if norms and norms[0] in WRITE_VERBS:
             self.parts.write_verb = norms[0]
