@@ -70,7 +70,7 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     ),
     (
         r"\ball (?:the |of the |our )?([\w -]{3,25}?s)(?: all)? (?:next to (?:each other|one another)|side by side|one by one|alongside each other)\b",
-        r"by \1",
+        r"by all \1",
     ),
     (
         r"\bby (?:the )?(?:people|persons|folks|members|colleagues|everyone|everybody)(?: (?:in|on|of) (?:the|my|our|their|that) (?:team|teams|sales team))?\b(?! (?:at|who|that|with))",
@@ -117,7 +117,7 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     (rf"\b{_UP} (win|sale)(?=$|[ ,.?!])(?! rate)", "biggest won deal"),
     (rf"\b{_UP} loss(?=$|[ ,.?!])(?! reason)", "biggest lost deal"),
     (rf"\b{_DOWN} (win|sale)(?=$|[ ,.?!])(?! rate)", "smallest won deal"),
-    (r"\bby (?:the )?(?:expected )?(?:close|closing|close date|closing date) (month|quarter|week|year)\b", r"by \1"),
+    (r"\bby (?:the )?(?:expected )?(?:close|closing|close date|closing date) (month|quarter|week|year)\b", r"by all \1"),
     (r"\bby (month|quarter|week|year) of (?:the )?(?:expected )?(?:close|closing|closure)\b", r"by \1"),
     # state and time
     (
@@ -152,6 +152,8 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     (r"\bwho (?:does|do|did) (it|that|this|they|those|that one|this one) belong to\b", r"who owns \1"),
     (r"\b(who|how|what|where|when|why)'?d (?=(?:i|we|they|he|she|it|you|[a-z]+) )", r"\1 did "),
     # asked politely
+    (r",? (?:no matter|regardless of|irrespective of) (?:when|how|who)\b[^,.?!]*", ""),
+    (r",? (?:overdue|open|closed|done) or not\b", ""),
     (
         r",? (?:if (?:that is |that's |it is |at all )?(?:possible|okay|ok|alright|feasible)|if (?:you|i) (?:can|could|may|would|do not mind|don't mind)|would you mind|if you please)(?=[,.?!]|$)",
         "",

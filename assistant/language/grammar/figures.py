@@ -405,6 +405,14 @@ class Figures(FigureFrames):
         aggregate = next((item for item in parts.aggregates if item in ("count", "sum", "mean", "total")), "")
         if parts.why and "lost" in parts.states and parts.nouns in ([], ["deal"]) and not (aggregate or parts.names or parts.order):
             aggregate = "count"  # "why did we lose deals last quarter?"
+        if (
+            not aggregate
+            and "open" in parts.states
+            and not parts.nouns
+            and not (parts.names or parts.order or parts.limit)
+            and IN_MONEY.search(parts.phrases)
+        ):
+            aggregate = "sum"  # "what is open in my crew, in dollars"
         happened = {"won", "lost", "slipped", "closed"} & set(parts.states) or {self._stage_state()} - {""} and bool(parts.groups)
         listed = {"list", "which"} & set(parts.cues)
         if happened and listed and not parts.nouns and any(raw.field == "pipeline" for raw in parts.filters):

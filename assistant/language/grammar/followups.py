@@ -123,6 +123,13 @@ class FollowUps(Pointing):
             return Frame(
                 intent="metric", noun="deal", metric="average_amount", filters=averaged.filters, said=averaged.said, entities=averaged.entities
             )
+        if (
+            "weighted" in parts.aggregates
+            and base.noun == "deal"
+            and (weighted := self._as_metric(base) if base.intent == "list" else None) is not None
+        ):
+            weighted.metric = "weighted_pipeline"  # "what is the weighted value of these?"
+            return self._merged(weighted)
         frame = self.as_list(base)
         if frame is None:
             return None
@@ -203,7 +210,18 @@ class FollowUps(Pointing):
     def _asked_of_each(self, base: Frame) -> list[str]:
         """The one field that "which industries are they in" asks of records, to split them by it."""
         parts = self.parts
-        if parts.aggregates or parts.order or parts.filters or parts.states or parts.times or parts.names or parts.nouns or parts.groups:
+        of_those = {"those", "these", "they", "them"} & parts.words_seen
+        if (
+            parts.aggregates
+            or parts.order
+            or parts.filters
+            and not of_those
+            or parts.states
+            or parts.times
+            or parts.names
+            or parts.nouns
+            or parts.groups
+        ):
             return []
         shape = shape_for(self.ctx, base.noun) if base.intent == "list" else shape_for(self.ctx, shape_of(base.metric))
         asked = [name for name in dict.fromkeys([*parts.wh_groups, *parts.fields]) if name in shape.fields and shape.fields[name].groupable]
@@ -215,6 +233,7 @@ class FollowUps(Pointing):
 
     def _narrow_frame(self, frame: Frame, shape: Shape) -> None:
         """Add the message's conditions to a list; of the same sort they take the place of the old ones."""
+        self._prefer_fields_of(frame)
         self.time_hint = time_of(frame, shape)
         fresh = Frame(intent="list", noun=frame.noun, metric=frame.metric)
         self._conditions(fresh, shape, metric=False)
@@ -317,6 +336,9 @@ class FollowUps(Pointing):
             before = METRICS[base.metric]
             if not (isinstance(before, Metric) and before.when == "expected_close"):
                 fresh.period = base.period
+        listed = listed_period(base, shape_for(self.ctx, base.noun)) if base.intent == "list" and base.noun == fresh.noun else None
+        if listed is not None and fresh.period is None and not parts.times and happened and parts.follow_up and listed[0] in ("closed", "created"):
+            fresh.period = listed[1]  # "so what is my win rate?", after what was lost this year
         if not of_a_group and (opened or fresh.metric == base.metric and not parts.groups):
             self._carry(fresh, base)
         return fresh
@@ -336,6 +358,7 @@ class FollowUps(Pointing):
                 isinstance(item, Filter)
                 and across
                 and item.field in shape.fields
+                and (item.field != "loss_reason" or fresh.metric.startswith("lost"))
                 and item.field not in told | _OF_STATE
                 and not (places and item.field in ("company", "contact"))
             ):
@@ -377,6 +400,7 @@ class FollowUps(Pointing):
             or parts.fields
             or parts.kinds
             or parts.relations
+            or parts.multiplicity
             or parts.untouched
             or parts.untouched_days
             or self._swaps_measure(previous)
@@ -508,8 +532,10 @@ class FollowUps(Pointing):
     def _both(self) -> Frame | None:
         """ "Both of them together": the two figures just given, as one."""
         parts, frames = self.parts, [frame for frame in self.dialogue.frames if frame.intent in ("metric", "list")]
-        if "both" not in parts.words_seen or len(frames) < 2 or parts.metrics or parts.nouns:
+        named = parts.named_pipeline and parts.metrics == ["open_pipeline"]
+        if "both" not in parts.words_seen or len(frames) < 2 or parts.metrics and not named or parts.nouns:
             return None
+        parts.metrics = []
         first, second = frames[-2:]
         if {"months", "quarters", "weeks", "years", "periods", "days"} & parts.words_seen and first.intent == second.intent:
             return self._both_periods(first, second)

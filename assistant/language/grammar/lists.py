@@ -38,6 +38,15 @@ class Lists(Pieces):
         ahead = "closing" in parts.states and parts.times  # "what is closing next week?"
         if not noun and (ahead or sold and (parts.names or parts.order) or "slipped" in parts.states and self.previous is None):
             noun = "deal"  # "what do we have open with Acme?", "our biggest win this year", "what is slipping?"
+        whose = parts.me or parts.my_team or any(raw.field in ("team", "region", "owner", "pipeline") for raw in parts.filters)
+        if (
+            not noun
+            and "open" in parts.states
+            and whose
+            and parts.first_words[:1] == ["what"]
+            and not (parts.metrics or parts.groups or parts.aggregates)
+        ):
+            noun = "deal"  # "what is open in my team?"
         if not noun and "open" in parts.states and (parts.untouched or parts.untouched_days) and not parts.names:
             noun = "deal"  # "open, no contact for two weeks"
         if not noun and parts.relations and (parts.wh_groups[:1] == ["owner"] or "owner" in parts.fields):

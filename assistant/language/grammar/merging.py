@@ -141,6 +141,14 @@ class Merging(Behind):
             fresh.said.append(" or ".join(parts.kinds))
         if previous.intent == "list" and self._facts_of_rows(shape) and not frame.order_by == self.parts.sort != "":
             frame.columns = list(dict.fromkeys([shape.columns[0], *self._facts_of_rows(shape)]))
+        if (
+            previous.intent == "list"
+            and parts.multiplicity is not None
+            and any(isinstance(item, Filter) and item.field == "slips" for item in previous.filters)
+        ):
+            op, count = parts.multiplicity  # "twice or more?", of deals that slipped
+            fresh.filters.append(Filter.model_validate({"field": "slips", "op": op, "values": [count]}))
+            fresh.said += say_conditions(self.ctx, shape, fresh.filters[-1:])
         if previous.intent == "list":
             self.time_hint = time_of(previous, shape)
             self._state_filters(fresh, shape)
@@ -211,9 +219,14 @@ class Merging(Behind):
                 parts.filters.remove(raw)
                 placed += 1
         for when, cue in list(parts.times):
-            if frame.period is not None and (grown := together(frame.period, as_days(when.period))) is not None:
+            spans = [as_days(span) for span in (when.period, when.ahead) if span is not None]
+            listed = listed_period(frame, shape)
+            grown = next(
+                (whole for span in spans for held in (frame.period, listed[1] if listed else None) if held and (whole := together(held, span))), None
+            )
+            if grown is not None and frame.period is not None:
                 frame.period = grown
-            elif (listed := listed_period(frame, shape)) is not None and (grown := together(listed[1], as_days(when.period))) is not None:
+            elif grown is not None and listed is not None:
                 kept = [item for item in frame.filters if not (isinstance(item, Filter) and item.field == listed[0])]
                 self._keep_only(frame, [*kept, *between(grown, listed[0])])
             else:

@@ -180,6 +180,8 @@ class Past(Lists):
         verbs = [word for word in _CHANGED if word in parts.words_seen]
         logs = [phrase for phrase in _LOGS if phrase in parts.phrases]
         begun = parts.first_words[:1]
+        if verbs and parts.aggregates == ["sum"] and "amount" in parts.words_seen:
+            parts.aggregates, parts.fields = [], [*parts.fields, "amount"]  # "who last changed the amount"
         asks = logs or verbs and ("who" in parts.cues or begun in (["when"], ["what"]) or "when" in parts.words_seen)
         if not asks or not (parts.names or parts.record_numbers or self._meant_before()) or parts.aggregates:
             return None
@@ -284,7 +286,9 @@ class Past(Lists):
             parts.aggregates.append("duration")
         before = self.previous
         staged = staged or "there" in parts.words_seen and before is not None and "stage" in before.asked_fields  # "since when has it been there"
-        asks = "duration" in parts.aggregates and {"been", "has", "have", "sitting", "stuck", "sat"} & parts.words_seen
+        asks = "duration" in parts.aggregates and (
+            {"been", "has", "have", "sitting", "stuck", "sat"} & parts.words_seen or "since when" in parts.phrases
+        )
         if not (asks and staged) or parts.metrics or {"mean", "median"} & set(parts.aggregates):
             return None
         if not parts.names and (meant is None or meant.noun not in ("deal", "company")):

@@ -216,10 +216,17 @@ def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
         initials = "".join(word[0] for word in fold(name).split())
         if len(initials) > 1 and not lexicon.get(f"{initials} team"):
             lexicon.add(f"{initials} team", Sense("ref", team_id, field="team", label=name))  # "NA team", of North America
+    names = [fold(name) for name in ctx.session.scalars(select(Product.name).where(Product.archived_at.is_(None)))]
+    heads = {head for head in (name.rsplit(" ", 1)[0] for name in names) if sum(other == head or other.startswith(f"{head} ") for other in names) > 1}
     for product_id, name, code, family in ctx.session.execute(
         select(Product.id, Product.name, Product.code, Product.family).where(Product.archived_at.is_(None))
     ):
         lexicon.add(name, Sense("ref", product_id, field="product", label=name), plural=True)
+        shorter = fold(name).rsplit(" ", 1)[0]
+        if shorter.count(" ") >= 1 and shorter not in heads:  # "Boulder 50", of Boulder 50 Battery
+            heads.add(shorter)
+            if not lexicon.get(shorter):
+                lexicon.add(shorter, Sense("ref", product_id, field="product", label=name))
         if code:
             lexicon.add(code, Sense("ref", product_id, field="product", label=name))
         if family:

@@ -232,6 +232,7 @@ class Walk(Numbers, Connectives, Asides, Relations):
         closing = following is None or self.clauses[following.first] != self.clauses[edge.first]
         if (
             closing
+            and self.tokens[0].norm not in ("did", "do", "does", "is", "are", "was", "were", "has", "have")
             and {"did", "do", "does"} & {token.norm for token in self.tokens[max(0, edge.first - 5) : edge.first]}
             and before not in ("not", "who", "that")
         ):
