@@ -201,7 +201,10 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"\bmins\b", "minutes"),
         (r"\btix\b", "tickets"),
         (r"\b(more|higher|bigger|less|lower|larger|greater|smaller|older|longer|fewer) then (?=[$€£]?\d)", r"\1 than "),
-        (r"(?<=\d),? (?:at |by )?(?:the )?(?:end|close) of (?:the )?(?:day|business)\b", ""),  # "on 30 June, end of day"
+        (
+            rf"(\b\d{{1,2}}(?:st|nd|rd|th)? {_MONTH}(?: \d{{4}})?|\b{_MONTH} \d{{1,2}}(?:, \d{{4}})?|\b\d{{4}}),? (?:at |by )?(?:the )?(?:end|close) of (?:the )?(?:day|business)\b",
+            r"\1",
+        ),  # "on 30 June, end of day"
         (r"\b(?!final\b)fin[a-z]{3,6}al (year|yr|quarter|month)\b", r"fiscal \1"),
         (
             r"\b(?:the |our )?fiscal year (?:that )?(?:ended|ending|finished|closed) (?:in |on )?(?:the end of )?[a-z]+(?= |$|[,.?!])(?! \d{4})",

@@ -13,7 +13,7 @@ _UNITS = {
 _TENS = {word: 10 * value for value, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)}
 _BELOW = "|".join((*_UNITS, *_TENS))
 _SMALL = rf"(?:(?:{'|'.join(_TENS)})[ -](?:{'|'.join(list(_UNITS)[1:10])})|{_BELOW})"
-_HUNDREDS = re.compile(rf"\b(an?|{'|'.join(list(_UNITS)[1:10])}) hundred(?: and)? ?({_SMALL})?\b(?! of)", re.IGNORECASE)
+_HUNDREDS = re.compile(rf"\b(an?|{'|'.join(list(_UNITS)[1:10])}) hundred(?: and)? ?({_SMALL})?\b(?!\s*of\b)", re.IGNORECASE)
 _TWO_WORDS = re.compile(rf"\b({'|'.join(_TENS)})[ -]({'|'.join(list(_UNITS)[1:10])})\b", re.IGNORECASE)
 #: "150 000", "1 250 000": groups of three digits apart.
 _GROUPED = re.compile(r"(?<![\d.,/-])(\d{1,3})((?: \d{3})+)(?![\d.,/:-])")

@@ -15,14 +15,14 @@ import pytest
 from hypothesis import HealthCheck, Phase, event, given, settings
 from hypothesis import strategies as st
 
-from crm_core.access import Actor
+from crm_core.access import Actor, system_actor
 from crm_core.context import unit_of_work
 from crm_core.errors import Invalid
-from crm_core.metrics.definitions import METRICS, Composite
+from crm_core.metrics.definitions import METRICS, Composite, Unit
 from crm_core.metrics.filters import Filter, FilterGroup
 from crm_core.metrics.listing import ListPage, ListQuestion, list_records, rows_behind
 from crm_core.metrics.query import ask
-from crm_core.metrics.question import Days, MetricQuestion, MetricResult
+from crm_core.metrics.question import Days, GroupCondition, MetricQuestion, MetricResult
 from crm_core.models import NOUNS, ROLES, SCOPES
 from crm_core.periods import Calendar, Period, preceding, year_before
 from tests.crm_core.naive import (
@@ -466,3 +466,46 @@ class TestEveryFilter:
                         if not (isinstance(error, Invalid) and "not a" in str(error) and set(values) - naive.in_use(shape, name)):
                             wrong.append(f"{name} {op} {values}: {type(error).__name__} {str(error).splitlines()[0][:150]}")
         assert "\n".join(wrong) == ""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("metric", ["won_value", "open_deals", "tickets_opened", "activities", "product_revenue"])
+class TestShares:
+    def test_a_share_is_the_part_in_percent_of_the_whole(self, datasets: Datasets, metric: str, kind: str) -> None:
+        datasets.get(kind, POSTGRES_SEEDS[0])
+
+        @settings(max_examples=examples(kind) // 3, **SETTINGS)
+        @given(st.data())
+        def check(draw: st.DataObject) -> None:
+            data = datasets.get(kind, draw.draw(seeds(kind), label="seed"))
+            question = draw.draw(questions(metric), label="whole").model_copy(update={"order": None})
+            part = draw.draw(filters(FORMULAS[metric].shape), label="part")
+            with unit_of_work(data.engine, draw.draw(actors(data), label="actor"), write=False, now=NOW) as ctx:
+                try:
+                    whole = ask(ctx, question)
+                    inner = ask(ctx, question.model_copy(update={"filters": [*question.filters, part]}))
+                    shared = ask(ctx, question.model_copy(update={"part": [part]}))
+                    rows = rows_behind(ctx, question.model_copy(update={"part": [part], "group_by": [], "compare": None}))
+                except Invalid:
+                    event("refused")
+                    return
+                assert shared.value == (inner.value * 100 / whole.value if whole.value else None)
+                assert (shared.unit, shared.additive) == (Unit.percent, False)
+                assert shared.share is not None and (shared.share.part, shared.share.whole) == (inner.value or 0, whole.value or 0)
+                parts = {group.keys: group.value for group in inner.groups}
+                assert [group.keys for group in shared.groups] == [group.keys for group in whole.groups]
+                for group, base in zip(shared.groups, whole.groups, strict=True):
+                    assert group.value == ((parts.get(group.keys) or 0) * 100 / base.value if base.value else None)
+                if inner.counted is not None and metric not in ("product_revenue",):
+                    assert rows.total == inner.counted
+
+        check()
+
+
+def test_a_share_of_what_does_not_add_up_is_refused(datasets: Datasets) -> None:
+    data = datasets.get("sqlite", SQLITE_SEEDS[0])
+    part = Filter(field="status", values=["won"])
+    with unit_of_work(data.engine, system_actor(), write=False, now=NOW) as ctx, pytest.raises(Invalid, match="neither"):
+        ask(ctx, MetricQuestion(metric="win_rate", part=[part]))
+    with unit_of_work(data.engine, system_actor(), write=False, now=NOW) as ctx, pytest.raises(Invalid, match="not of a share"):
+        ask(ctx, MetricQuestion(metric="deals", part=[part], group_by=["owner"], keep=[GroupCondition(op="at_least", value=Decimal(1))]))

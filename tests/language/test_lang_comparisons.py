@@ -83,15 +83,20 @@ class TestExtremes:
 
 class TestShares:
     @pytest.mark.parametrize(
-        "message",
+        ("message", "metric", "field", "values"),
         [
-            "what share of bookings this year came from referrals?",
-            "what percentage of tickets are urgent?",
-            "share of leads from trade shows in 2026",
+            ("what share of bookings this year came from referrals?", "won_value", "source", ["Referral"]),
+            ("what percentage of tickets are urgent?", "tickets_opened", "priority", ["Urgent"]),
+            ("share of leads from trade shows in 2026", "leads", "source", ["Trade show"]),
         ],
     )
-    def test_a_share_that_is_no_metric_is_declined_with_what_comes_nearest(self, software: Talk, message: str) -> None:
+    def test_a_share_of_a_sum_or_a_count(self, software: Talk, message: str, metric: str, field: str, values: list[str]) -> None:
         frame = software.read(message)
+        assert (frame.metric, frame.filters) == (metric, []), frame.plain()
+        assert [(item.field, item.values) for item in frame.part if isinstance(item, Filter)] == [(field, values)]
+
+    def test_a_share_of_nothing_in_particular_is_declined_with_what_comes_nearest(self, software: Talk) -> None:
+        frame = software.read("what share of our bookings this year")
         assert frame.intent == "unknown"
         assert "split by" in frame.detail
 

@@ -191,6 +191,8 @@ class Reader(Talk, FollowUps):
 
     def prepare(self) -> None:
         """What is settled before any construction is tried."""
+        if "not_won" in self.parts.states and {"lost", "open"} & set(self.parts.states):
+            self.parts.states = [state for state in self.parts.states if state != "not_won"]  # "lost ones, not won"
         self._count_slips()
         self._nest_times()
         self._settle_nouns()
