@@ -159,7 +159,9 @@ class Merging(Behind):
                 fresh.said += self._said_times(shape)
         elif previous.intent == "interactions" and parts.times:
             frame.period = self._days(planned=False)
-        told = any(when.end > when.first and 1 < when.period.days < 360 for when, _cue in parts.times)  # "the same quarter a year ago, July to September 2025"
+        told = any(
+            when.end > when.first and 1 < when.period.days < 360 for when, _cue in parts.times
+        )  # "the same quarter a year ago, July to September 2025"
         earlier = None if told else self._year_before(previous.period) or self._earlier(previous.period)
         if earlier is not None and {"compare", "compared", "vs", "versus", "against"} & parts.words_seen and previous.intent == "metric":
             frame.compare = "year_before" if "year" in parts.words_seen else "previous"
