@@ -152,6 +152,7 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     (r"\bwho (?:does|do|did) (it|that|this|they|those|that one|this one) belong to\b", r"who owns \1"),
     (r"\b(who|how|what|where|when|why)'?d (?=(?:i|we|they|he|she|it|you|[a-z]+) )", r"\1 did "),
     # asked politely
+    (r"(?:^|,)\s*(?:for |by )?all (?:the )?(?:people|persons|colleagues|staff|reps|of us|members)(?=,|[.?!]|$)", ", for everyone"),
     (r",? (?:no matter|regardless of|irrespective of) (?:when|how|who)\b[^,.?!]*", ""),
     (r",? (?:overdue|open|closed|done) or not\b", ""),
     (
@@ -203,7 +204,7 @@ LEANING: tuple[Entry, ...] = _compiled(
         + r"(?:add|include|throw in|put in|count in|bring in|fold in)\s(?!a\b|an\b|note|task|call|contact|lead|deal|new\b)(.+?)(?: as well| too| also| on top| to (?:it|that|this|them))?[.!]?$",
         r"\1plus \2",
     ),
-    (r"^(.+?)(?: ones)? (?:included|counted in|thrown in|as well as before)[.!]?$", r"plus \1"),
+    (r"^([\w' -]{2,30}?)(?: ones)? (?:included|counted in|thrown in|as well as before)[.!]?$", r"plus \1"),
     # count and worth
     (
         r"\b(?:across|over|from|on|in|off|out of) how many (deals|opportunities|opps|tickets|leads|accounts|companies|orders)\b",
@@ -220,6 +221,7 @@ LEANING: tuple[Entry, ...] = _compiled(
         + r"(?: (?:for|behind|of) (?:that|this|those|these|them|it))?[?!.]*$",
         r"\1by \2",
     ),
+    (r"\b(?:of )?what(?: is|'s| was) left\b", "of them"),
     # one of two
     (r"\bthe (?:smaller|cheaper|lesser|lower)(?: one)?(?: of (?:the two|them|those|these))?(?=$|[,.?!:])", "the smallest one"),
     (r"\bthe (?:bigger|larger|dearer|higher|greater)(?: one)?(?: of (?:the two|them|those|these))?(?=$|[,.?!:])", "the biggest one"),

@@ -92,7 +92,8 @@ class FollowUps(Pointing):
             return self._merged(counted)  # "which industries are they in?"
         bare = not ({"list", "which"} & set(parts.cues) or parts.aggregates or parts.nouns or parts.order or parts.fields)
         narrowing = "of that" in parts.phrases or base.group_by and parts.first_words[:1] in (["only"], ["just"], ["without"], ["except"])
-        denials = bool(parts.filters) and all(raw.negated for raw in parts.filters) and not ({"list", "which"} & set(parts.cues) or parts.nouns)
+        of_these = not parts.nouns or parts.nouns == [base.noun] and parts.first_words[:1] and parts.first_words[0] in _NARROWING
+        denials = bool(parts.filters) and all(raw.negated for raw in parts.filters) and not {"list", "which"} & set(parts.cues) and bool(of_these)
         stated = bool(parts.states or parts.negated_states) and bare and not (parts.filters or parts.names or parts.times)
         if stated and parts.states:
             parts.negated_states = []
@@ -140,6 +141,7 @@ class FollowUps(Pointing):
             base.limit if base.intent == "list" else None,
         )
         shape = shape_for(self.ctx, frame.noun)
+        self._one_of_two(frame)
         self._forget(frame)
         if {"now", "today", "currently"} & parts.words_seen:
             frame.as_of = None  # "and how many are open there now?", after a look back
@@ -262,6 +264,8 @@ class FollowUps(Pointing):
             and all(name in STATE_OF_METRIC for name in parts.metrics)
         ):
             return (self._counted() if parts.aggregates else None) or self._list()  # "back to all my open deals": named in full
+        if {"count", "sum"} & set(parts.aggregates) and parts.states and parts.filters:
+            return None  # "back to Nord, how many deals did they win": a question of its own
         base: Frame | None = None
         if "list" in parts.phrases and re.search(r"\b(?:first|original|earlier|previous|initial|full) list\b", parts.phrases):
             lists = [frame for frame in self.dialogue.frames if frame.intent in ("list", "metric")]
@@ -277,7 +281,7 @@ class FollowUps(Pointing):
             base = self.dialogue.latest(lambda frame: value in _bounds(frame))
         elif parts.fields and not (parts.metrics or parts.nouns) and (split := set(parts.fields)):
             base = self.dialogue.latest(lambda frame: frame.intent == "metric" and bool(split & set(frame.group_by)))
-            parts.fields = []  # "going back to the reasons"
+            parts.fields = parts.fields if base is None else []  # "going back to the reasons"
         elif parts.metrics:
             base = self.dialogue.latest(lambda frame: frame.intent == "metric" and frame.metric in parts.metrics)
         elif parts.nouns:
@@ -312,6 +316,9 @@ class FollowUps(Pointing):
         if base.intent == "list":
             base = self.dialogue.latest(lambda frame: frame.intent == "metric" and frame.noun == fresh.noun) or base
         instead = bool(re.search(r"\b(?:instead|rather|same for|same with|same but|in terms of)\b|^as\b|^in\b", parts.phrases))
+        theirs = "their" in parts.words_seen and base.intent == "metric" and base.group_by and not (parts.nouns or parts.filters)
+        if theirs and not (parts.groups or parts.wh_groups):
+            fresh.group_by, parts.follow_up = list(base.group_by), True  # "and what were their targets?"
         if instead and base.intent == "metric" and not (parts.groups or parts.wh_groups):
             fresh.group_by = fresh.group_by or list(base.group_by)
             fresh.metric = "product_revenue" if fresh.metric == "won_value" and {"product", "product_family"} & set(fresh.group_by) else fresh.metric
@@ -346,6 +353,7 @@ class FollowUps(Pointing):
     def _carry(self, fresh: Frame, base: Frame) -> None:
         """Keep what narrowed the question before, where the new one does not say otherwise."""
         shape = shape_for(self.ctx, shape_of(fresh.metric))
+        parts_released = self.parts.released
         told = {item.field for item in fresh.filters if isinstance(item, Filter)}
         told |= {"owner", "team"} if {"owner", "team"} & told else set()
         places = {"company", "contact"} & told
@@ -359,7 +367,7 @@ class FollowUps(Pointing):
                 and across
                 and item.field in shape.fields
                 and (item.field != "loss_reason" or fresh.metric.startswith("lost"))
-                and item.field not in told | _OF_STATE
+                and item.field not in told | _OF_STATE | set(parts_released)
                 and not (places and item.field in ("company", "contact"))
             ):
                 fresh.filters.append(item)
@@ -449,6 +457,16 @@ class FollowUps(Pointing):
         if parts.metrics and not parts.aggregates and _FOR_THOSE.search(parts.phrases) and previous.metric and previous.metric not in STATE_OF_METRIC:
             if all(name in STATE_OF_METRIC and STATE_OF_METRIC[name][0] == previous.noun for name in parts.metrics):
                 parts.metrics, parts.nouns, parts.states = [], [], []  # "and for deals won in 2025?", of a sales cycle
+        if (
+            parts.customer
+            and previous.noun not in ("company", "contact")
+            and (parts.filters or parts.names)
+            and parts.first_words[:1] in (["only"], ["just"])
+        ):
+            parts.customer = False  # "only customers in EMEA", of deals or tickets
+            parts.nouns = [noun for noun in parts.nouns if noun != "company"]
+            parts.metrics = [name for name in parts.metrics if name != "customers"]
+            return True
         if not swapped and (parts.metrics or parts.aggregates) or {"who", "who_is", "about", "said", "topic"} & set(parts.cues):
             return False
         if {"which", "list"} & set(parts.cues) and (parts.nouns and parts.names or "list" in parts.cues and parts.times and parts.filters):
@@ -466,6 +484,10 @@ class FollowUps(Pointing):
             return False
         if parts.first_words[:1] and parts.first_words[0] in _NARROWING and parts.words <= 12:
             return True  # "take out the deals whose source is Dealer"
+        narrowed = {item.field for item in previous.filters if isinstance(item, Filter)} | set(previous.group_by)
+        if "all" in parts.words_seen and parts.nouns == ["product"] and "product" in narrowed and previous.intent == "metric":
+            parts.groups, parts.nouns, parts.cues = ["product"], [], []
+            return True  # "show all products", after the figure of one
         if not parts.nouns or parts.nouns[0] in previous.group_by:
             return parts.words <= 12 and ("which" not in parts.cues or bool(parts.follow_up))
         return parts.follow_up and parts.words <= 12

@@ -162,6 +162,9 @@ class Merging(Behind):
         told = any(
             when.end > when.first and 1 < when.period.days < 360 for when, _cue in parts.times
         )  # "the same quarter a year ago, July to September 2025"
+        if "overdue" in parts.states and previous.intent == "metric" and frame.metric == "open_tasks":
+            fresh.filters.append(Filter(field="due", op="less_than", values=[self.ctx.today.isoformat()]))
+            fresh.said.append("overdue")
         earlier = None if told else self._year_before(previous.period) or self._earlier(previous.period)
         if earlier is not None and {"compare", "compared", "vs", "versus", "against"} & parts.words_seen and previous.intent == "metric":
             frame.compare = "year_before" if "year" in parts.words_seen else "previous"
@@ -336,6 +339,13 @@ class Merging(Behind):
             self._keep_only(frame, [item for item in frame.filters if not (isinstance(item, Filter) and item.field in whole)])
             self.parts.groups = [name for name in self.parts.groups if name not in whole]  # "now for all teams together"
         if _BACK_IN.search(self.parts.phrases):
+            left_out = {
+                value for item in frame.filters if isinstance(item, Filter) and item.op == "is_not" and item.field == "owner" for value in item.values
+            }
+            for place, colleagues in reversed(list(enumerate(self.parts.colleagues))):
+                if place < len(self.parts.names) and any(key in left_out for key, _label in colleagues):  # "put Dana's back in"
+                    self._keep_only(frame, [item for item in frame.filters if not (isinstance(item, Filter) and item.field == "owner")])
+                    del self.parts.names[place], self.parts.colleagues[place]
             for raw in list(self.parts.filters):  # "put Dana's back in", "renewals included"
                 denied = [
                     item

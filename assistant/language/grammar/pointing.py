@@ -49,6 +49,7 @@ THAT_PERIOD = re.compile(r"\b(?:that|the same|same|this same) (?:fiscal )?(year|
 _THE_RECORDS = re.compile(
     r"\bthe (?:\w+ ){0,3}(?:deals|opportunities|opps|tickets|cases|leads|calls|meetings|emails|mails|tasks|activities|contacts|companies|accounts)\b"
 )
+_THE_TWO = re.compile(r"\b(?:those|these|the) two\b|\bboth of them\b|\bboth (?:reps|sellers|people|regions|teams)\b")
 _THE_ONE = re.compile(r"\bthe (?:[\w.'&]+ ){1,3}one\b")
 _THEIRS = re.compile(
     r"\b(?:their|theirs|of (?:those|these|the) (?:two|three|four|five|six|ten)|those (?:two|three|four|five|six|ten)|of (?:those|these|them) (?:reps|sellers|people|companies|customers|accounts|regions|products))\b"
@@ -187,6 +188,8 @@ class Pointing(Merging):
     def _take_groups(self) -> bool:
         """ "Their deals", "the win rate of those three", after a ranking: the parts that it left."""
         previous, parts = self.dialogue.previous, self.parts
+        if self._take_the_two():
+            return True
         if previous is None or previous.intent != "metric" or not previous.limit or len(previous.groups) < 2 or parts.names or parts.people:
             return False
         field, shown = previous.groups[0].field, previous.groups[: previous.limit]
@@ -197,6 +200,29 @@ class Pointing(Merging):
             declared = METRICS[parts.metrics[0]]
             if declared.rows != "" and parts.metrics[0] not in (*STATE_OF_METRIC, previous.metric):
                 parts.groups.append(field)  # each of theirs
+        parts.limit = None
+        self.pointed = True
+        return True
+
+    def _take_the_two(self) -> bool:
+        """ "Win rate of those two, side by side": the two people, regions or the like that the last two questions were narrowed to."""
+        parts, frames = self.parts, [frame for frame in self.dialogue.frames if frame.intent in ("metric", "list")][-2:]
+        if len(frames) < 2 or not _THE_TWO.search(parts.phrases) or parts.names or parts.people or parts.filters:
+            return False
+        if not (parts.nouns or parts.metrics or parts.aggregates):
+            return False
+        first, second = (
+            {item.field: item.values[0] for item in frame.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) == 1}
+            for frame in frames
+        )
+        differing = [name for name in first if name in second and first[name] != second[name] and name != "status"]
+        if len(differing) != 1:
+            return False
+        name = differing[0]
+        labels = [user_name(self.ctx, int(value)) or str(value) if name == "owner" else str(value) for value in (first[name], second[name])]
+        parts.filters.append(RawFilter(name, "is", [first[name], second[name]], join_words(labels, "or")))
+        if not parts.groups and not {"together", "both", "combined"} & parts.words_seen:
+            parts.groups.append(name)
         parts.limit = None
         self.pointed = True
         return True

@@ -12,6 +12,7 @@ from assistant.language.frames import Frame
 from assistant.language.grammar.accounts import unaccounted
 from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.limits import beyond
+from assistant.language.grammar.merging import FORGETTING
 from assistant.language.grammar.talk import Talk
 from assistant.language.lexicon import CURRENCY_WORDS, DOLLARS, lexicon_for
 from assistant.language.parts import Parts, collect
@@ -183,6 +184,8 @@ class Reader(Talk, FollowUps):
         if said is not None:
             return said.group(1)
         parts = self.parts
+        if self.dialogue.frames and re.search(r"\bthat one\b", parts.phrases) and not (parts.names or parts.people or parts.filters):
+            return "that one"
         whose = any(raw.field in ("owner", "team", "company", "contact") for raw in parts.filters)
         answered = (
             parts.names or parts.people or parts.groups or parts.wh_groups or parts.my_team or parts.me or whose or "who" in parts.cues
@@ -195,11 +198,35 @@ class Reader(Talk, FollowUps):
             self.parts.states = [state for state in self.parts.states if state != "not_won"]  # "lost ones, not won"
         self._count_slips()
         self._nest_times()
+        self._release()
         self._settle_nouns()
         self.resolve()
         parts = self.parts
         if parts.named_pipeline and not (parts.follow_up and self.dialogue.frames) and not (parts.metrics or parts.nouns or parts.aggregates):
             parts.metrics.append("open_pipeline")
+
+    def _release(self) -> None:
+        """ "..., renewals included", "forget the tier A thing. How many ...": what a question of its own is no longer narrowed by."""
+        parts = self.parts
+        if not self.dialogue.frames or parts.words < 6:
+            return
+        words = parts.phrases.split()
+        for raw in list(parts.filters):
+            after = words[raw.at + 1 : raw.at + 3]
+            included = raw.at >= 0 and "included" in after
+            forgotten = (
+                raw.at >= 0
+                and parts.first_words[:1]
+                and parts.first_words[0] in FORGETTING
+                and raw.clause == 0
+                and bool(parts.nouns or parts.metrics)
+            )
+            if (included or forgotten) and raw.op == "is":
+                parts.filters.remove(raw)
+                parts.released.append(raw.field)
+        if parts.released:
+            parts.unknown = [word for word in parts.unknown if word.lower() not in FORGETTING | {"thing", "included"}]
+            self.frame_unknown = list(parts.unknown)
 
     def _nest_times(self) -> None:
         """ "This month, from today until 30 November": of two stretches of days, the one that lies in the other."""

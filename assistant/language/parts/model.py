@@ -100,6 +100,8 @@ class Parts:
     sorting: bool = False
     #: "Plus January": what is named comes to what the question before was narrowed to.
     adding: bool = False
+    #: Fields that a question of its own takes no condition on from the one before: "renewals included", "forget the tier".
+    released: list[str] = field(default_factory=list)
     #: The last word is somebody's: "let me see Odile's".
     possessed: bool = False
     limit: int | None = None
