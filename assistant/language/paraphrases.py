@@ -152,6 +152,16 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     (r"\bwho (?:does|do|did) (it|that|this|they|those|that one|this one) belong to\b", r"who owns \1"),
     (r"\b(who|how|what|where|when|why)'?d (?=(?:i|we|they|he|she|it|you|[a-z]+) )", r"\1 did "),
     # asked politely
+    (r"^(\w+)[,.]? when[?.!]*$", r"when \1"),
+    (
+        r"\bwho (?:should|shall|do|can|could) (?:we|i) (?:ring|call|contact|talk to|speak to|speak with|email|e-mail|mail|phone|reach out to|approach)(?: there| about it)?\b",
+        "who is the contact",
+    ),
+    (
+        r"\b(?:set|put|lay|line up|have|see|show) (?:all of |all )?(?:us|them|those|these|everyone|everybody|the team) (?:all )?(?:side by side|next to each other|alongside each other)\b",
+        "",
+    ),
+    (r"(?<!in )\b(?:person|colleague) by (?:person|colleague)\b", "by rep"),
     (r"(?:^|,)\s*(?:for |by )?all (?:the )?(?:people|persons|colleagues|staff|reps|of us|members)(?=,|[.?!]|$)", ", for everyone"),
     (r",? (?:no matter|regardless of|irrespective of) (?:when|how|who)\b[^,.?!]*", ""),
     (r",? (?:overdue|open|closed|done) or not\b", ""),

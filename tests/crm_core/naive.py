@@ -53,6 +53,7 @@ DEAL_FIELDS = {
     "age": "number",
     "slips": "number",
     "days_in_stage": "number",
+    "stage_since": "instant",
     "last_activity": "instant",
     "product": "members",
     "contact": "members",
@@ -296,6 +297,9 @@ class Naive:
         if name == "days_in_stage":
             stays = [stay["entered_at"] for stay in self.data.tables["stage_entry"] if stay["deal_id"] == row["id"] and stay["left_at"] is None]
             return (whole_seconds(NOW) - whole_seconds(max(stays))) // 86_400 if stays else None
+        if name == "stage_since":
+            stays = [stay["entered_at"] for stay in self.data.tables["stage_entry"] if stay["deal_id"] == row["id"] and stay["left_at"] is None]
+            return max(stays) if stays else None
         if name == "last_activity":
             return self.last_activity(noun, row["id"])
         if name == "company" and shape == "company":

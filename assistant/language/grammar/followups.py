@@ -30,7 +30,7 @@ _WITH_WHICH = re.compile(r"^(?:and |so |ok |but )*(?:with|for|in|from|at|to|of|b
 _WHOSE = re.compile(
     r"^(?:and |so |ok |okay )*(?:who|whose(?: (?:are|were|is|was) (?:they|those|these|it|that))?"
     r"|who (?:owns|has|holds|owned|had|got|gets|took|handles|handled|won|lost|closed|made|brought|brings|created|booked|did|logged|sold|landed|raised|contributed)"
-    r" (?:all )?(?:them|those|these|that|it|which)(?: (?:in|up|for us|all))?)$"
+    r" (?:all )?(?:them|those|these|that|it|which)(?: (?:in|up|for us|all))?)(?: (?:value|in value|worth|number each|how many(?: each)?|each|count))?$"
 )
 _WHICH_ONES = re.compile(
     r"^(?:and |so |ok |okay )*(?:which|what) (?:\w+)(?: (?:are|were|is|was) (?:they|those|these|that|it|in (?:there|it|that)))?(?: exactly| please)?$"
@@ -49,14 +49,24 @@ _WAS_THAT = re.compile(r"\b(?:was|is|were|are|does|did|would) (?:that|this|it|th
 _OF_STATE = frozenset({"status", "resolved", "converted", "completed", "expected_close", "closed", "created", "occurred", "due", "slips"})
 
 
+#: What stands before the step itself: "hang on, leave out ...".
+_BEFORE_THE_STEP = frozenset(
+    "hang on right ok okay hm hmm no sorry and but so now please well actually oh ah wait then also good great thanks alright fine yes yeah".split()
+)
+
+
 class FollowUps(Pointing):
     """What the message changes in the questions before."""
+
+    def _leading(self) -> str:
+        """The first word of the step, whatever is said to gain time."""
+        return next((word for word in self.parts.phrases.split() if word not in _BEFORE_THE_STEP), "")
 
     def _regrouped(self, base: Frame) -> bool:
         """Whether "the two best" are groups of the split figure before, not records behind it."""
         parts = self.parts
         of_records = (
-            parts.order_field == "amount" and base.intent == "metric" and METRICS[base.metric].unit is Unit.count
+            parts.order_field == "amount" and base.intent == "metric" and (METRICS[base.metric].unit is Unit.count or bool(parts.states))
         )  # "the biggest one", of a count
         split = base.intent == "metric" and bool(base.group_by) and bool(parts.order or parts.limit)
         return split and not of_records and not (parts.nouns or parts.aggregates)
@@ -92,7 +102,7 @@ class FollowUps(Pointing):
             return self._merged(counted)  # "which industries are they in?"
         bare = not ({"list", "which"} & set(parts.cues) or parts.aggregates or parts.nouns or parts.order or parts.fields)
         narrowing = "of that" in parts.phrases or base.group_by and parts.first_words[:1] in (["only"], ["just"], ["without"], ["except"])
-        of_these = not parts.nouns or parts.nouns == [base.noun] and parts.first_words[:1] and parts.first_words[0] in _NARROWING
+        of_these = not parts.nouns or parts.nouns == [base.noun] and self._leading() in _NARROWING
         denials = bool(parts.filters) and all(raw.negated for raw in parts.filters) and not {"list", "which"} & set(parts.cues) and bool(of_these)
         stated = bool(parts.states or parts.negated_states) and bare and not (parts.filters or parts.names or parts.times)
         if stated and parts.states:
@@ -229,7 +239,9 @@ class FollowUps(Pointing):
         asked = [name for name in dict.fromkeys([*parts.wh_groups, *parts.fields]) if name in shape.fields and shape.fields[name].groupable]
         return (
             asked
-            if len(asked) == 1 and parts.first_words[:1] in (["which"], ["what"], ["in"], ["from"], ["and"]) and _ARE_THEY.search(parts.phrases)
+            if len(asked) == 1
+            and parts.first_words[:1] in (["which"], ["what"], ["in"], ["from"], ["and"], ["at"])
+            and _ARE_THEY.search(parts.phrases)
             else []
         )
 
@@ -444,6 +456,22 @@ class FollowUps(Pointing):
             parts.fields += [raw.field for raw in emptied if raw.field not in parts.fields]
             parts.unknown = [word for word in parts.unknown if word.lower() not in FORGETTING]  # "forget the region"
             self.frame_unknown = list(parts.unknown)
+        if (
+            "share" in parts.aggregates
+            and (previous.part or previous.intent == "metric" and METRICS[previous.metric].unit is Unit.percent)
+            and not parts.metrics
+        ):
+            parts.aggregates.remove("share")  # "was that share the same in August?"
+            if parts.times or parts.filters:
+                parts.nouns = [noun for noun in parts.nouns if noun != previous.noun]
+                return not parts.nouns
+        counts = previous.intent == "list" or METRICS[previous.metric].unit is Unit.count if previous.metric or previous.intent == "list" else False
+        if (
+            counts
+            and parts.aggregates == ["count"]
+            and (self._leading() in _NARROWING or self._leading() == "count" and {"only", "just"} & parts.words_seen)
+        ):
+            parts.aggregates.clear()  # "leave out X, just count Y", of a count
         swapped = self._swaps_measure(previous)
         if parts.names and self._asked() and previous.intent != "record":
             return False
@@ -482,7 +510,7 @@ class FollowUps(Pointing):
         ]
         if own or parts.record_numbers or parts.unknown:
             return False
-        if parts.first_words[:1] and parts.first_words[0] in _NARROWING and parts.words <= 12:
+        if self._leading() in _NARROWING and parts.words <= 14:
             return True  # "take out the deals whose source is Dealer"
         narrowed = {item.field for item in previous.filters if isinstance(item, Filter)} | set(previous.group_by)
         if "all" in parts.words_seen and parts.nouns == ["product"] and "product" in narrowed and previous.intent == "metric":
@@ -539,6 +567,9 @@ class FollowUps(Pointing):
             )
             if counted is not None:
                 counted.group_by, counted.order, counted.limit = ["owner"], None, None
+                known = STATE_OF_METRIC.get(counted.metric)
+                if known is not None and not known[2] and {"value", "worth"} & parts.words_seen:
+                    counted.metric = STATE_METRICS[known[:2]][1] or counted.metric
             return counted
         if _WHICH_ONES.search(parts.phrases) and parts.wh_groups and not (parts.states or parts.filters or parts.times or parts.names or parts.order):
             parts.wh_groups = ["company" if name == "customer" else name for name in parts.wh_groups]

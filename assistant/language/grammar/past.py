@@ -299,5 +299,5 @@ class Past(Lists):
             self._add_entity(frame, shape_for(self.ctx, "deal"), meant, negated=False)
         if not any(isinstance(item, Filter) and item.field == "status" for item in frame.filters):
             frame.filters.append(Filter(field="status", values=["open"]))
-        frame.columns = ["name", "stage", "days_in_stage", "owner"]
+        frame.columns = ["name", "stage", "days_in_stage", "stage_since", "owner"]
         return frame

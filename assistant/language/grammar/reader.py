@@ -252,6 +252,10 @@ class Reader(Talk, FollowUps):
             parts.nouns = ["deal"]
             parts.plural_noun = True
             parts.states = parts.states or (["open"] if self._stage_state() == "" else [])
+        losing = "lost" in parts.states or any(name.startswith("lost") for name in parts.metrics)
+        if losing and "reasons" in parts.words_seen and "loss_reason" in parts.fields and not (parts.groups or parts.wh_groups or parts.names):
+            parts.groups.append("loss_reason")  # "what does Bob lose on, reasons and how often"
+            parts.fields.remove("loss_reason")
         staged = any(raw.field == "stage" for raw in parts.filters)
         for raw in parts.filters:
             if raw.field == "age" and staged and _DAYS_IN.search(parts.phrases):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from sqlalchemy import select
+
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Entity, Frame, Pending
 from assistant.language.grammar.pieces import Pieces, with_entity
@@ -12,6 +14,8 @@ from crm_core.errors import Invalid
 from crm_core.metrics.fields import NOUN_SHAPES
 from crm_core.metrics.filters import Filter
 from crm_core.metrics.listing import ListQuestion, list_records
+from crm_core.models import Deal
+from crm_core.money import exponent
 from crm_core.text import fold
 
 _ORDINAL_WORDS = (
@@ -109,6 +113,15 @@ class Talk(Pieces):
             fitting = [item for item in candidates if (item.noun, item.id) in ids]
             if len(fitting) == 1:
                 return fitting[0]
+        bound = next((raw for raw in parts.filters if raw.field == "amount" and raw.op == "is"), None)
+        if bound is not None and candidates and candidates[0].noun == "deal":  # "the 35k one"
+            minor = int(bound.values[0] * 10 ** exponent(self.ctx.home_currency))
+            query = select(Deal.id).where(
+                Deal.id.in_([item.id for item in candidates]), Deal.amount_minor.between(minor * 97 // 100, minor * 103 // 100)
+            )
+            near = list(self.ctx.session.scalars(query))
+            if len(near) == 1:
+                return next(item for item in candidates if item.id == near[0])
         text = " ".join(parts.topic + [item.said for item in parts.filters] + parts.unknown).lower()
         if parts.words <= 4:
             ordinal = {"last": len(candidates) - 1} | {word: place for place, pair in enumerate(_ORDINAL_WORDS) for word in pair}

@@ -15,7 +15,7 @@ later earlier row rows line lines way going wise side individual different vario
 fully simply straight forward forwards onwards apiece alike leave next everybody's everyones thats whats alone themselves ourselves myself
 needs wants want wanted wish interested prepare preparing slide slides deck report reports email's talking tell leadership review
 came rather w colleague wrote
-ouch wow silly sadly yikes phew gosh ugh haha lol aha hooray oh aw forever attributable folks guys lot bunch crowd side gang batch everybody reckon imagine guess suppose obviously
+uses used ouch wow silly sadly yikes phew gosh ugh haha lol aha hooray oh aw forever attributable folks guys lot bunch crowd side gang batch everybody reckon imagine guess suppose obviously
 date empty blank remind beginning very atm rn nowadays committed waiting stuck
 money percent percentage hours minutes split break down breakdown compare comparing comparison list listing names name spend spends stay stays keep keeps ordered sorted descending ascending developed develop included include including everybody big large whose achieved reached hit achieve reach atm board takes quantity behind previous per cent reason because reasons due sum totals address person single located based
 a about actually ago all am an and any are as ask at be been being both but by can could currently data did do does doing done either else

@@ -136,10 +136,16 @@ def days_in_stage() -> Expression:
     """Whole days from the deal's entry into its stage to now, as a correlated subquery."""
 
     def build(ctx: Context) -> ColumnElement[Any]:
-        entered = select(func.max(StageEntry.entered_at)).where(StageEntry.deal_id == Deal.id, StageEntry.left_at.is_(None))
-        return days_since(entered.correlate(Deal).scalar_subquery())(ctx)
+        return days_since(stage_since(ctx))(ctx)
 
     return build
+
+
+def stage_since(ctx: Context) -> ColumnElement[Any]:
+    """When the deal entered the stage that it is in, as a correlated subquery."""
+    del ctx
+    entered = select(func.max(StageEntry.entered_at)).where(StageEntry.deal_id == Deal.id, StageEntry.left_at.is_(None))
+    return entered.correlate(Deal).scalar_subquery()
 
 
 def last_activity(model: Any, link: Any) -> Expression:

@@ -25,6 +25,7 @@ from crm_core.metrics.fields.columns import (
     owner_joins,
     plain,
     ref,
+    stage_since,
     times_slipped,
 )
 from crm_core.metrics.fields.shape import Field, Join, Kind, Shape
@@ -79,6 +80,7 @@ _DEAL_FIELDS = [
     Field("age", "age", Kind.number, days_since(Deal.created_at), unit="days", synonyms=("age", "old")),
     Field("slips", "times slipped", Kind.number, times_slipped(), synonyms=("times slipped", "slips", "pushes", "push count", "slip count")),
     Field("days_in_stage", "days in stage", Kind.number, days_in_stage(), unit="days", synonyms=("days in stage", "days in the stage", "stage age")),
+    Field("stage_since", "in this stage since", Kind.instant, stage_since, synonyms=("in stage since", "in this stage since", "stage since")),
     Field(
         "last_activity",
         "last activity",
