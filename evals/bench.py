@@ -30,7 +30,7 @@ from crm_core.context import unit_of_work
 from crm_core.database import open_engine
 from crm_core.metrics.query import ask
 from crm_core.metrics.question import MetricQuestion
-from crm_core.models import Chunk, Company, Deal
+from crm_core.models import Chunk, Company, Contact, Deal
 from crm_core.ports import VectorIndex
 from crm_core.services.search import FindRecords, find_records
 from crm_core.services.users import create_api_key
@@ -42,6 +42,8 @@ from integrations.world.generate import Size
 from integrations.world.load import load_world
 
 SIZES = {"full": Size.named("bench"), "quick": Size(1_700, 10_000, 9.7, 40)}
+#: A company with more than 100,000 companies and contacts, and little else: names to link against.
+NAMED = Size(34_000, 2_000, 1.0, 40)
 #: Aims: CPU ratio to the bare route, or an absolute number with its unit.
 AIMS = {
     "get a deal": 2.0,
@@ -258,6 +260,68 @@ def retrieval(product: Rapport, index: VectorIndex | None) -> tuple[list[float],
         return times, ctx.session.scalar(select(func.count()).select_from(Chunk)) or 0
 
 
+#: Messages that name somebody: the name as it is on file, misspelt, in part, or as a possessive.
+NAMING = (
+    "what's open with {name}?",
+    "when did we last talk to {name}",
+    "{name}'s open deals",
+    "how much did we win from {name} last year",
+    "open tickets of {name}",
+    "who owns {name}",
+    "phone of {person}",
+    "emails from {person} this month",
+    "what stage is the deal with {name} in",
+    "calls with {person} since October",
+)
+
+
+def understanding() -> tuple[list[float], int, float]:
+    """Milliseconds of understanding alone, how many companies and contacts there are, and megabytes that it took.
+
+    Half of the messages name a company or a person, every second one of them with a slip of the pen.
+    """
+    from assistant.language.dialogue import Dialogue
+    from assistant.language.grammar import read_apart
+
+    folder = BUILD.parent / "bench" / "named"
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = not (folder / "ready").exists()
+    if fresh:
+        (folder / "named.db").unlink(missing_ok=True)
+    engine = open_engine(f"sqlite:///{folder / 'named.db'}")
+    if fresh:
+        load_world(engine, size=NAMED, seed=1, now=NOW)
+        (folder / "ready").touch()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    times = []
+    with unit_of_work(engine, 1, write=False, now=NOW) as ctx:
+        names = int(ctx.session.scalar(select(func.count()).select_from(Company)) or 0) + int(
+            ctx.session.scalar(select(func.count()).select_from(Contact)) or 0
+        )
+        companies = list(ctx.session.scalars(select(Company.name).where(Company.id % 977 == 0).limit(30)))
+        people = list(ctx.session.scalars(select(Contact.name).where(Contact.id % 977 == 0).limit(30)))
+        messages = list(QUESTIONS)
+        for place, (name, person) in enumerate(zip(companies, people, strict=True)):
+            slips = place % 2 == 1
+            said = NAMING[place % len(NAMING)].format(name=_slip(name) if slips else name, person=_slip(person) if slips else person)
+            messages.append(said)
+        read_apart(ctx, messages[0], Dialogue())  # the words of the company are compiled once
+        for _ in range(3):
+            for message in messages:
+                started = time.monotonic()
+                read_apart(ctx, message, Dialogue())
+                times.append((time.monotonic() - started) * 1000)
+    engine.dispose()
+    return times, names, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+
+
+def _slip(name: str) -> str:
+    """The name with two letters of its longest word swapped."""
+    word = max(name.split(), key=len)
+    place = len(word) // 2
+    return name.replace(word, word[: place - 1] + word[place] + word[place - 1] + word[place + 1 :]) if len(word) > 3 else name
+
+
 def percentile(values: list[float], share: float) -> float:
     """The value below which that share lies."""
     ordered = sorted(values)
@@ -319,6 +383,7 @@ def main() -> int:
     for title, ours, theirs, size in pairs(product, client, bare, headers):
         table.add_row(title, f"{ours:.2f}", f"{theirs:.2f}", f"{ours / theirs:.2f}", f"{AIMS[title]:.1f}", f"{size:,}")
     console.print(table)
+    read_times, linked, megabytes = understanding()
     times = answers(client, headers)
     thin = beyond_sql(product)
     searches = []
@@ -337,6 +402,9 @@ def main() -> int:
     figures.add_column("measured", justify="right")
     figures.add_column("aim", justify="right")
     for what, value, aim in (
+        (f"understanding alone, {linked:,} companies and contacts, p50", f"{percentile(read_times, 0.5):.0f} ms", ""),
+        (f"understanding alone, {linked:,} companies and contacts, p95", f"{percentile(read_times, 0.95):.0f} ms", "30 ms"),
+        ("memory that understanding takes there", f"{megabytes:.0f} MB", ""),
         ("answer over HTTP, p50", f"{percentile(times, 0.5):.0f} ms", ""),
         ("answer over HTTP, p95", f"{percentile(times, 0.95):.0f} ms", ""),
         ("answer beyond its SQL, CPU p95", f"{percentile(thin, 0.95):.0f} ms", "150 ms"),

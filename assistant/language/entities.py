@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from rapidfuzz import fuzz
+
 from assistant.language.lexicon import FILLER
 from assistant.language.tokens import Token, singular, tokenise
 from crm_core.context import Context
@@ -26,6 +28,8 @@ MAX_LOOKUPS = 12
 _BEFORE_NAMES = frozenset("at with for from of by about to".split())
 #: Likeness (0-100) that a misspelt name needs; the search itself is more forgiving.
 ALIKE_FLOOR = 77
+#: Likeness that a misspelt word needs beside words of the name that are spelt right.
+SLIP_FLOOR = 80
 
 
 @dataclass(frozen=True)
@@ -116,15 +120,23 @@ def _align(tokens: list[Token], place: int, match: Match, word: str) -> _Aligned
         return _Aligned(match, place, place + 1, True, 1.0, keyed=True) if keyed else None
     at = words.index(word)
     first, left = place, at
-    while first > 0 and left > 0 and tokens[first - 1].norm == words[left - 1]:
+    while first > 0 and left > 0 and _same(tokens[first - 1], words[left - 1]):
         first, left = first - 1, left - 1
     end, right = place + 1, at + 1
-    while end < len(tokens) and right < len(words) and tokens[end].norm == words[right]:
+    while end < len(tokens) and right < len(words) and _same(tokens[end], words[right]):
         end, right = end + 1, right + 1
     while first < place and tokens[first].norm in FILLER:  # "for Quartz" is no longer than "Quartz"
         first, left = first + 1, left + 1
     rest = [item for item in (*words[:left], *words[right:]) if item not in LEGAL_FORMS]
     return _Aligned(match, first, end, not rest, (right - left) / len(words))
+
+
+def _same(token: Token, word: str) -> bool:
+    """Whether a word beside one that fits to the letter is the name's next word, as it is or with a slip of the pen."""
+    said = token.norm
+    if said == word:
+        return True
+    return len(said) > 4 and said.isalpha() and said[0] == word[:1] and abs(len(said) - len(word)) < 2 and fuzz.ratio(said, word) >= SLIP_FLOOR
 
 
 def _best(aligned: list[_Aligned], *, exact: bool) -> Name | None:

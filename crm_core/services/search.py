@@ -18,6 +18,7 @@ from sqlalchemy import (
     Float,
     Integer,
     and_,
+    bindparam,
     case,
     column,
     delete,
@@ -214,8 +215,9 @@ def find_records(ctx: Context, args: FindRecords, *, fuzzy: bool = True) -> Foun
     matches, total = _find_to_the_letter(ctx, nouns, wanted, args)
     if total or not fuzzy:
         return Found(matches=matches, total=total, fuzzy=False)
-    for noun in nouns:
-        matches += _find_alike(ctx, noun, wanted)
+    pools = _alike_ids(ctx, nouns, wanted["name"]) if len(wanted.get("name", "")) >= 3 else {}
+    for noun, ids in pools.items():
+        matches += _find_alike(ctx, noun, wanted["name"], ids)
     matches.sort(key=lambda match: (-match.score, match.label, match.id))
     return Found(matches=matches[args.offset : args.offset + args.limit], total=len(matches), fuzzy=True)
 
@@ -307,17 +309,14 @@ def _contains_words(ctx: Context, name: str) -> ColumnElement[bool]:
     return and_(inside, *starts)
 
 
-def _find_alike(ctx: Context, noun: str, wanted: dict[str, str]) -> list[Match]:
-    """Records whose key is like the text: typos, swapped letters, a word left out."""
-    name = wanted.get("name", "")
-    if len(name) < 3:
-        return []
+def _find_alike(ctx: Context, noun: str, name: str, ids: list[int]) -> list[Match]:
+    """Of the entries, the records whose key is like the text: typos, swapped letters, a word left out."""
     model = model_of(noun)
     label = _label(model)
     rows = ctx.session.execute(
         select(model.id, label, SearchEntry.key)
         .join(SearchEntry, SearchEntry.record_id == model.id)
-        .where(SearchEntry.id.in_(_alike_ids(ctx, noun, name)), visible(ctx, model), model.archived_at.is_(None))
+        .where(SearchEntry.id.in_(ids), visible(ctx, model), model.archived_at.is_(None))
     )
     best: dict[int, Match] = {}
     for record_id, shown, key in rows:
@@ -336,21 +335,28 @@ def likeness(wanted: str, key: str) -> float:
     return max([whole, *(fuzz.ratio(wanted, word) - 3 for word in key.split() if len(word) > 2)])
 
 
-def _alike_ids(ctx: Context, noun: str, name: str) -> list[int]:
+def _alike_ids(ctx: Context, nouns: list[str], name: str) -> dict[str, list[int]]:
+    """For each noun the entries that share most with the text, found in one scan."""
     if ctx.session.get_bind().dialect.name == "sqlite":
         grams = dict.fromkeys(name[at : at + 3] for at in range(len(name) - 2))
         query = " OR ".join(f'"{gram}"' for gram in grams)
         statement = text(
-            "SELECT e.id FROM search_entry_fts f JOIN search_entry e ON e.id = f.rowid "
-            "WHERE search_entry_fts MATCH :query AND e.noun = :noun ORDER BY bm25(search_entry_fts) LIMIT :pool"
+            "SELECT e.noun, e.id FROM search_entry_fts f JOIN search_entry e ON e.id = f.rowid "
+            "WHERE search_entry_fts MATCH :query AND e.noun IN :nouns ORDER BY bm25(search_entry_fts) LIMIT :pool"
         )
     else:
         query = name
         statement = text(
-            "SELECT id FROM search_entry WHERE noun = :noun AND word_similarity(:query, key) > 0.3 "
+            "SELECT noun, id FROM search_entry WHERE noun IN :nouns AND word_similarity(:query, key) > 0.3 "
             "ORDER BY word_similarity(:query, key) DESC LIMIT :pool"
         )
-    return list(ctx.session.scalars(statement, {"query": query, "noun": noun, "pool": _FUZZY_POOL}))
+    rows = ctx.session.execute(
+        statement.bindparams(bindparam("nouns", expanding=True)), {"query": query, "nouns": nouns, "pool": _FUZZY_POOL * len(nouns)}
+    )
+    found: dict[str, list[int]] = {}
+    for noun, key in rows:
+        found.setdefault(noun, []).append(key)
+    return found
 
 
 def _hints(ctx: Context, noun: str, ids: list[int]) -> dict[int, str]:
