@@ -136,7 +136,14 @@ def _same(token: Token, word: str) -> bool:
     said = token.norm
     if said == word:
         return True
-    return len(said) > 4 and said.isalpha() and said[0] == word[:1] and abs(len(said) - len(word)) < 2 and fuzz.ratio(said, word) >= SLIP_FLOOR
+    return (
+        len(said) > 4
+        and singular(said) != word
+        and said.isalpha()
+        and said[0] == word[:1]
+        and abs(len(said) - len(word)) < 2
+        and fuzz.ratio(said, word) >= SLIP_FLOOR
+    )
 
 
 def _best(aligned: list[_Aligned], *, exact: bool) -> Name | None:

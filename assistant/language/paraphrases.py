@@ -198,6 +198,11 @@ LEANING: tuple[Entry, ...] = _compiled(
         r"(?=what|how|who|which|why|when|show|list)",
         r"\1\2, ",
     ),
+    (
+        r"\b(?:leave out|leaving out|drop|exclude|excluding|ignore|skip|remove|without|take out) (?:everyone|everybody|all|everything|anyone|anything|those|the ones|all those)"
+        r" (?:outside|not in|not from|who (?:is|are) not in|that (?:is|are) not in)(?: of)?\b",
+        "only in",
+    ),
     # another bound
     (
         rf"\b(?:lower|raise|drop|bump|increase|decrease|reduce|cut|lift|set|move|bring|change|make|push) {_BOUND}(?: down| up)? (?:to|at) (?=[$€£]?\d)",

@@ -428,7 +428,7 @@ class Figures(FigureFrames):
             and not parts.names
             and not parts.order
             and (parts.times or parts.filters)
-            and not parts.follow_up
+            and (not parts.follow_up or "what" in parts.words_seen and {"did", "have", "has"} & parts.words_seen)
             and not (parts.metrics and listed)
         ):
             aggregate = "sum"  # "what has the north team closed this quarter?"

@@ -240,7 +240,7 @@ class FollowUps(Pointing):
         return (
             asked
             if len(asked) == 1
-            and parts.first_words[:1] in (["which"], ["what"], ["in"], ["from"], ["and"], ["at"])
+            and (of_those and parts.wh_groups or parts.first_words[:1] in (["which"], ["what"], ["in"], ["from"], ["and"], ["at"]))
             and _ARE_THEY.search(parts.phrases)
             else []
         )
@@ -354,8 +354,8 @@ class FollowUps(Pointing):
         if fresh.period is None and not parts.times and base.period is not None and base.intent == "metric" and happened:
             before = METRICS[base.metric]
             if not (isinstance(before, Metric) and before.when == "expected_close"):
-                fresh.period = base.period
-        listed = listed_period(base, shape_for(self.ctx, base.noun)) if base.intent == "list" and base.noun == fresh.noun else None
+                fresh.period = self._earlier(base.period) or base.period  # "in the quarter after that"
+        listed = listed_period(base, shape_for(self.ctx, base.noun)) if base.noun == fresh.noun and base.period is None else None
         if listed is not None and fresh.period is None and not parts.times and happened and parts.follow_up and listed[0] in ("closed", "created"):
             fresh.period = listed[1]  # "so what is my win rate?", after what was lost this year
         if not of_a_group and (opened or fresh.metric == base.metric and not parts.groups):
@@ -441,7 +441,8 @@ class FollowUps(Pointing):
             return False
         if parts.why and "lost" in parts.states and not previous.metric.startswith("lost"):
             return False  # "why did I lose the ones I lost in March?": a question of its own
-        if parts.me and parts.times and parts.states and "what" in parts.words_seen and not {"same", "only", "just"} & parts.words_seen:
+        asks = "what" in parts.words_seen and {"did", "have", "has"} & parts.words_seen and {"won", "lost", "closed"} & set(parts.states)
+        if (parts.me or asks) and parts.times and parts.states and "what" in parts.words_seen and not {"same", "only", "just"} & parts.words_seen:
             return False  # "and what have I closed so far this year?": whole in itself
         if parts.write_verb and not (parts.write_verb == "make" and parts.first_words[1:2] in (["it"], ["that"], ["this"])):
             return False
@@ -486,7 +487,7 @@ class FollowUps(Pointing):
             if all(name in STATE_OF_METRIC and STATE_OF_METRIC[name][0] == previous.noun for name in parts.metrics):
                 parts.metrics, parts.nouns, parts.states = [], [], []  # "and for deals won in 2025?", of a sales cycle
         if (
-            parts.customer
+            (parts.customer or "customers" in parts.metrics)
             and previous.noun not in ("company", "contact")
             and (parts.filters or parts.names)
             and parts.first_words[:1] in (["only"], ["just"])
@@ -536,7 +537,8 @@ class FollowUps(Pointing):
         led = _WITH_WHICH.search(parts.phrases)
         if led and parts.wh_groups == ["customer"]:
             parts.wh_groups, parts.metrics, parts.customer = ["company"], [], False  # "with which customers?"
-        own = parts.metrics or parts.times or parts.names or parts.aggregates or parts.filters or parts.unknown or parts.relations
+        times = [when for when, _cue in parts.times if when.end > when.first]  # "in that period" is the one before
+        own = parts.metrics or times or parts.names or parts.aggregates or parts.filters or parts.unknown or parts.relations
         same = {STATE_OF_METRIC[base.metric][1]} if base.metric in STATE_OF_METRIC else set()
         if own or parts.groups or set(parts.states) - {"occurred"} - same:
             return None

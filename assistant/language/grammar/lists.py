@@ -199,6 +199,8 @@ class Lists(Pieces):
                 hint = "age"
             frame.order_by = name or hint or amount or created
             frame.descending = parts.order == "highest"
+            if shape.name == "activity" and parts.order_field == "duration" and not name:
+                frame.order_by, frame.descending = "due", parts.order != "highest"  # "the one that is overdue the longest"
         elif parts.order in ("oldest", "newest"):
             frame.order_by, frame.descending = created, parts.order == "newest"
             if shape.name == "deal" and ({"won", "lost", "closed"} & set(parts.states)):

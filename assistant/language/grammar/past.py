@@ -25,6 +25,7 @@ _ENTERED = re.compile(
     r"\b(?:enter(?:ed|ing)?|(?:moved?|moving|came|come|went|got|get|advanced?|progress(?:ed)?|jumped|passed|gone|made it|make it|taken|brought|pushed) (?:\w+ )?(?:in)?to"
     r"|arrived (?:at|in)|reach(?:ed)?) (?:the |stage |the stage )?"
 )
+_WHEN_WAS_THAT = re.compile(r"^(?:and |so |ok )*when (?:was|did) (?:that|it|this)(?: happen| change| move)?$")
 _ENTERING = frozenset(
     "entered entering enter moved move moving came come went got advanced advance progressed progress jumped passed arrived reached reach pushed gone".split()
 )
@@ -177,6 +178,8 @@ class Past(Lists):
     def _changed_by(self) -> Frame | None:
         """ "Who moved Acme's close date and when?", "change log of the Globex deal", "what changed on deal 12 since Monday?"."""
         parts = self.parts
+        if self.previous is not None and self.previous.intent == "history" and _WHEN_WAS_THAT.search(parts.phrases):
+            return self.previous.model_copy(deep=True)
         verbs = [word for word in _CHANGED if word in parts.words_seen]
         logs = [phrase for phrase in _LOGS if phrase in parts.phrases]
         begun = parts.first_words[:1]

@@ -477,7 +477,11 @@ class Pointing(Merging):
         self._ask_of_pointed(entity)
 
     def _asked_of_person(self) -> bool:
-        return bool({"email", "phone", "team", "role", "title"} & set(self.parts.fields)) or self.parts.kinds in (["email"], ["call"])
+        parts = self.parts
+        address = (
+            parts.kinds in (["email"], ["call"]) and parts.words <= 5 and not (parts.aggregates or parts.times or parts.states or parts.plural_noun)
+        )
+        return bool({"email", "phone", "team", "role", "title"} & set(parts.fields)) or address  # "her email?"
 
     def _ask_of_pointed(self, entity: Entity) -> None:
         """ "The contact on that ticket", "which company is she with": a related record that is asked for as a fact."""

@@ -214,6 +214,8 @@ class Walk(Numbers, Connectives, Asides, Relations):
         before, after = self._before(), self._after()
         if before == "who" and after in ("how", "most", "least"):
             return True
+        if self.tokens[0].norm in ("did", "does", "do", "has", "have", "is", "are", "will") and edge.end == len(self.tokens):
+            return False  # "did they open our newsletter?": what the question is about
         if before in ("been", "being", "gets", "got"):
             return False  # "how much has been claimed": what was done is the question
         if before in ("how", "to", "i", "we", "you", "they", "he", "she", "please", "it"):
