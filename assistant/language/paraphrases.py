@@ -20,7 +20,7 @@ _SPLITTING = (
     r"(?:break|breaking|broken|broke|split|splitting|divide|dividing|divided|carve|carved|carving|chop|chopped|slice|sliced|slicing|cut|cutting"
     r"|separate|separated|spread|distribute|distributed|allocate|allocated|partition|segment|segmented|bucket|unpack|unpacked|split up|itemise|itemize)"
 )
-_INTO = r"(?:by|into|between|across|over|among|amongst|per|along|according to|on the basis of)"
+_INTO = r"(?:by(?! (?:the )?(?:number|count|total|sum|amount)\b)|into|between|across|over|among|amongst|per|along|according to|on the basis of)"
 _IT = r"(?:it|that|this|them|those|these|the (?:figure|number|total|sum|amount|result|count|list|lot|whole|whole thing)|that (?:figure|number|total|sum|amount|one))"
 _COUNTING = r"(?:the |all |our |all the )?(?:two|three|four|five|six|seven|both|various|different|individual|single|respective)"
 _NARROWING = (
@@ -101,7 +101,7 @@ ALWAYS: tuple[Entry, ...] = _compiled(
         r"compared with the previous \2",
     ),
     (
-        r"\b(?:how many |how much )?(?:days|time|weeks|long)\b[^,.?!]{0,60}?\b(?:from|between) (?:\w+ ){0,2}?(?:opening|creation|creating|created|open|opened|start|starting|entry)"
+        r"\b(?:how many |how much )?(?:days|time|weeks|long) (?:(?:does|did|do|it|us|take|took|on|average|elapsed|passed|pass|go|goes|by|was|is|were|the|mean|our|we) ){0,6}(?:from|between) (?:\w+ ){0,2}?(?:opening|creation|creating|created|open|opened|start|starting|entry)"
         r"(?: \w+){0,3}? (?:to|and|until|till) (?:getting |being |it |is |was |a |the |them ){0,3}(?:won|win|winning|close|closed|closing|signing|signature|signed)\b",
         " sales cycle",
     ),
@@ -179,6 +179,7 @@ ALWAYS: tuple[Entry, ...] = _compiled(
         r"\1",
     ),
     (_OPENERS + r"(?:i|we) (?:would )?(?:actually |rather |really )*(?:prefer|like|love) (?:to )?(?:see|have|get|know)\s(?=\w)", r"\1show "),
+    (r"\bprice tag\b", "amount"),
     (r"\baccts?\b", "account"),
     (r"\bcusts?\b", "customer"),
     (

@@ -14,6 +14,7 @@ from assistant.language.parts import Parts
 from assistant.language.states import STATE_FILTERS, STATE_METRICS, STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS
 from crm_core.metrics.filters import Condition, Filter, FilterGroup, Related
+from crm_core.periods import FAR_PAST, Period
 
 #: What a state is about, where a condition on that field can stand for it; states that others stand beside are not here.
 _FIELDS_OF_STATES = {
@@ -53,7 +54,7 @@ def unaccounted(parts: Parts, frame: Frame, today: date) -> list[str]:
     timed = frame.period or frame.as_of or frame.compare or frame.since
     bounded = any(item.op in ("between", "less_than", "more_than", "at_least", "at_most") for item in filters_of(frame.filters))
     if not timed and not bounded:
-        lost += [when.period.describe() for when, _cue in parts.times if not (when.period.days == 1 and when.period.first == today)]
+        lost += [when.period.describe() for when, _cue in parts.times if not _is_now(when.period, today)]
     if parts.me and not {"owner", "team"} & fields:
         lost.append("me")
     if parts.my_team and not {"owner", "team"} & fields:
@@ -65,9 +66,16 @@ def unaccounted(parts: Parts, frame: Frame, today: date) -> list[str]:
     return lost
 
 
+def _is_now(period: Period, today: date) -> bool:
+    """Whether a time only says that the present is meant: "today", "as of today"."""
+    return period.days == 1 and period.first == today or period.first <= FAR_PAST and period.end > today
+
+
 def _has_state(state: str, frame: Frame, fields: set[str]) -> bool:
     if _FIELDS_OF_STATES.get(state, set()) & fields:
         return True
+    if state == "won" and frame.noun in ("lead", "ticket", "activity"):
+        return True  # "everything that landed in the lead bucket": no outcome of theirs
     if frame.metric:
         known = STATE_OF_METRIC.get(frame.metric)
         if known is not None and (

@@ -29,7 +29,7 @@ _OPENERS = frozenset(
 #: After these a question word goes on with the sentence before: "the deals for which ...".
 _GOING_ON = frozenset("for of in at on with by from to about know see tell me and or not wondering wonder that than asks ask asked asking".split())
 #: Senses that could narrow, deny or split the question, whichever clause they stand in.
-_NARROWING = ("negation", "comparison", "order", "compare", "between", "multiplicity", "grain", "my_team")
+_NARROWING = ("aggregate", "negation", "comparison", "order", "compare", "between", "multiplicity", "grain", "my_team")
 _POINTING = frozenset("there that those these them they their theirs it its he him his she her hers this".split())
 #: With these a phrase begins that says of which records: "only the ...", "for the ...".
 _LIMITING = frozenset("only just for in at with of from among on by within per as also and or but not except without".split())

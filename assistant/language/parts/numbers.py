@@ -231,7 +231,8 @@ class Numbers(Neighbours):
 
     def _number_field(self, unit: str, quantity: Quantity, op: str) -> str:
         following = self._next_edge()
-        if following is not None and following.sense("comparison") and not following.sense("field"):
+        bound = following.sense("comparison") if following is not None else None
+        if following is not None and bound is not None and str(bound.value).endswith("_after") and not following.sense("field"):
             self.at += 1  # "100 or more samples": the field comes after
             following = self._next_edge()
         spoken = self._numeric_sense(following) if following else None

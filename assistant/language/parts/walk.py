@@ -209,7 +209,14 @@ class Walk(Numbers, Connectives, Asides, Relations):
         ("deals with dragons", "happy customers", "flagged deals") is never idle.
         """
         token = self.tokens[edge.first]
-        if token.capital and edge.first or not token.norm.isalpha() or token.norm not in english_words():
+        if (
+            token.capital
+            and edge.first
+            or token.text.isupper()
+            and len(token.text) > 1
+            or not token.norm.isalpha()
+            or token.norm not in english_words()
+        ):
             return False
         before, after = self._before(), self._after()
         if before == "who" and after in ("how", "most", "least"):

@@ -122,6 +122,7 @@ TICKETS_METRICS: tuple[Metric | Composite, ...] = (
         "created",
         synonyms=(
             "first response time",
+            "frt",
             "time to first response",
             "first reply time",
             "ticket response time",
