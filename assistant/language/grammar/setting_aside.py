@@ -29,7 +29,7 @@ _OPENERS = frozenset(
 #: After these a question word goes on with the sentence before: "the deals for which ...".
 _GOING_ON = frozenset("for of in at on with by from to about know see tell me and or not wondering wonder that than asks ask asked asking".split())
 #: Senses that could narrow, deny or split the question, whichever clause they stand in.
-_NARROWING = ("aggregate", "negation", "comparison", "order", "compare", "between", "multiplicity", "grain", "my_team")
+_NARROWING = ("negation", "comparison", "order", "compare", "between", "multiplicity", "grain", "my_team")
 _POINTING = frozenset("there that those these them they their theirs it its he him his she her hers this".split())
 #: With these a phrase begins that says of which records: "only the ...", "for the ...".
 _LIMITING = frozenset("only just for in at with of from among on by within per as also and or but not except without".split())
@@ -118,4 +118,6 @@ def _narrows(chart: Chart, edge: Edge, first: int, end: int) -> bool:
     if edge.sense("group_cue"):
         beyond = [other for other in chart.edges if edge.end <= other.first < edge.end + 3]
         return values or any(other.sense("field", "noun", "grain", "customer") for other in beyond)
+    if edge.sense("aggregate") and not any(other.sense("aggregate", "metric") for other in chart.edges if first <= other.first and other.end <= end):
+        return True  # "urgent tickets, mean wait": what is averaged is the question
     return values or edge.sense(*_NARROWING) is not None
