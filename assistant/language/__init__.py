@@ -2,14 +2,16 @@
 
 One message goes through these rooms, each a module that can be read alone:
 
-1. ``tokens``: words with their places, contractions written out, possessives set apart.
+1. ``tokens``: words with their places, contractions and numbers written out, possessives set apart; ``paraphrases`` puts the
+   pictures that people speak in ("break that out by", "zoom in on") into plain words first.
 2. ``lexicon``: what phrases can mean, compiled from metric and field declarations and from the company's own words.
 3. ``dates``: what sellers say of time; ``chart`` also finds quantities.
 4. ``entities``: names linked to records by search keys, with typos, parts and namesakes.
 5. ``chart``: all stretches that mean something, and the cover of the message with the highest score.
 6. ``parts``: one walk over the cover that decides in context what each stretch contributes.
 7. ``grammar``: constructions that turn parts into a ``Frame`` (``frames``), alone or leaning on the conversation (``dialogue``); what
-   nothing computes is refused (``grammar.limits``), and what only stands around a question is left aside (``grammar.setting_aside``).
+   nothing computes is refused (``grammar.limits``), as is a frame that does not stand for all that was understood
+   (``grammar.accounts``), and what only stands around a question is left aside (``grammar.setting_aside``).
 8. ``planner``: the frame as tool calls, the same that any model would make.
 9. ``mouth`` and ``wording``: results as sentences.
 

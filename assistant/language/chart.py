@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from assistant.language.dates import Clock, When, find_times
-from assistant.language.entities import Name, find_names
+from assistant.language.entities import Memo, Name, find_names
 from assistant.language.lexicon import CURRENCY_WORDS, FILLER, Lexicon, Sense, lexicon_for
 from assistant.language.paraphrases import plainer
 from assistant.language.teaching import put_meanings
@@ -122,14 +122,15 @@ def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "", 
     message = expand(message) if taught else message
     tokens = tokenise(message)
     strange = [place for place, token in enumerate(tokens) if token.norm.isalpha() and not lexicon.knows(token.norm)]
-    names = find_names(ctx, tokens, strange, exact=True, is_word=lexicon.is_english)
+    memo: Memo = {}
+    names = find_names(ctx, tokens, strange, exact=True, is_word=lexicon.is_english, memo=memo)
     named = {place for name in names for place in range(name.first, name.end)}
     tokens = [token if place in named else _mended(token, lexicon) for place, token in enumerate(tokens)]
     edges = [*_time_edges(tokens, clock), *_quantity_edges(tokens), *_word_edges(tokens, lexicon)]
     known = {place for edge in edges for place in range(edge.first, edge.end)} | named
     doubtful = [place for place, token in enumerate(tokens) if _may_be_name(place, token, tokens, known, edges) and place not in named]
-    names += find_names(ctx, tokens, [place for place in doubtful if place in known], exact=True, is_word=lexicon.is_english)
-    names += find_names(ctx, tokens, [place for place in doubtful if place not in known], exact=False, is_word=lexicon.is_english)
+    names += find_names(ctx, tokens, [place for place in doubtful if place in known], exact=True, is_word=lexicon.is_english, memo=memo)
+    names += find_names(ctx, tokens, [place for place in doubtful if place not in known], exact=False, is_word=lexicon.is_english, memo=memo)
     edges += [
         Edge(
             name.first,

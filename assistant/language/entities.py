@@ -15,7 +15,7 @@ from rapidfuzz import fuzz
 from assistant.language.lexicon import FILLER
 from assistant.language.tokens import Token, singular, tokenise
 from crm_core.context import Context
-from crm_core.services.search import FindRecords, Match, find_records
+from crm_core.services.search import FindRecords, Found, Match, find_records
 
 LINKED = ("company", "contact", "lead", "deal")
 #: Legal forms that people leave out when they name a company.
@@ -58,16 +58,27 @@ class _Aligned:
     keyed: bool = False
 
 
+#: What was found for each text, so that no text is looked up twice for one message.
+Memo = dict[str, Found]
+
+
 def find_names(
-    ctx: Context, tokens: list[Token], places: list[int], *, exact: bool, is_word: Callable[[str], bool] = lambda _word: False
+    ctx: Context,
+    tokens: list[Token],
+    places: list[int],
+    *,
+    exact: bool,
+    is_word: Callable[[str], bool] = lambda _word: False,
+    memo: Memo | None = None,
 ) -> list[Name]:
     """Names at some places of the message, to the letter only or else with typos; what ``is_word`` knows is no typo of a name."""
+    memo = {} if memo is None else memo
     names: list[Name] = []
     covered: set[int] = set()
     for place in places[:MAX_LOOKUPS]:
         if place in covered:
             continue
-        name = _exact(ctx, tokens, place)
+        name = _exact(ctx, tokens, place, memo)
         if name is not None and _is_common(tokens, name, is_word):
             name = None
         if name is None and not exact and (tokens[place].capital or not is_word(tokens[place].norm)):
@@ -87,21 +98,27 @@ def _is_common(tokens: list[Token], name: Name, is_word: Callable[[str], bool]) 
     return alone and not meant and not whole and (is_word(word) or is_word(singular(word))) and name.noun == "company"
 
 
-def _exact(ctx: Context, tokens: list[Token], place: int) -> Name | None:
+def _to_the_letter(ctx: Context, words: str, memo: Memo) -> Found:
+    if words not in memo:
+        memo[words] = find_records(ctx, FindRecords(text=words, nouns=list(LINKED), limit=_POOL), fuzzy=False)
+    return memo[words]
+
+
+def _exact(ctx: Context, tokens: list[Token], place: int, memo: Memo) -> Name | None:
     word = tokens[place].norm
     if len(word) > 100 or len(word) < 2 or len(word) < 3 and not tokens[place].capital:
         return None
-    found = find_records(ctx, FindRecords(text=word, nouns=list(LINKED), limit=_POOL), fuzzy=False)
+    found = _to_the_letter(ctx, word, memo)
     if not found.total and word.endswith("s") and len(word) > 4:  # "roberts" for "Robert's"
         word = word[:-1]
-        found = find_records(ctx, FindRecords(text=word, nouns=list(LINKED), limit=_POOL), fuzzy=False)
+        found = _to_the_letter(ctx, word, memo)
     if not found.total:
         return None
     matches = found.matches
     if found.total > len(matches):  # a common word: ask again together with its neighbour
         for near in (f"{word} {tokens[place + 1].norm}" if place + 1 < len(tokens) else "", f"{tokens[place - 1].norm} {word}" if place else ""):
             if near:
-                more = find_records(ctx, FindRecords(text=near, nouns=list(LINKED), limit=_POOL), fuzzy=False)
+                more = _to_the_letter(ctx, near, memo)
                 if more.total:
                     matches = [*more.matches, *matches]
     aligned = [item for match in matches if (item := _align(tokens, place, match, word)) is not None]

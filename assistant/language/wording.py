@@ -303,6 +303,10 @@ def _stand_out(result: MetricResult, known: list[Group]) -> str:
     share = ""
     if result.additive and result.value and top.value:
         share = f", {_rounded(top.value * 100 / result.value)}% of all"
+    if len(result.groups) < result.groups_in_all:  # of a few that are shown, the last is not the lowest of all
+        lead, *others = known[:4]
+        rest = f"; then {join_words([named(group) for group in others], 'and')}"
+        return f"Highest: {named(lead)}{share}{rest}." if lead is top else f"Lowest: {named(lead)}{rest}."
     return f"Highest: {named(top)}{share}; lowest: {named(bottom)}."
 
 
