@@ -43,8 +43,6 @@ _LOOKING = (
 )
 _UP = r"(?:biggest|largest|highest|best|top|greatest|strongest|most expensive|dearest|priciest|richest|heaviest)"
 _DOWN = r"(?:smallest|lowest|worst|least|weakest|cheapest|poorest|lightest)"
-_OLD = r"(?:oldest|earliest|longest)"
-_NEW = r"(?:newest|latest|most recent|youngest|freshest)"
 _OPENERS = (
     r"^((?:(?:and|ok|okay|so|but|now|then|right|sorry|hm+|no|actually|well|good|great|fine|alright|also|please|cool|thanks|hang on|wait)[,.]? )*)"
 )

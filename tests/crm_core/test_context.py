@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -12,7 +12,10 @@ from sqlalchemy import Engine, func, select, text
 from crm_core.access import system_actor
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Conflict, Invalid
+from crm_core.metrics.filters import Filter
+from crm_core.metrics.listing import ListQuestion, list_records
 from crm_core.models import Company, Event, Grant, Organisation, Team
+from crm_core.services.activities import Timeline, timeline
 from crm_core.services.companies import (
     CreateCompany,
     UpdateCompany,
@@ -235,3 +238,22 @@ def test_the_context_is_of_one_call(world: World) -> None:
         with world.read("rep") as ctx:
             contexts.append(ctx)
     assert contexts[0].session is not contexts[1].session
+
+
+class TestDays:
+    """An instant is shown as the day that it is where the caller is."""
+
+    def test_a_list_and_a_timeline_tell_the_callers_day(self, world: World) -> None:
+        evening = datetime(2026, 8, 11, 15, 11, tzinfo=UTC)  # the 12th in Melbourne
+        with world.write("rep", now=evening) as ctx:
+            company = create_company(ctx, CreateCompany(name="Quartz Tools"))
+        actor = world.actor("rep", timezone="Australia/Melbourne")
+        with world.read(actor) as ctx:
+            listed = list_records(
+                ctx,
+                ListQuestion(noun="company", filters=[Filter(field="name", values=["Quartz Tools"])], columns=["name", "created"]),
+            )
+            seen = timeline(ctx, Timeline(noun="company", id=company.id))
+        assert listed.rows[0]["created"].startswith("2026-08-12")
+        assert [entry.at.date() for entry in seen.entries] == [date(2026, 8, 12)]
+        assert seen.entries[0].at == evening

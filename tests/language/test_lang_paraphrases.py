@@ -183,3 +183,17 @@ class TestSteps:
         answer = conversation.say("what share of deals won over all time came from Referral")
         if answer.outcome == "answered":
             assert answer.figures[0].unit == "percent" and Decimal(answer.figures[0].value or 0) <= 100
+
+
+class TestSlips:
+    def test_a_slip_beside_a_word_that_is_spelt_right(self, conversation: Conversation) -> None:
+        """Of a name of several words, one with two letters swapped."""
+        name = next(
+            name
+            for name in conversation.scalars("select name from company where archived_at is null order by id")
+            if len(name.split()) == 2 and min(map(len, name.split())) > 5 and name.replace(" ", "").isalpha()
+        )
+        first, second = name.split()
+        frame = conversation.talk.read(f"open deals with {first} {second[:2]}{second[3]}{second[2]}{second[4:]}")
+        found = [item.label for item in (*frame.entities, *(frame.pending.candidates if frame.pending else []))]
+        assert name in found, frame.plain()
