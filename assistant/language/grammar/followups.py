@@ -273,7 +273,9 @@ class FollowUps(Drilling):
                 name for name in base.group_by if name != "loss_reason" or fresh.metric.startswith("lost")
             ]  # "and unweighted?"
             fresh.period = fresh.period or base.period
-        whole = parts.me and bool(parts.times) and bool(parts.states) and "who" not in parts.cues  # "and what have I closed this year"
+        said = any(when.end > when.first for when, _cue in parts.times)
+        told = bool(parts.filters or parts.names or parts.me) and bool(parts.states or parts.metrics or parts.nouns)
+        whole = said and told and "who" not in parts.cues  # "ok back to Leeds, what was the won total last year": all is said anew
         terse = bare and parts.words <= 3  # "units?"
         opened = (
             parts.follow_up and not whole or terse or bool({"same", "also", "too", "instead", "those", "them", "these", "both"} & parts.words_seen)
