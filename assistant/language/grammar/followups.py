@@ -18,7 +18,7 @@ from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
 from assistant.language.grammar.drilling import Drilling
 from assistant.language.grammar.merging import FORGET, FORGETTING, OVERALL
-from assistant.language.grammar.pointing import THAT_PERIOD
+from assistant.language.grammar.shown import THAT_PERIOD
 from assistant.language.grammar.stretching import EARLIER, LATER, listed_period
 from assistant.language.planner import PAGE
 from assistant.language.saying import say_conditions
@@ -101,6 +101,14 @@ class FollowUps(Drilling):
             parts.negated_states = []
         if base.intent == "metric" and base.group_by and (denials and not parts.aggregates or stated):
             return self._merged(base)  # "leave out the ones where the site closed", "the lost ones, not won", of a split figure
+        rate = base.intent == "metric" and METRICS[base.metric].unit not in (Unit.count, Unit.money)
+        if rate and bare and (parts.times or parts.filters) and not parts.states:
+            return self._merged(base)  # "I wanted this year for those", of a win rate
+        counted_again = base.intent == "metric" and bool(base.group_by) and METRICS[base.metric].unit is Unit.count and parts.aggregates == ["count"]
+        plain = not ({"list", "which"} & set(parts.cues) or parts.nouns or parts.order or parts.fields or parts.states)
+        if counted_again and plain and parts.filters and {"only", "just"} & parts.words_seen:
+            parts.aggregates.clear()
+            return self._merged(base)  # "count only those that were urgent", of counts by month
         if base.intent == "metric" and base.group_by and "each" in parts.words_seen and not parts.names:
             return self._merged(base)  # "how many deals is that for each?"
         if base.intent == "metric" and bare and (parts.times or parts.filters) and narrowing:
