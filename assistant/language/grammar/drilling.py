@@ -15,7 +15,7 @@ from crm_core.metrics.filters import Filter
 
 _WITH_WHICH = re.compile(r"^(?:and |so |ok |but )*(?:with|for|in|from|at|to|of|by|on|about) (?:which|what|whom)\b")
 _WHOSE = re.compile(
-    r"^(?:and |so |ok |okay )*(?:who|whose(?: (?:are|were|is|was) (?:they|those|these|it|that))?"
+    r"^(?:(?:and|so|ok|okay|right|well|now|then|fair enough|good|great|thanks|sorry|hm) )*(?:who|whose(?: (?:are|were|is|was) (?:they|those|these|it|that))?"
     r"|who (?:owns|has|holds|owned|had|got|gets|took|handles|handled|won|lost|closed|made|brought|brings|created|booked|did|logged|sold|landed|raised|contributed)"
     r" (?:all )?(?:them|those|these|that|it|which)(?: (?:in|up|for us|all))?)(?: (?:value|in value|worth|number each|how many(?: each)?|each|count))?$"
 )

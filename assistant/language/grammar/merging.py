@@ -7,6 +7,7 @@ import re
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
 from assistant.language.grammar.figures import IN_MONEY
+from assistant.language.grammar.pieces import as_days
 from assistant.language.grammar.stretching import Stretching, time_of
 from assistant.language.lexicon import CURRENCY_WORDS, lexicon_for
 from assistant.language.parts import Parts
@@ -366,7 +367,11 @@ class Merging(Stretching):
                 asked = (
                     frame.period.period(self.ctx.calendar) if frame.period is not None else whole(Grain.quarter, self.ctx.today, self.ctx.calendar)
                 )
-                frame.compare = self._which_comparison(asked, parts.times[0][0].period)
+                other = parts.times[0][0].period
+                if other.first >= asked.end:
+                    frame.period, frame.compare = as_days(other), None  # "vs since July", of the year before it
+                else:
+                    frame.compare = self._which_comparison(asked, other)
             else:
                 frame.as_of = None
                 shape = shape_for(self.ctx, shape_of(frame.metric))

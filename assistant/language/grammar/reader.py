@@ -126,6 +126,8 @@ _DANGLING = re.compile(
 
 
 _WHAT_I_HAVE = re.compile(r"\bwhat (?:do i have|have i got|am i holding|have i)\b")
+#: Fields of records that are reckoned from others, and stand in lists only.
+_RECKONED = {"deal": frozenset({"last_activity", "days_in_stage", "stage_since", "slips"})}
 #: "100 kW": a number of a field's unit, which is no number of records.
 _NUMBER_OF_A_FIELD = re.compile(r"\b\d+ [a-z]")
 _DAYS_IN = re.compile(
@@ -253,9 +255,9 @@ class Reader(Talk, FollowUps):
             parts.plural_noun = True
             parts.states = parts.states or (["open"] if self._stage_state() == "" else [])
         losing = "lost" in parts.states or any(name.startswith("lost") for name in parts.metrics)
-        if losing and "reasons" in parts.words_seen and "loss_reason" in parts.fields and not (parts.groups or parts.wh_groups or parts.names):
+        if losing and "reasons" in parts.words_seen and not (parts.groups or parts.wh_groups or parts.names or {"list", "which"} & set(parts.cues)):
             parts.groups.append("loss_reason")  # "what does Bob lose on, reasons and how often"
-            parts.fields.remove("loss_reason")
+            parts.fields = [name for name in parts.fields if name != "loss_reason"]
         staged = any(raw.field == "stage" for raw in parts.filters)
         for raw in parts.filters:
             if raw.field == "age" and staged and _DAYS_IN.search(parts.phrases):
@@ -273,10 +275,22 @@ class Reader(Talk, FollowUps):
     def finish(self, frame: Frame) -> Frame:
         """The frame as it is believed: paged, with the period it speaks of, refused where content was not understood."""
         self.leave_out_spoken(frame)
+        frame = self._as_row(frame)
         frame = self._finish(self._paged(frame) if frame.intent in ("rows", "more") else frame)
         if frame.intent not in ("unknown", "nothing"):
             frame.confidence = round(min(frame.confidence, self._understood()), 2)
         return frame
+
+    def _as_row(self, frame: Frame) -> Frame:
+        """ "When was the last activity on that deal?": facts that are reckoned rather than kept, as the columns of a list of one."""
+        entity = frame.entity
+        if frame.intent != "record" or entity is None or entity.noun not in _RECKONED or frame.pending is not None:
+            return frame
+        if not frame.asked_fields or not set(frame.asked_fields) <= _RECKONED[entity.noun]:
+            return frame
+        listed = Frame(intent="list", noun=entity.noun, filters=[Filter(field="id", values=[entity.id])], said=[entity.label], entities=[entity])
+        listed.columns = ["name", *frame.asked_fields]
+        return listed
 
     def _understood(self) -> float:
         """The share of the content words that stand in what was understood; idle words and asides are not, misspelt names half."""
