@@ -100,6 +100,18 @@ class TestShares:
         assert frame.intent == "unknown"
         assert "split by" in frame.detail
 
+    @pytest.mark.parametrize(
+        ("message", "metric"),
+        [
+            ("what percentage of leads that came from trade shows last year converted?", "lead_conversion"),
+            ("what percentage of deals that came from referrals did we win last year?", "win_rate"),
+        ],
+    )
+    def test_what_became_of_those_from_somewhere_is_a_rate(self, software: Talk, message: str, metric: str) -> None:
+        frame = software.read(message)
+        assert (frame.metric, frame.part) == (metric, []), frame.plain()
+        assert [item.field for item in frame.filters if isinstance(item, Filter)] == ["source"]
+
     def test_shares_that_are_metrics_stay(self, software: Talk) -> None:
         assert software.read("what percentage of leads converted last year?").metric == "lead_conversion"
         assert software.read("what share of deals did we win last year?").metric == "win_rate"

@@ -176,6 +176,10 @@ class TestSteps:
         asked = conversation.asked(f"how many deals moved into {stage} in the last 90 days")
         assert asked["metric"] == "stage_entries" and asked["filters"][0]["field"] == "stage" and key == 0
 
+    def test_moving_deals_is_no_question(self, conversation: Conversation) -> None:
+        stage = conversation.scalars("select name from stage where kind = 'open' order by position limit 1 offset 1")[0]
+        assert conversation.say(f"move all open deals to {stage}").outcome == "declined"
+
     def test_a_bound_that_no_field_takes_is_not_dropped(self, conversation: Conversation) -> None:
         assert conversation.say("overdue tasks by rep").figures[0].question["arguments"]["filters"][0]["field"] == "due"  # type: ignore[index]
 

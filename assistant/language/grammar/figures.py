@@ -27,6 +27,7 @@ _SHARE_WORDS = frozenset("share percentage percent proportion fraction part port
 #: Metrics, beside those of states, of which a share can be asked for.
 _SHARED = frozenset({"customers", "product_revenue", "units_sold"})
 _CAME_FROM = re.compile(r"\b(?:came|come|comes|coming|stems?|stemmed|originat\w+|attributable)\b")
+_BECAME = re.compile(r"\b(?:won|win|lost|lose|convert\w*|closed?|resolved?|bought)\b")
 _WENT_ON = re.compile(r"\b(?:go|goes|went|move[sd]?|moving|pass|passed|convert\w*|advance[sd]?|reach\w*|make|made|get|got|left|leave|survive\w*)\b")
 #: After these comes what the part is.
 _SHARE_VERBS = frozenset(
@@ -166,7 +167,9 @@ class Figures(FigureFrames):
         told = [*parts.states, *(STATE_OF_METRIC[name][1] for name in parts.metrics if name in STATE_OF_METRIC)]
         states = ["won" if "won" in told else "", *told]
         staged = any(raw.field == "stage" for raw in parts.filters)
-        if _CAME_FROM.search(parts.phrases) or staged and "open" in told and not _WENT_ON.search(parts.phrases):
+        came = _CAME_FROM.search(parts.phrases)
+        became = came is not None and _BECAME.search(parts.phrases[came.end() :])  # "of leads that came from fairs, converted": a rate
+        if came is not None and not became or staged and "open" in told and not _WENT_ON.search(parts.phrases):
             shared = self._share_of(noun, told)  # "of what we won, what share came from Wineries", "of the pipeline, is in Bid"
             if shared is not None:
                 return shared

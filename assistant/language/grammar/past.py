@@ -257,6 +257,7 @@ class Past(Lists):
         staged = any(raw.field == "stage" and not raw.negated for raw in parts.filters)
         if (
             not staged
+            or parts.write_verb
             or parts.names
             or not _ENTERED.search(parts.phrases)
             or parts.metrics

@@ -30,6 +30,8 @@ _ORDINAL_WORDS = (
 )
 
 
+#: Verbs that begin a change even where a figure's name follows: "move all open deals to Bid".
+_WRITES_ALWAYS = frozenset("log create update set change move assign reassign archive delete rename merge".split())
 #: "The year before", "the quarter after that": a step from the question before, whatever politeness stands in front of it.
 _STEP_IN_TIME = re.compile(
     r"\b(?:year|quarter|month|week|one|period|day) (?:before|earlier|prior|after|later)\b|\b(?:previous|preceding|following|next) one\b"
@@ -193,7 +195,7 @@ class Talk(Pieces):
             return None
         if verb == "add" and self.parts.phrases.endswith(" up"):
             return None  # "add them up"
-        if asks or self.parts.metrics and verb not in ("log", "create", "update", "set", "change"):
+        if asks or self.parts.metrics and verb not in _WRITES_ALWAYS:
             return None
         if (
             verb in ("call", "email", "mail", "note", "book", "close", "make")
