@@ -104,6 +104,14 @@ ALWAYS: tuple[Entry, ...] = _compiled(
         " sales cycle",
     ),
     (r"\b(?:on|in) (?:our|the) books\b", ""),
+    (
+        r"\b(?:(?:order|sort|rank|arrange) (?:it|them|that|those|these) )?(?:from )?(?:the )?(?:best|strongest|top) to (?:the )?(?:worst|weakest|bottom)\b",
+        "highest first",
+    ),
+    (
+        r"\b(?:(?:order|sort|rank|arrange) (?:it|them|that|those|these) )?(?:from )?(?:the )?(?:worst|weakest|bottom) to (?:the )?(?:best|strongest|top)\b",
+        "lowest first",
+    ),
     # figures said otherwise
     (
         r"\b(?:what|which) (?:percentage|percent|proportion|share|%)(?: of (?:our |the |all )?(?:deals|opportunities|opps|bids|decisions))? (?:are|do|did|have|has|is|does) (we|i|they|he|she|[\w' ]{2,30}?) (?:winning|win|won)\b",
@@ -236,6 +244,11 @@ LEANING: tuple[Entry, ...] = _compiled(
         r"\1by \2",
     ),
     (r"\b(?:of )?what(?: is|'s| was) left\b", "of them"),
+    (r"\bthe (?:dollars|euros|pounds|money)\b", "the value"),
+    (
+        r"\b(top (?:\d+|two|three|four|five|six|ten)|the first (?:\d+|two|three|five)) (?:is|are|would be|will be|will) (?:enough|fine|plenty|sufficient|do|ok|okay)\b",
+        r"\1",
+    ),
     # one of two
     (r"\bthe (?:smaller|cheaper|lesser|lower)(?: one)?(?: of (?:the two|them|those|these))?(?=$|[,.?!:])", "the smallest one"),
     (r"\bthe (?:bigger|larger|dearer|higher|greater)(?: one)?(?: of (?:the two|them|those|these))?(?=$|[,.?!:])", "the biggest one"),

@@ -6,12 +6,14 @@ import re
 
 from assistant.language.frames import Frame
 from assistant.language.grammar.behind import between
+from assistant.language.grammar.pieces import as_days
 from assistant.language.grammar.pointing import Pointing
 from assistant.language.grammar.stretching import listed_period, time_of, together
 from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Unit, shape_of
 from crm_core.metrics.fields import Shape, shape_for
 from crm_core.metrics.filters import Filter
+from crm_core.periods import Grain
 
 _WITH_WHICH = re.compile(r"^(?:and |so |ok |but )*(?:with|for|in|from|at|to|of|by|on|about) (?:which|what|whom)\b")
 _WHOSE = re.compile(
@@ -32,6 +34,14 @@ class Drilling(Pointing):
         parts, base = self.parts, self.dialogue.previous
         if base is None or base.intent != "metric" or len(base.group_by) != 1 or base.pending is not None:
             return None
+        month = base.group_by[0] in Grain.__members__ and len(parts.times) == 1 and {"list", "rows"} & set(parts.cues)
+        if month and not (parts.filters or parts.names or parts.metrics or parts.aggregates or parts.groups or parts.order or parts.states):
+            when = parts.times[0][0]
+            if when.grain is not None and when.grain.value == base.group_by[0]:  # "open up June", of a figure by month
+                spans = [as_days(span) for span in (when.period, when.ahead) if span is not None]
+                inside = [span for span in spans if base.period is None or base.period.first <= span.first and span.end <= base.period.end]
+                if inside:
+                    return self.as_list(base.model_copy(deep=True, update={"period": inside[0], "limit": None, "groups": [], "group_by": []}))
         part = [raw for raw in parts.filters if raw.field == base.group_by[0] and raw.op == "is" and not raw.negated]
         own = (
             parts.times

@@ -24,7 +24,7 @@ from assistant.language.planner import PAGE
 from assistant.language.saying import say_conditions
 from assistant.language.states import STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Metric, Unit, shape_of
-from crm_core.metrics.fields import shape_for
+from crm_core.metrics.fields import Kind, shape_for
 from crm_core.metrics.filters import Filter
 
 _FOR_THOSE = re.compile(
@@ -167,6 +167,9 @@ class FollowUps(Drilling):
         self._shift_listed(frame, shape)
         if facts := self._facts_of_rows(shape):
             frame.columns = list(dict.fromkeys([*shape.columns[:1], *facts]))
+        if {"sum", "total", "mean"} & set(parts.aggregates):  # "total headcount on those": only amounts are summed
+            numbers = [name for name in parts.fields if name in shape.fields and shape.fields[name].kind is Kind.number]
+            self.frame_unknown += [f"total of {name.replace('_', ' ')}" for name in numbers]
         if parts.aggregates == ["sum"] and parts.order in ("highest", "lowest"):
             frame.count_only, frame.detail = False, ""  # "the three with the highest amount"
         elif "sum" in parts.aggregates or "total" in parts.aggregates and frame.noun == "deal":

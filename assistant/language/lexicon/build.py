@@ -192,6 +192,9 @@ def _add_own_words(lexicon: Lexicon, ctx: Context) -> None:
     for pipeline_id, word in _short_names(lexicon, pipelines, least=5):
         name = next(name for key, name in pipelines if key == pipeline_id)
         lexicon.add(word, Sense("ref", pipeline_id, field="pipeline", label=name), plural=True)  # "renewals", of the Renewal book
+        short = word[:4]
+        if len(word) > 6 and not lexicon.get(short) and not lexicon.is_english(short) and short not in date_words() and short not in FILLER:
+            lexicon.add(short, Sense("ref", pipeline_id, field="pipeline", label=name))  # "the perm ones", of Permanent hires
     stages: dict[str, list[int]] = {}
     for stage_id, name in ctx.session.execute(select(Stage.id, Stage.name).order_by(Stage.id)):
         stages.setdefault(name, []).append(stage_id)
