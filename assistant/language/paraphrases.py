@@ -6,6 +6,8 @@ without end, the steps that they stand for are few: split, narrow, order, replac
 entry rewrites one picture into the words of its step and leaves what it is about as it was said. Nothing here names
 anything of a company.
 
+Verbs that change records (set, move, push, change, add a ... to) are never rewritten: a command must stay one.
+
 ``ALWAYS`` holds in any message; ``LEANING`` only where there is a question before to take the step from.
 """
 
@@ -34,7 +36,7 @@ _NARROWING = (
     + r" )?to|stick(?:ing)? (?:to|with)"
     r"|stay(?:ing)? (?:with|on|in)|keep(?:ing)? (?:" + _IT + r" )to|confine (?:" + _IT + r" )?to|home in on|pick out|single out|isolate)"
 )
-_BOUND = r"(?:it|that|this|the (?:bar|limit|threshold|minimum|maximum|cut-?off|floor|ceiling|bound|amount))"
+_BOUND = r"(?:it|that|this|the (?:bar|limit|threshold|minimum|maximum|cut-?off|floor|ceiling|bound))"
 _LOOKING = (
     r"(?:let (?:us|me) |can (?:we|i|you) |could (?:we|i|you) |may i |i would like to |i want to |please )*"
     r"(?:have|take|get|give me|give us) (?:a |an )?(?:closer |close |quick |good |proper |better |detailed )?(?:look|peek|glance|view) (?:at|into|of)|"
@@ -212,18 +214,18 @@ LEANING: tuple[Entry, ...] = _compiled(
     ),
     # another bound
     (
-        rf"\b(?:lower|raise|drop|bump|increase|decrease|reduce|cut|lift|set|move|bring|change|make|push) {_BOUND}(?: down| up)? (?:to|at) (?=[$€£]?\d)",
+        rf"\b(?:lower|raise|drop|bump|increase|decrease|reduce|cut|lift) {_BOUND}(?: down| up)? (?:to|at) (?=[$€£]?\d)",
         "make it ",
     ),
     (r"\b(?:lower|raise|drop|bump|increase|decrease|reduce|cut|lift) (?:down |up )?to (?=[$€£]?\d)", "make it "),
     # replace
     (_OPENERS + r"(?:swap|switch|exchange|trade|substitute) (?:out )?(?:the )?[\w' -]{2,30}? (?:for|with|to|against)\s(.+)$", r"\1\2 instead"),
-    (_OPENERS + r"(?:replace|change) (?:the )?[\w' -]{2,30}? (?:by|with|to|into)\s(.+)$", r"\1\2 instead"),
-    (_OPENERS + r"(?:switch|change|turn|move|flip|jump|go|hop)(?: over| on| across)?(?: it| that| this)? to\s(?!(?:zero|\d))(.+)$", r"\1\2 instead"),
+    (_OPENERS + r"replace (?:the )?[\w' -]{2,30}? (?:by|with)\s(.+)$", r"\1\2 instead"),
+    (_OPENERS + r"(?:switch|flip|jump|go|hop)(?: over| on| across)?(?: it| that| this)? to\s(?!(?:zero|\d))(.+)$", r"\1\2 instead"),
     # add
     (
         _OPENERS
-        + r"(?:add|include|throw in|put in|count in|bring in|fold in)\s(?!a\b|an\b|note|task|call|contact|lead|deal|new\b)(.+?)(?: as well| too| also| on top| to (?:it|that|this|them))?[.!]?$",
+        + r"(?:add|include|throw in|put in|count in|bring in|fold in)\s(?!a\b|an\b|note|task|call|contact|lead|deal|new\b|.*\bto (?!(?:it|that|this|them)\b))(.+?)(?: as well| too| also| on top| to (?:it|that|this|them))?[.!]?$",
         r"\1plus \2",
     ),
     (r"^([\w' -]{2,30}?)(?: ones)? (?:included|counted in|thrown in|as well as before)[.!]?$", r"plus \1"),

@@ -52,7 +52,8 @@ def _say_filter(ctx: Context, shape: Shape, field: Field, item: Filter) -> str:
             return f"{title} {format_span(days[0], days[1])}"
         return f"{title} {_DAY_BOUNDS[item.op]} {join_words([format_day(day) for day in days], 'or')}"
     if field.kind in (Kind.number, Kind.money):
-        shown = [f"{value:,}" if isinstance(value, int | float) else _grouped(str(value)) for value in values]
+        plain = [int(value) if isinstance(value, float) and value.is_integer() else value for value in values]
+        shown = [f"{value:,}" if isinstance(value, int | float) else _grouped(str(value)) for value in plain]
         if item.op == "between":
             return f"{title} between {' and '.join(shown)}"
         return " ".join(part for part in (title, _BOUNDS[item.op], join_words(shown, "or")) if part)

@@ -69,6 +69,17 @@ class TestPictures:
     def test_other_messages_stay_as_they_are(self, said: str) -> None:
         assert plain(said, leaning=False) == said
 
+    @pytest.mark.parametrize(
+        "said",
+        ["change the stage to Bid", "move it to Bid", "set the amount to 50k", "push the close date to June", "change it to 40k", "update the phone"],
+    )
+    def test_a_command_stays_one(self, said: str) -> None:
+        assert plain(said) == said
+
+    def test_a_change_of_a_record_stays_one(self) -> None:
+        assert plain("add Jonas to the Globex deal") == "add Jonas to the Globex deal"
+        assert plain("add January to it") == "plus January"
+
     def test_a_step_needs_a_question_before_it(self) -> None:
         assert plain("swap calls for meetings", leaning=False) == "swap calls for meetings"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import select
+from sqlalchemy import Pool, select
 
 from assistant.language.dates import date_words
 from assistant.language.lexicon.cues import CUES, NEGATIONS, SMALLTALK
@@ -35,18 +36,19 @@ from crm_core.services.search import STOP_WORDS
 from crm_core.services.words import taught_words
 from crm_core.text import fold
 
-_cache: dict[tuple[int, int, int], Lexicon] = {}
+#: By the pool of the database, which outlives the engines made of it and dies with the last; never by its id, which is used again.
+_cache: WeakKeyDictionary[Pool, dict[tuple[int, int], Lexicon]] = WeakKeyDictionary()
 
 
 def lexicon_for(ctx: Context) -> Lexicon:
     """The lexicon of the company, compiled once per version of its words."""
-    pool = ctx.session.get_bind().engine.pool
-    key = (id(pool), ctx.organisation.vocabulary_version, ctx.actor.user_id or 0)
-    if key not in _cache:
-        if len(_cache) > 64:
-            _cache.clear()
-        _cache[key] = compile_lexicon(ctx)
-    return _cache[key]
+    kept = _cache.setdefault(ctx.session.get_bind().engine.pool, {})
+    key = (ctx.organisation.vocabulary_version, ctx.actor.user_id or 0)
+    if key not in kept:
+        if len(kept) > 64:
+            kept.clear()
+        kept[key] = compile_lexicon(ctx)
+    return kept[key]
 
 
 def compile_lexicon(ctx: Context) -> Lexicon:
