@@ -118,7 +118,7 @@ def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "", 
     ``leaning`` tells that there is a question before the message, whose steps it may say in pictures (``paraphrases``).
     """
     lexicon = lexicon_for(ctx)
-    message, taught = put_meanings(plainer(expand(message), leaning=leaning), lexicon.taught)
+    message, taught = put_meanings(plainer(expand(message), leaning=leaning, money=lexicon.idle), lexicon.taught)
     message = expand(message) if taught else message
     tokens = tokenise(message)
     strange = [place for place, token in enumerate(tokens) if token.norm.isalpha() and not lexicon.knows(token.norm)]

@@ -8,7 +8,7 @@ anything of a company.
 
 Verbs that change records (set, move, push, change, add a ... to) are never rewritten: a command must stay one.
 
-``ALWAYS`` holds in any message; ``LEANING`` only where there is a question before to take the step from.
+``ALWAYS`` holds in any message, ``ALONE`` in one that is a question of its own, ``LEANING`` only where there is a question before to take the step from.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ ALWAYS: tuple[Entry, ...] = _compiled(
         r"(?: \w+){0,3}? (?:to|and|until|till) (?:getting |being |it |is |was |a |the |them ){0,3}(?:won|win|winning|close|closed|closing|signing|signature|signed)\b",
         " sales cycle",
     ),
-    (r"\b(?:on|in) (?:our|the) books\b", ""),
+    (r"\b(companies|customers|clients|accounts|contacts|people|leads) (?:that )?(?:we have |are )?(?:on|in) (?:our|the) books\b", r"\1"),
     (
         r"\b(?:(?:order|sort|rank|arrange) (?:it|them|that|those|these) )?(?:from )?(?:the )?(?:best|strongest|top) to (?:the )?(?:worst|weakest|bottom)\b",
         "highest first",
@@ -125,7 +125,7 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     (rf"\b{_UP} (win|sale)(?=$|[ ,.?!])(?! rate)", "biggest won deal"),
     (rf"\b{_UP} loss(?=$|[ ,.?!])(?! reason)", "biggest lost deal"),
     (rf"\b{_DOWN} (win|sale)(?=$|[ ,.?!])(?! rate)", "smallest won deal"),
-    (r"\bby (?:the )?(?:expected )?(?:close|closing|close date|closing date) (month|quarter|week|year)\b", r"by all \1"),
+    (r"\bby (?:the )?(?:expected )?(?:close|closing|close date|closing date) (month|quarter|week|year)\b", r"by \1"),
     (r"\bby (month|quarter|week|year) of (?:the )?(?:expected )?(?:close|closing|closure)\b", r"by \1"),
     # state and time
     (
@@ -133,7 +133,7 @@ ALWAYS: tuple[Entry, ...] = _compiled(
         r"in stage for \1",
     ),
     (
-        r"\b(?:no|without|without any|without a) (?:contact|activity|touch|reply|answer|response|word|sign of life)(?: for| since| in the last| in)? (\w+ (?:days|weeks|months))\b",
+        r"\b(?:no|without|without any|without a) (?:contact|activity|touch|word|sign of life)(?: for| since| in the last| in)? (\w+ (?:days|weeks|months))\b",
         r"without activity in \1",
     ),
     (
@@ -146,11 +146,14 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     ),
     # whose
     (
-        r"\bwho(?: is| are|'s) (?:currently |now |still )?(?:handling|working on|looking after|in charge of|responsible for|carrying|running|managing|dealing with|taking care of|assigned to)\b",
+        r"\bwho(?: is| are|'s) (?:currently |now |still )?(?:handling|working on|looking after|in charge of|responsible for|dealing with|taking care of|assigned to|(?:carrying|running|managing)(?= (?:it|them|this|that|these|those|the )))\b",
         "who owns",
     ),
     (r"\bwho (changed|moved|edited|touched|updated|altered|pushed) (the [\w ]{3,25}?|it|that) last\b", r"who last \1 \2"),
-    (r"\b(?:on )?(?:which|what) (?:day|date) (did|was|were|is|has|have|will)\b", r"when \1"),
+    (
+        r"\b(?:on )?(?:which|what) (?:day|date) (did|was|were|is|has|have|will) (?=(?:it|that|this|we|they|he|she|i|the|its|their|his|her)\b)",
+        r"when \1 ",
+    ),
     (r"\bsince (?:what|which) (?:day|date) (has|have|is|was)\b", r"since when \1"),
     (r"\b(\w+)-(?:sourced|led|generated|originated)\b", r"from \1"),
     (
@@ -171,8 +174,6 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     ),
     (r"(?<!in )\b(?:person|colleague) by (?:person|colleague)\b", "by rep"),
     (r"(?:^|,)\s*(?:for |by )?all (?:the )?(?:people|persons|colleagues|staff|reps|of us|members)(?=,|[.?!]|$)", ", for everyone"),
-    (r",? (?:no matter|regardless of|irrespective of) (?:when|how|who)\b[^,.?!]*", ""),
-    (r",? (?:overdue|open|closed|done) or not\b", ""),
     (
         r",? (?:if (?:that is |that's |it is |at all )?(?:possible|okay|ok|alright|feasible)|if (?:you|i) (?:can|could|may|would|do not mind|don't mind)|would you mind|if you please)(?=[,.?!]|$)",
         "",
@@ -191,10 +192,14 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     (r"\baccts?\b", "account"),
     (r"\bcusts?\b", "customer"),
     (
-        r"\b(?:across|in|for|throughout) the (?:company|business|firm|organi[sz]ation|board|whole house)(?=$|[,.?!]| (?:by|this|last|in|since))",
+        r"\b(?:across|throughout) the (?:company|business|firm|organi[sz]ation|board|whole house)(?=$|[,.?!]| (?:by|this|last|in|since))",
         "overall",
     ),
 )
+
+#: In a question of its own this says nothing that is not so anyway; a mere step it would leave with a condition that it takes back.
+ALONE: tuple[Entry, ...] = _compiled((r",? (?:no matter|regardless of|irrespective of) (?:when|how|who)\b[^,.?!]*", ""))
+_OWN_QUESTION = re.compile(r"\b(?:which|how many|how much|list|show|what)\b", re.IGNORECASE)
 
 LEANING: tuple[Entry, ...] = _compiled(
     (r"(?<=\w) rather than\s[^,.?!;:]+", " instead"),
@@ -235,7 +240,7 @@ LEANING: tuple[Entry, ...] = _compiled(
         r"how many \1 was that",
     ),
     (
-        rf"\b(?:see|have|get|want|show|show me|give me)?\s?(?:{_IT} )?in (?:dollars|euros|pounds|money|cash)(?: terms)?(?: instead)?\b(?=$|[,.?!])",
+        rf"\b(?:see|have|get|want|show|show me|give me)?\s?(?:{_IT} )?in (?:money|cash)(?: terms)?(?: instead)?\b(?=$|[,.?!])",
         " in value",
     ),
     # what they were
@@ -246,7 +251,7 @@ LEANING: tuple[Entry, ...] = _compiled(
         r"\1by \2",
     ),
     (r"\b(?:of )?what(?: is|'s| was) left\b", "of them"),
-    (r"\bthe (?:dollars|euros|pounds|money)\b", "the value"),
+    (r"\bthe money\b", "the value"),
     (
         r"\b(top (?:\d+|two|three|four|five|six|ten)|the first (?:\d+|two|three|five)) (?:is|are|would be|will be|will) (?:enough|fine|plenty|sufficient|do|ok|okay)\b",
         r"\1",
@@ -259,9 +264,17 @@ LEANING: tuple[Entry, ...] = _compiled(
 )
 
 
-def plainer(message: str, *, leaning: bool) -> str:
-    """The message with its pictures put into plain words; ``leaning`` where there is a question before it."""
+def plainer(message: str, *, leaning: bool, money: frozenset[str] = frozenset()) -> str:
+    """The message with its pictures put into plain words; ``leaning`` where there is a question before it.
+
+    ``money`` are the words for the company's own currency: "split the dollars by rep" asks for amounts where those are
+    dollars, and for another currency elsewhere.
+    """
     text = message
-    for pattern, plain in (*ALWAYS, *(LEANING if leaning else ())):
+    if leaning and money:
+        own = "|".join(re.escape(word) for word in sorted(money) if word.isalpha())
+        text = re.sub(rf"\b(in|the) (?:{own})(?= |[,.?!]|$)", lambda match: f"{match.group(1)} money", text, flags=re.IGNORECASE)
+    alone = not leaning or _OWN_QUESTION.search(message) is not None
+    for pattern, plain in (*ALWAYS, *(ALONE if alone else ()), *(LEANING if leaning else ())):
         text = pattern.sub(plain, text)
     return text

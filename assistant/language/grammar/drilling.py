@@ -160,9 +160,9 @@ class Drilling(Pointing):
         named = parts.named_pipeline and parts.metrics == ["open_pipeline"]
         if "both" not in parts.words_seen or len(frames) < 2 or parts.metrics and not named or parts.nouns:
             return None
-        parts.metrics = []
         first, second = frames[-2:]
         if {"months", "quarters", "weeks", "years", "periods", "days"} & parts.words_seen and first.intent == second.intent:
+            parts.metrics = []  # the pipeline that is named is a condition
             return self._both_periods(first, second)
         if parts.filters or "list" in (first.intent, second.intent):
             return None

@@ -310,7 +310,6 @@ class FollowUps(Drilling):
     def _carry(self, fresh: Frame, base: Frame) -> None:
         """Keep what narrowed the question before, where the new one does not say otherwise."""
         shape = shape_for(self.ctx, shape_of(fresh.metric))
-        parts_released = self.parts.released
         told = {item.field for item in fresh.filters if isinstance(item, Filter)}
         told |= {"owner", "team"} if {"owner", "team"} & told else set()
         places = {"company", "contact"} & told
@@ -324,7 +323,7 @@ class FollowUps(Drilling):
                 and across
                 and item.field in shape.fields
                 and (item.field != "loss_reason" or fresh.metric.startswith("lost"))
-                and item.field not in told | _OF_STATE | set(parts_released)
+                and item.field not in told | _OF_STATE | set(self.parts.released)
                 and not (places and item.field in ("company", "contact"))
             ):
                 fresh.filters.append(item)

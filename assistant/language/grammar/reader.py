@@ -125,6 +125,8 @@ _DANGLING = re.compile(
 )
 
 
+_OR_NOT_STATES = {"open": "open", "overdue": "overdue", "closed": "closed", "won": "won", "lost": "lost", "done": "completed", "resolved": "resolved"}
+_OR_NOT = re.compile(rf"\b({'|'.join(_OR_NOT_STATES)}) or not\b")
 _WHAT_I_HAVE = re.compile(r"\bwhat (?:do i have|have i got|am i holding|have i)\b")
 #: Fields of records that are reckoned from others, and stand in lists only.
 _RECKONED = {"deal": frozenset({"last_activity", "days_in_stage", "stage_since", "slips"})}
@@ -210,6 +212,8 @@ class Reader(Talk, FollowUps):
     def _release(self) -> None:
         """ "..., renewals included", "forget the tier A thing. How many ...": what a question of its own is no longer narrowed by."""
         parts = self.parts
+        if (either := _OR_NOT.search(parts.phrases)) is not None and (parts.nouns or parts.metrics):
+            parts.states = [state for state in parts.states if state != _OR_NOT_STATES[either.group(1)]]  # "all tickets, open or not"
         if not self.dialogue.frames or parts.words < 6:
             return
         words = parts.phrases.split()
