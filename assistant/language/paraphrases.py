@@ -149,6 +149,7 @@ ALWAYS: tuple[Entry, ...] = _compiled(
         r"\bwho(?: is| are|'s) (?:currently |now |still )?(?:handling|working on|looking after|in charge of|responsible for|dealing with|taking care of|assigned to|(?:carrying|running|managing)(?= (?:it|them|this|that|these|those|the )))\b",
         "who owns",
     ),
+    (r"\bwho (?:looks? after|takes? care of|handles|manages|runs|deals with|is on) (them|those|these|it|that)\b", r"who owns \1"),
     (r"\bwho (changed|moved|edited|touched|updated|altered|pushed) (the [\w ]{3,25}?|it|that) last\b", r"who last \1 \2"),
     (
         r"\b(?:on )?(?:which|what) (?:day|date) (did|was|were|is|has|have|will) (?=(?:it|that|this|we|they|he|she|i|the|its|their|his|her)\b)",

@@ -170,6 +170,19 @@ class TestSteps:
         spans = [item["values"] for item in asked["filters"] if item["op"] == "between"]
         assert spans == [["2026-04-01", "2026-06-01"]]
 
+    def test_a_value_that_is_dropped_leaves_the_others(self, conversation: Conversation) -> None:
+        first, second, third = conversation.scalars("select distinct region from company where region is not null order by 1 limit 3")
+        asked = conversation.asked(f"open deals in {first}, {second} or {third}", f"drop {second}")
+        assert next(item for item in asked["filters"] if item["field"] == "region")["values"] == [first, third]
+
+    @pytest.mark.parametrize("said", ["any of them with an open ticket?", "the top one, list the deals"])
+    def test_what_points_at_no_answer_is_refused(self, conversation: Conversation, said: str) -> None:
+        assert conversation.say(said).outcome == "declined"
+
+    def test_another_currency_is_no_word_for_money(self, conversation: Conversation) -> None:
+        assert plainer("split the yen by rep", leaning=True, money=frozenset({"dollars"})) == "split the yen by rep"
+        assert plainer("and in dollars?", leaning=True, money=frozenset({"dollars"})).split() == ["and", "in", "value?"]
+
     def test_a_month_that_lies_apart_takes_the_place(self, conversation: Conversation) -> None:
         asked = conversation.asked("deals won in April 2026", "and in June 2026")
         assert [item["values"] for item in asked["filters"] if item["op"] == "between"] == [["2026-06-01", "2026-07-01"]]

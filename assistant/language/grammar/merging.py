@@ -187,6 +187,17 @@ class Merging(Stretching):
             frame.said_part = say_conditions(self.ctx, shape, frame.part)
             fresh.filters = [item for item in fresh.filters if item not in told]
             fresh.said = say_conditions(self.ctx, shape, fresh.filters)
+        for item in list(fresh.filters):  # "drop ambient", of frozen, chilled and ambient: the others stay
+            held = next((old for old in frame.filters if isinstance(old, Filter) and isinstance(item, Filter) and old.field == item.field), None)
+            if held is None or not isinstance(item, Filter) or (held.op, item.op) != ("is", "is_not"):
+                continue
+            left = [value for value in held.values if value not in item.values]
+            if left and len(left) < len(held.values):
+                self._keep_only(frame, [old.model_copy(update={"values": left}) if old is held else old for old in frame.filters])
+                fresh.filters.remove(item)
+                fresh.said = say_conditions(
+                    self.ctx, shape_for(self.ctx, shape_of(frame.metric) if frame.metric else frame.noun or "activity"), fresh.filters
+                )
         new = {item.field for item in fresh.filters if isinstance(item, Filter)}
         denied = {item.field for item in fresh.filters if isinstance(item, Filter) and item.op == "is_not"}
         if "team" in new - denied:

@@ -125,6 +125,10 @@ _DANGLING = re.compile(
 )
 
 
+#: What points at an answer before, where there is none.
+_OF_NOBODY = re.compile(
+    r"\b(?:any|some|all|which|how many|one|two|three) of (them|those|these)\b|^(?:and |ok |so )?the (?:top|first|second|third|other) (one)\b"
+)
 _OR_NOT_STATES = {"open": "open", "overdue": "overdue", "closed": "closed", "won": "won", "lost": "lost", "done": "completed", "resolved": "resolved"}
 _OR_NOT = re.compile(rf"\b({'|'.join(_OR_NOT_STATES)}) or not\b")
 _WHAT_I_HAVE = re.compile(r"\bwhat (?:do i have|have i got|am i holding|have i)\b")
@@ -184,9 +188,9 @@ class Reader(Talk, FollowUps):
 
     def _dangles(self) -> str:
         """A word that points at what was said before, where nothing there is meant by it; what stands before it in the message may be."""
-        said = _DANGLING.search(self.parts.phrases) if self.dialogue.frames else None
+        said = _DANGLING.search(self.parts.phrases) if self.dialogue.frames else _OF_NOBODY.search(self.parts.phrases)
         if said is not None:
-            return said.group(1)
+            return next(word for word in said.groups() if word)
         parts = self.parts
         if self.dialogue.frames and re.search(r"\bthat one\b", parts.phrases) and not (parts.names or parts.people or parts.filters):
             return "that one"
