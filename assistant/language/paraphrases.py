@@ -107,11 +107,11 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     ),
     (r"\b(companies|customers|clients|accounts|contacts|people|leads) (?:that )?(?:we have |are )?(?:on|in) (?:our|the) books\b", r"\1"),
     (
-        r"\b(?:(?:order|sort|rank|arrange) (?:it|them|that|those|these) )?(?:from )?(?:the )?(?:best|strongest|top) to (?:the )?(?:worst|weakest|bottom)\b",
+        r"\b(?:(?:order|sort|rank|arrange) (?:it|them|that|those|these) )?(?:from )?(?:the )?(?:(?:best|strongest|top) to (?:the )?(?:worst|weakest|bottom)|(?:biggest|largest|highest|most) to (?:the )?(?:smallest|lowest|least)|high to low)\b|\bin descending order\b",
         "highest first",
     ),
     (
-        r"\b(?:(?:order|sort|rank|arrange) (?:it|them|that|those|these) )?(?:from )?(?:the )?(?:worst|weakest|bottom) to (?:the )?(?:best|strongest|top)\b",
+        r"\b(?:(?:order|sort|rank|arrange) (?:it|them|that|those|these) )?(?:from )?(?:the )?(?:(?:worst|weakest|bottom) to (?:the )?(?:best|strongest|top)|(?:smallest|lowest|least) to (?:the )?(?:biggest|largest|highest|most)|low to high)\b|\bin ascending order\b",
         "lowest first",
     ),
     # figures said otherwise

@@ -256,8 +256,6 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"\b((?:more|less|longer|older|younger) than|over|under|at least) an? (day|week|month|year)\b(?! ago)", r"\1 1 \2"),
         (r"\ball-time\b|\blifetime\b", "all time"),
         (r"\b(year|quarter|month)-to-date\b", r"\1 to date"),
-        (r"\bhigh to low\b|\b(?:from )?(?:biggest|largest|highest|most) to (?:smallest|lowest|least)\b|\bin descending order\b", "highest first"),
-        (r"\blow to high\b|\b(?:from )?(?:smallest|lowest|least) to (?:biggest|largest|highest|most)\b|\bin ascending order\b", "lowest first"),
     )
 )
 

@@ -48,8 +48,12 @@ class Conversation:
 
     def scalars(self, query: str) -> list[Any]:
         """One column straight from the database."""
+        return [row[0] for row in self.rows(query)]
+
+    def rows(self, query: str) -> list[Any]:
+        """Rows straight from the database."""
         with self.talk.engine.connect() as connection:
-            return list(connection.scalars(text(query)))
+            return list(connection.execute(text(query)))
 
 
 @pytest.fixture(params=["software", "machinery"])

@@ -196,21 +196,30 @@ class TestSteps:
         assert answer.outcome in ("declined", "asked"), answer.text
 
     def test_deals_that_came_into_a_stage_are_counted_wherever_they_are(self, conversation: Conversation) -> None:
-        stage, key = conversation.scalars("select name from stage where kind = 'open' order by position limit 1 offset 1")[0], 0
-        asked = conversation.asked(f"how many deals moved into {stage} in the last 90 days")
-        assert asked["metric"] == "stage_entries" and asked["filters"][0]["field"] == "stage" and key == 0
+        key, stage = conversation.rows("select id, name from stage where kind = 'open' order by position limit 1 offset 1")[0]
+        answer = conversation.say(f"how many deals moved into {stage} over all time")
+        entered = conversation.scalars(
+            f"select count(distinct e.deal_id) from stage_entry e join deal d on d.id = e.deal_id join stage s on s.id = e.stage_id where s.name = '{stage}' and d.archived_at is null"
+        )[0]
+        now = conversation.scalars(f"select count(*) from deal where stage_id = {key} and archived_at is null")[0]
+        assert (answer.figures[0].value, entered > now) == (str(entered), True)
 
     def test_moving_deals_is_no_question(self, conversation: Conversation) -> None:
         stage = conversation.scalars("select name from stage where kind = 'open' order by position limit 1 offset 1")[0]
         assert conversation.say(f"move all open deals to {stage}").outcome == "declined"
 
-    def test_a_bound_that_no_field_takes_is_not_dropped(self, conversation: Conversation) -> None:
-        assert conversation.say("overdue tasks by rep").figures[0].question["arguments"]["filters"][0]["field"] == "due"  # type: ignore[index]
+    def test_what_is_overdue_narrows_the_tasks_of_each(self, conversation: Conversation) -> None:
+        conditions = conversation.asked("overdue tasks by rep")["filters"]
+        assert [(item["field"], item["op"]) for item in conditions] == [("due", "less_than")]
 
-    def test_decimal_parts_are_told(self, conversation: Conversation) -> None:
-        answer = conversation.say("what share of deals won over all time came from Referral")
-        if answer.outcome == "answered":
-            assert answer.figures[0].unit == "percent" and Decimal(answer.figures[0].value or 0) <= 100
+    def test_part_and_whole_are_told_beside_the_share(self, conversation: Conversation) -> None:
+        region, part = conversation.rows(
+            "select c.region, count(*) from deal d join company c on c.id = d.company_id where d.status = 'open' and d.archived_at is null and c.region is not null group by 1 order by 2 desc"
+        )[0]
+        whole = conversation.scalars("select count(*) from deal where status = 'open' and archived_at is null")[0]
+        answer = conversation.say(f"what percentage of open deals is in {region}")
+        assert abs(Decimal(answer.figures[0].value or 0) - Decimal(100 * part) / whole) < Decimal("0.0001")
+        assert f"{part} of {whole}" in answer.text
 
 
 class TestSlips:

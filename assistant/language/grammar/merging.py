@@ -6,8 +6,8 @@ import re
 
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
-from assistant.language.grammar.figures import IN_MONEY
 from assistant.language.grammar.pieces import as_days
+from assistant.language.grammar.shares import IN_MONEY
 from assistant.language.grammar.stretching import Stretching, time_of
 from assistant.language.lexicon import CURRENCY_WORDS, lexicon_for
 from assistant.language.parts import Parts
