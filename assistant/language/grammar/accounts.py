@@ -55,6 +55,8 @@ def unaccounted(parts: Parts, frame: Frame, today: date) -> list[str]:
     bounded = any(item.op in ("between", "less_than", "more_than", "at_least", "at_most") for item in filters_of(frame.filters))
     if not timed and not bounded:
         lost += [when.period.describe() for when, _cue in parts.times if not _is_now(when.period, today)]
+    if "nothing" in parts.words_seen and not _denies(frame):
+        lost.append("nothing")
     if parts.me and not {"owner", "team"} & fields:
         lost.append("me")
     if parts.my_team and not {"owner", "team"} & fields:
@@ -64,6 +66,13 @@ def unaccounted(parts: Parts, frame: Frame, today: date) -> list[str]:
     if parts.names and not (frame.entities or frame.entity or {"owner", "company", "contact", "id", "product"} & fields):
         lost += [name.matches[0].label for name in parts.names]
     return lost
+
+
+def _denies(frame: Frame) -> bool:
+    """Whether a frame asks for the absence of anything."""
+    if any(isinstance(item, Related) and item.none or isinstance(item, FilterGroup) for item in frame.filters):
+        return True
+    return any(item.op in ("is_not", "empty") or item.field in ("last_activity", "status") for item in filters_of(frame.filters))
 
 
 def _is_now(period: Period, today: date) -> bool:

@@ -21,6 +21,9 @@ _SHARE_WORDS = frozenset("share percentage percent proportion fraction part port
 #: Metrics, beside those of states, of which a share can be asked for.
 _SHARED = frozenset({"customers", "product_revenue", "units_sold"})
 _CAME_FROM = re.compile(r"\b(?:came|come|comes|coming|stems?|stemmed|originat\w+|attributable)\b")
+_IN_WHAT = re.compile(
+    r"\b(?:in|among|within) (?:what|everything|all|all that|the deals|the value|the amount|the business)(?: that)? (?:we|i|they) (?:have )?(?:won|signed|closed|sold|booked|lost)\b"
+)
 _BECAME = re.compile(r"\b(?:won|win|lost|lose|convert\w*|closed?|resolved?|bought)\b")
 _WENT_ON = re.compile(r"\b(?:go|goes|went|move[sd]?|moving|pass|passed|convert\w*|advance[sd]?|reach\w*|make|made|get|got|left|leave|survive\w*)\b")
 #: After these comes what the part is.
@@ -48,7 +51,8 @@ class Shares(FigureFrames):
         staged = any(raw.field == "stage" for raw in parts.filters)
         came = _CAME_FROM.search(parts.phrases)
         became = came is not None and _BECAME.search(parts.phrases[came.end() :])  # "of leads that came from fairs, converted": a rate
-        if came is not None and not became or staged and "open" in told and not _WENT_ON.search(parts.phrases):
+        inside = _IN_WHAT.search(parts.phrases) is not None
+        if inside or came is not None and not became or staged and "open" in told and not _WENT_ON.search(parts.phrases):
             shared = self._share_of(noun, told)  # "of what we won, what share came from Wineries", "of the pipeline, is in Bid"
             if shared is not None:
                 return shared
@@ -96,6 +100,9 @@ class Shares(FigureFrames):
         verb = next((place for place, word in enumerate(words) if place > share and word in _SHARE_VERBS), len(words))
         whole = [raw for raw in parts.filters if share < raw.at < verb]
         part = [raw for raw in parts.filters if raw not in whole]
+        if (inside := _IN_WHAT.search(parts.phrases)) is not None:  # "the proportion of temp contracts in what we signed"
+            start = len(parts.phrases[: inside.start()].split())
+            part, whole = [raw for raw in parts.filters if raw.at < start], [raw for raw in parts.filters if raw.at >= start]
         if not part and not parts.names:
             whole, part = [], whole
         if not part and not parts.names:

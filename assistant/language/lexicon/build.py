@@ -269,7 +269,8 @@ def _add_regions(lexicon: Lexicon, ctx: Context) -> None:
         words = fold(region).split()
         short = {region[:3].lower(), "".join(word[0] for word in words)} if len(words) > 1 else {region[:3].lower()}
         bent = {f"{fold(region)}n"} if fold(region).endswith("a") else {f"{fold(region)}er"} if len(words) == 1 else set()
-        for form in {form for form in short if not lexicon.is_english(form)} | bent:
+        initials = "".join(word[0] for word in words)
+        for form in {form for form in short if not lexicon.is_english(form) or len(words) > 2 and form == initials} | bent:
             forms.setdefault(form, set()).add(region)
     for form, meant in forms.items():
         if len(meant) == 1 and len(form) > 2 and not lexicon.get(form) and form not in date_words():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from assistant.language.parts.neighbours import Neighbours
 from assistant.language.tokens import singular
 from crm_core.services.search import STOP_WORDS
@@ -20,6 +22,8 @@ _PREFACE_STARTS = frozenset(
 )
 
 
+#: "How much was that?": what stands before is what is asked about.
+_ABOUT_IT = re.compile(r"^(?:and |so )?(?:how (?:much|many)|what|who|whose)\b.*\b(?:is|was|are|were) (?:that|those|these|it|they)$")
 #: Words that begin a reason before the question: "before we sign again, how many ...".
 _REASONS = frozenset("before while as since because if when after".split())
 
@@ -158,6 +162,9 @@ class Asides(Neighbours):
         """Unknown words in a clause that says nothing of the CRM are an aside; in the clause of the question they count."""
         if len(set(self.clauses)) < 2:
             return
+        last = " ".join(token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == max(self.clauses))
+        if _ABOUT_IT.search(last) and any(raw.op == "is" for raw in self.parts.filters):
+            return  # "renewals lapsing over price, how much was that": what stands before is what is asked about
         telling = {
             self.clauses[edge.first]
             for edge in self.edges
