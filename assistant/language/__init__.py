@@ -88,6 +88,7 @@ def remember(turn: Turn) -> Frame | None:
         frame.shown = [Entity(noun=listed.noun, id=row["id"], label=str(row.get(column))) for row in listed.rows[:SHOWN]]
         if len(listed.rows) == 1 and not frame.count_only:
             salient.append(frame.shown[0])
+            salient += _owners(listed)
     figure = next((item for item in results if isinstance(item, MetricResult)), None)
     if figure is not None and frame.intent == "metric" and len(frame.group_by) == 1:
         frame.groups = _groups(frame, figure)
@@ -108,6 +109,12 @@ def _groups(frame: Frame, figure: MetricResult) -> list[ShownGroup]:
         for group in shown
         if isinstance(group.keys[0], str | int | date)
     ]
+
+
+def _owners(listed: ListResult) -> list[Entity]:
+    """Whose the one row of a list is, where it tells: "what is her win rate?"."""
+    key = listed.rows[0].get("owner_id")
+    return [Entity(noun="user", id=int(key), label=str(listed.rows[0].get("owner") or ""))] if key is not None else []
 
 
 def _referred(view: View, asked: list[str]) -> list[Entity]:

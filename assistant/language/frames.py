@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from crm_core.metrics.filters import Condition
+from crm_core.metrics.measures import Measure
 from crm_core.metrics.question import Days, GroupCondition
 
 Intent = Literal[
@@ -66,6 +67,8 @@ class Frame(BaseModel):
     #: Where a share of a figure is asked for: the conditions of the part, and how they read.
     part: list[Condition] = Field(default_factory=list)
     said_part: list[str] = Field(default_factory=list)
+    #: The number of the counted records that is added up or averaged instead of counting them.
+    measure: Measure | None = None
     group_by: list[str] = Field(default_factory=list)
     period: Days | None = None
     compare: Literal["previous", "year_before"] | None = None

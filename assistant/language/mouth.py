@@ -109,7 +109,7 @@ def _one(turn: Turn, frame: Frame, item: Done) -> str:
         text, turn.outcome = movement_text(result, frame.said, frame.step, why=frame.detail == "why")
         return text
     if isinstance(result, HistoryView):
-        text, turn.outcome = history_text(result, frame.asked_fields)
+        text, turn.outcome = history_text(result, frame.asked_fields, frame.detail)
         return text
     if isinstance(result, Passages):
         return _passages(turn, frame, result)

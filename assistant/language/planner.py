@@ -37,6 +37,8 @@ def metric_question(frame: Frame) -> dict[str, Any]:
     question: dict[str, Any] = {"metric": frame.metric}
     if frame.filters:
         question["filters"] = [item.model_dump(mode="json") for item in frame.filters]
+    if frame.measure:
+        question["measure"] = frame.measure.model_dump(mode="json")
     if frame.part:
         question["part"] = [item.model_dump(mode="json") for item in frame.part]
     if frame.group_by:
@@ -134,6 +136,8 @@ def _history(frame: Frame, _previous: Frame | None) -> list[Call]:
     question: dict[str, Any] = {"noun": frame.entity.noun, "id": frame.entity.id, "fields": frame.asked_fields}
     if frame.since:
         question["since"] = frame.since.isoformat()
+    if frame.detail == "original":
+        question["limit"] = 200
     return [("record_history", question)]
 
 

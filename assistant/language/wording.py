@@ -126,12 +126,18 @@ def _whose(said: list[str], scope: str) -> str:
     return f" for {join_words(others)}" if others else f" for {scope}"
 
 
-def history_text(view: HistoryView, asked: list[str]) -> tuple[str, str]:
-    """The newest change in a sentence, with how many there are."""
+def history_text(view: HistoryView, asked: list[str], wanted: str = "") -> tuple[str, str]:
+    """The newest change in a sentence, with how many there are; or the value ``before`` it, or the ``original`` one."""
     what = join_words([item.replace("_", " ") for item in asked], "or") if asked else "anything"
     if not view.changes:
         return f"Nobody has changed {what} of **{view.label}** in what is on record.", "empty"
     newest = view.changes[0]
+    if wanted:
+        told = view.changes[-1] if wanted == "original" else newest
+        head = "At first" if wanted == "original" else f"Before {show_instant(newest.at)}"
+        by = f"{told.who} changed it" if told.who else "it was changed"
+        now = "" if told is newest else f" It has been {newest.new} since {show_instant(newest.at)}."
+        return f"{head}, the {told.title} of **{view.label}** was **{told.old}**; {by} to {told.new} on {show_instant(told.at)}.{now}", "answered"
     who = newest.who or "Somebody without a name here"
     text = f"**{who}** changed the {newest.title} of **{view.label}** on {show_instant(newest.at)}, from {newest.old} to {newest.new}."
     if view.total > 1:

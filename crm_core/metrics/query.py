@@ -24,6 +24,7 @@ from crm_core.metrics.conversion import rates
 from crm_core.metrics.definitions import METRICS, Composite, Metric, Unit
 from crm_core.metrics.fields import Field, Shape, field_of, shape_for
 from crm_core.metrics.filters import compile_conditions, named_fields, without_relations
+from crm_core.metrics.measures import measured
 from crm_core.metrics.question import Group, GroupCondition, MetricQuestion, MetricResult, Share
 from crm_core.metrics.rewind import REWOUND, as_known_at, check_past, end_of_day
 from crm_core.models import Deal, PicklistValue, Stage, Target
@@ -64,6 +65,7 @@ def ask(ctx: Context, question: MetricQuestion) -> MetricResult:
         return _as_of(ctx, question, metric, question.as_of)
     period, assumed = _period(ctx, metric, question)
     run = _Run(ctx, question, metric)
+    metric = run.metric
     value, groups, counted = run.figures(period)
     result = MetricResult(
         metric=metric.name,
@@ -109,6 +111,8 @@ def _share(ctx: Context, question: MetricQuestion, metric: Metric | Composite) -
     """The share of a figure, and of each of its groups, that meets further conditions: ``100 * part / whole``."""
     if not metric.additive or metric.unit not in (Unit.money, Unit.count):
         raise Invalid(f"A share can be told of an amount or of a number of records; {metric.title} is neither. Ask for it split instead.")
+    if question.measure is not None and question.measure.how == "mean":
+        raise Invalid("An average has no share; ask for the average of the part, or for it split.")
     if question.keep:
         raise Invalid("Groups can be left out by their value only of the figure itself, not of a share of it.")
     plain = question.model_copy(update={"part": [], "order": None, "limit": None})
@@ -135,7 +139,7 @@ def _share(ctx: Context, question: MetricQuestion, metric: Metric | Composite) -
         counted=part.counted,
         additive=False,
         higher_is_better=True,
-        share=Share(whole.title, metric.unit, value, total),
+        share=Share(whole.title, whole.unit, value, total),
         statements=[*part.statements, *whole.statements],
     )
 
@@ -213,7 +217,8 @@ def _keep(ctx: Context, question: MetricQuestion, condition: GroupCondition, res
         result.statements += other.statements
         values = {key: Decimal() if metric.additive else None for key in values}
         values.update((group.keys, group.value) for group in groups)
-    bound = condition.value * 10 ** exponent(ctx.home_currency) if metric.unit is Unit.money else condition.value
+    unit = result.unit if metric.name == result.metric else metric.unit
+    bound = condition.value * 10 ** exponent(ctx.home_currency) if unit is Unit.money else condition.value
     meets: dict[str, Callable[[Decimal], bool]] = {
         "is": lambda value: value == bound,
         "at_least": lambda value: value >= bound,
@@ -259,6 +264,10 @@ class _Run:
         assert isinstance(first, Metric)
         self.shape = shape_for(ctx, first.shape)
         self.noun = self.shape.noun.__noun__ if self.shape.name != "target" else "deal"
+        self.measured: Field | None = None
+        if question.measure is not None:
+            self.metric, self.measured = measured(self.shape, metric, question.measure)
+            metric = self.metric
         self.grain: Grain | None = None
         self.groupings: list[Field | Grain] = []
         for name in question.group_by:
@@ -369,7 +378,7 @@ class _Run:
             raise Invalid(f"{metric.title.capitalize()} can be shown over at most {MAX_STATE_BUCKETS} steps; use longer steps.")
         place = next(index for index, item in enumerate(self.groupings) if isinstance(item, Grain))
         others = [name for index, name in enumerate(self.question.group_by) if index != place]
-        inner = _Run(self.ctx, self.question.model_copy(update={"group_by": others}), metric)
+        inner = _Run(self.ctx, self.question.model_copy(update={"group_by": others}), METRICS[metric.name])
         groups: list[Group] = []
         for step in steps:
             value, parts, _ = inner._metric(metric, step)
@@ -380,7 +389,7 @@ class _Run:
                 labels.insert(place, step.label)
                 groups.append(Group(tuple(keys), tuple(labels), group.value))
         self.statements += inner.statements[-1:]
-        value, _, counted = _Run(self.ctx, self.question.model_copy(update={"group_by": []}), metric)._metric(metric, period)
+        value, _, counted = _Run(self.ctx, self.question.model_copy(update={"group_by": []}), METRICS[metric.name])._metric(metric, period)
         return value, groups, counted
 
     def _clip_to_data(self, metric: Metric, period: Period) -> Period:
@@ -407,6 +416,9 @@ class _Run:
         ctx = self.ctx
         clauses, joins = compile_conditions(ctx, self.shape, self.question.filters)
         clauses = [self.shape.visible(ctx), *metric.where(ctx), *clauses]
+        if self.measured is not None and self.measured.key is not None:
+            clauses.append(self.measured.key(ctx).is_not(None))
+            joins += self.measured.joins
         start, end = period.bounds(ctx.zone)
         if metric.span is not None:
             clauses += metric.span(ctx, start, end)

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import sqlite
 from crm_core.errors import Invalid
 from crm_core.metrics.definitions import Unit
 from crm_core.metrics.filters import Condition
+from crm_core.metrics.measures import Measure
 from crm_core.periods import (
     FAR_FUTURE,
     FAR_PAST,
@@ -65,6 +66,9 @@ class MetricQuestion(BaseModel):
 
     metric: str = Described(description="Metric name, such as 'won_value' or 'win_rate'.")
     filters: list[Condition] = Described(default_factory=list, description="Conditions that all must hold.")
+    measure: Measure | None = Described(
+        default=None, description="Instead of how many records: the total or average of a number that they carry; for metrics that count records."
+    )
     part: list[Condition] = Described(
         default_factory=list,
         description="Answer with the share, in percent, of the figure that meets these conditions too; for amounts and counts.",

@@ -7,7 +7,7 @@ import re
 from assistant.language.frames import Frame
 from assistant.language.grammar.behind import between
 from assistant.language.grammar.pieces import as_days
-from assistant.language.grammar.pointing import Pointing
+from assistant.language.grammar.pointing import PERSON, Pointing
 from assistant.language.grammar.stretching import listed_period, time_of, together
 from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Unit, shape_of
@@ -78,6 +78,21 @@ class Drilling(Pointing):
             self._replace_filters(frame, fresh)
             return frame
         return None
+
+    def _facts_of_several(self) -> Frame | None:
+        """ "Her e-mail?", after two people of whom either can be meant: the fact of each."""
+        parts, base = self.parts, self.dialogue.previous
+        if self.pointed or base is None or base.intent != "list" or base.noun not in ("contact", "lead") or not 1 < len(base.shown) <= 5:
+            return None
+        own = parts.names or parts.people or parts.filters or parts.times or parts.metrics or parts.groups or parts.states or parts.aggregates
+        if not PERSON & parts.words_seen or own and parts.states != ["created"] or parts.words > 8:
+            return None  # "got" is what they say for having
+        fields = shape_for(self.ctx, base.noun).fields
+        asked = [name for name in parts.fields if name in fields] or (["phone"] if "number" in parts.words_seen and "phone" in fields else [])
+        frame = self.as_list(base) if asked else None
+        if frame is not None:
+            frame.columns, self.pointed = list(dict.fromkeys(["name", *asked])), True
+        return frame
 
     def _narrow_frame(self, frame: Frame, shape: Shape) -> None:
         """Add the message's conditions to a list; of the same sort they take the place of the old ones."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 
 from assistant.language.frames import Frame
-from assistant.language.grammar.shares import IN_MONEY, Shares
+from assistant.language.grammar.measuring import Measuring
+from assistant.language.grammar.shares import IN_MONEY
 from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from crm_core.metrics.fields import Field, shape_for
 from crm_core.metrics.filters import Filter
@@ -23,7 +24,7 @@ _KINDS_OF_CUSTOMERS = frozenset({"new", "lost", "first", "former", "returning"})
 _BETTER = frozenset({"better", "worse", "higher", "lower"})
 
 
-class Figures(Shares):
+class Figures(Measuring):
     """Which metric, split how, in which period, compared with which."""
 
     def _ranking(self) -> Frame | None:

@@ -24,7 +24,7 @@ from assistant.language.planner import PAGE
 from assistant.language.saying import say_conditions
 from assistant.language.states import STATE_OF_METRIC
 from crm_core.metrics.definitions import METRICS, Metric, Unit, shape_of
-from crm_core.metrics.fields import Kind, shape_for
+from crm_core.metrics.fields import shape_for
 from crm_core.metrics.filters import Filter
 
 _FOR_THOSE = re.compile(
@@ -79,6 +79,13 @@ class FollowUps(Drilling):
         base = self.dialogue.latest(lambda frame: (_is_plural(frame) or asks_of_one and frame is last) and (not noun or frame.noun == noun))
         if base is None or parts.compare:
             return None
+        measured = self._asked_measure((METRICS[base.metric].rows if base.intent == "metric" else base.noun,), base.measure)
+        if measured is not None:
+            counted = self._as_metric(base) if base.intent == "list" else self.counting(base)
+            merged = self._merged(counted.model_copy(update={"limit": None, "order": None})) if counted is not None else None
+            if merged is not None and merged.intent == "metric":
+                merged.measure = measured[1]  # "total headcount on those?"
+            return merged
         if parts.groups:
             counted = self._as_metric(base) if base.intent == "list" else None
             return self._merged(counted) if counted is not None and not parts.metrics else None  # "count them by owner"
@@ -167,9 +174,6 @@ class FollowUps(Drilling):
         self._shift_listed(frame, shape)
         if facts := self._facts_of_rows(shape):
             frame.columns = list(dict.fromkeys([*shape.columns[:1], *facts]))
-        if {"sum", "total", "mean"} & set(parts.aggregates):  # "total headcount on those": only amounts are summed
-            numbers = [name for name in parts.fields if name in shape.fields and shape.fields[name].kind is Kind.number]
-            self.frame_unknown += [f"total of {name.replace('_', ' ')}" for name in numbers]
         if parts.aggregates == ["sum"] and parts.order in ("highest", "lowest"):
             frame.count_only, frame.detail = False, ""  # "the three with the highest amount"
         elif "sum" in parts.aggregates or "total" in parts.aggregates and frame.noun == "deal":

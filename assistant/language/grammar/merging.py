@@ -355,6 +355,8 @@ class Merging(Stretching):
     def _merge_metric(self, frame: Frame, previous: Frame) -> None:
         """The measure, period, groups and order of a figure, as the message changes them."""
         parts = self.parts
+        if frame.measure is not None and (parts.metrics or parts.aggregates):
+            frame.measure = None  # "how many deals is that?", after the headcount of them
         frame.metric = _metric_with_state(parts, previous.metric)
         if self._swaps_measure(previous) and previous.metric in _AVERAGES:
             frame.metric = _AVERAGES[previous.metric]["median" if "median" in parts.aggregates else "mean"]

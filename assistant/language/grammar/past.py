@@ -26,6 +26,12 @@ _ENTERED = re.compile(
     r"|arrived (?:at|in)|reach(?:ed)?) (?:the |stage |the stage )?"
 )
 _WHEN_WAS_THAT = re.compile(r"^(?:and |so |ok )*when (?:was|did) (?:that|it|this)(?: happen| change| move)?$")
+#: "What was it before?", "what was the amount originally": a value that has been replaced.
+_REPLACED = re.compile(
+    r"\bwhat (?:was|were) (?:it|that|this|its|the|her|his|their)\b.*\b(before|originally|previously|formerly|initially|at first|at the (?:start|beginning)|earlier)\b"
+    r"|\bwhat did (?:it|that) use to be\b|\b(?:previous|former|old|original|initial) (?:amount|value|close|expected|stage|owner|date)\b"
+)
+_FROM_THE_START = frozenset("originally initially original initial first start beginning".split())
 _ENTERING = frozenset(
     "entered entering enter moved move moving came come went got advanced advance progressed progress jumped passed arrived reached reach pushed gone".split()
 )
@@ -180,6 +186,8 @@ class Past(Lists):
         parts = self.parts
         if self.previous is not None and self.previous.intent == "history" and _WHEN_WAS_THAT.search(parts.phrases):
             return self.previous.model_copy(deep=True)
+        if (replaced := self._replaced()) is not None:
+            return replaced
         verbs = [word for word in _CHANGED if word in parts.words_seen]
         logs = [phrase for phrase in _LOGS if phrase in parts.phrases]
         begun = parts.first_words[:1]
@@ -205,6 +213,25 @@ class Past(Lists):
             frame.since = times[0].period.first
         ours = {*verbs, "log", "trail", "audit", "history"}
         self.frame_unknown = [word for word in parts.unknown if word.lower() not in ours]
+        return frame
+
+    def _replaced(self) -> Frame | None:
+        """ "What was it before?", "what was the close date originally?": the value that was, from the record's changes."""
+        parts, before = self.parts, self.previous
+        if not _REPLACED.search(parts.phrases) or parts.times or parts.metrics or parts.compare or parts.groups:
+            return None
+        asked = [*parts.fields, *(["amount"] if "sum" in parts.aggregates or "amount" in parts.words_seen else [])]
+        leaning = before.asked_fields or before.columns[1:] if before is not None and before.intent in ("record", "history", "list") else []
+        frame = Frame(intent="history", detail="original" if _FROM_THE_START & parts.words_seen else "before")
+        self._changed_record(frame, asked or leaning)
+        if frame.entity is None:
+            return None
+        noun = frame.entity.noun
+        frame.asked_fields = [name for name in dict.fromkeys(asked or leaning) if self._is_kept(noun, name)][:1]
+        if not frame.asked_fields:
+            return None
+        told = {*_FROM_THE_START, *_CHANGED, "before", "previously", "formerly", "earlier", "always"}
+        self.frame_unknown = [word for word in parts.unknown if word.lower() not in told]
         return frame
 
     def _is_kept(self, noun: str, name: str) -> bool:

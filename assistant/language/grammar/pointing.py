@@ -20,7 +20,7 @@ from crm_core.metrics.filters import Filter
 from crm_core.services.search import Match
 from crm_core.text import fold
 
-_PERSON = frozenset("he him his she her hers".split())
+PERSON = frozenset("he him his she her hers".split())
 _THING = frozenset("it its".split())
 _THEY = frozenset("they them their theirs there".split())
 #: "With them", "from them": those who were spoken of, not the records shown.
@@ -151,9 +151,9 @@ class Pointing(Shown):
             if (entity := self.dialogue.meant(self.ctx, (noun,))) is not None:
                 self._drop_noun(noun)
                 return entity
-        if _PERSON & words and parts.people:
+        if PERSON & words and parts.people:
             return None  # "Bob Garrow, what is his win rate?"
-        if _PERSON & words:
+        if PERSON & words:
             return self.dialogue.meant(self.ctx, ("contact", "user", "lead"))
         if SET_WORDS & words and not self._single_shown() or self._points_at_set() and not _THING & words:
             return self._holder() if _THEY & words and self._speaks_of_others() else None
@@ -162,7 +162,9 @@ class Pointing(Shown):
                 return None
             if not (words & _THEY == {"there"} and _THING & words):  # "since when has it been there": it
                 return self._holder()
-        if _THING & words or re.search(r"\b(?:is|was|of|with|for|on|at) (?:this|that)(?: (?:with|for|at|of|about|now|by))?$", parts.phrases):
+        if _THING & words or re.search(
+            r"\b(?:is|was|of|with|for|on|at) (?:this|that)(?: (?:with|for|at|of|about|now|by))?$|\b(?:does|did|has) (?:this|that) (?:belong|close|stand|sit|go|need|lie|end)\b", parts.phrases
+        ):
             if {"won", "lost", "closed", "closing", "slipped"} & set(parts.states) and (deal := self.dialogue.meant(self.ctx, ("deal",))) is not None:
                 return deal  # "when did it close?"
             return self.dialogue.meant(self.ctx, ("deal", "ticket", "company", "lead", "activity"))
@@ -222,8 +224,11 @@ class Pointing(Shown):
         roles = {raw.field for raw in parts.filters if not raw.negated}
         if previous is None or not roles or not roles <= {"title", "deal_role"} or parts.plural_noun or parts.words > 9 or parts.aggregates:
             return None
-        if parts.nouns not in ([], ["contact"]) or previous.intent not in ("record", "list", "history"):
+        theirs = parts.nouns == ["company"] and "side" in parts.words_seen  # "the decision maker on the client side"
+        if not (theirs or parts.nouns in ([], ["contact"])) or previous.intent not in ("record", "list", "history"):
             return None
+        if theirs:
+            self._drop_noun("company")
         return self.dialogue.meant(self.ctx, ("deal", "company") if "deal_role" in roles else ("company",))
 
     def _holder(self) -> Entity | None:

@@ -116,6 +116,8 @@ class Parts:
     people: list[tuple[int, str]] = field(default_factory=list)
     cues: list[str] = field(default_factory=list)
     fields: list[str] = field(default_factory=list)
+    #: Which fields of which kinds of records each of ``fields`` can be: "headcount" of a company or of a deal.
+    field_senses: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
     unknown_capital: list[str] = field(default_factory=list)
     #: Words that only carry the sentence.

@@ -455,6 +455,7 @@ class Senses(Neighbours):
         if times:
             self.time_field = f"field:{next(iter(sorted(times)))}"
         self.parts.fields.append(name)
+        self.parts.field_senses[name] = [(item.noun, str(item.value)) for item in edge.senses if item.kind == "field"]
         return True
 
     def _is_boolean(self, edge: Edge) -> bool:

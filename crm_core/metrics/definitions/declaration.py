@@ -20,6 +20,7 @@ class Unit(Enum):
 
     money = "money"
     count = "count"
+    number = "number"
     percent = "percent"
     days = "days"
     hours = "hours"
