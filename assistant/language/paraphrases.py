@@ -189,6 +189,15 @@ ALWAYS: tuple[Entry, ...] = _compiled(
         r"\1",
     ),
     (_OPENERS + r"(?:i|we) (?:would )?(?:actually |rather |really )*(?:prefer|like|love) (?:to )?(?:see|have|get|know)\s(?=\w)", r"\1show "),
+    (
+        r"\bwho (?:decides|makes the decision|has the final say|calls the shots|takes the decision)(?: there| on (?:it|that|this|that deal)| at| for it)?(?=$|[,.?!])",
+        "who is the decision maker",
+    ),
+    (
+        r"\bwhat (?:do|should|must|shall) (?:i|we|she|he|they) (?:need |have |want )?(?:to )?do next(?= on| with| about| for| there|$|[,.?!])",
+        "what is the next step",
+    ),
+    (r"\bwhat(?: is|'s) (?:she|he|he's|[a-z]+) (?:meant|supposed|due) to (?:be doing|do) next\b", "what is the next step"),
     (r"\bprice tag\b", "amount"),
     (r"\baccts?\b", "account"),
     (r"\bcusts?\b", "customer"),
@@ -199,7 +208,13 @@ ALWAYS: tuple[Entry, ...] = _compiled(
 )
 
 #: In a question of its own this says nothing that is not so anyway; a mere step it would leave with a condition that it takes back.
-ALONE: tuple[Entry, ...] = _compiled((r",? (?:no matter|regardless of|irrespective of) (?:when|how|who)\b[^,.?!]*", ""))
+ALONE: tuple[Entry, ...] = _compiled(
+    (r",? (?:no matter|regardless of|irrespective of) (?:when|how|who)\b[^,.?!]*", ""),
+    (
+        r",? (?:whoever|whosever|whose ?ever|whoever's) (?:it|they|that|those|these|the \w+)? ?(?:is|are|was|were|belongs?|belonged|owns?|has|holds?)?(?: it| them| to)?(?=$|[,.?!])",
+        "",
+    ),
+)
 _OWN_QUESTION = re.compile(r"\b(?:which|how many|how much|list|show|what)\b", re.IGNORECASE)
 
 LEANING: tuple[Entry, ...] = _compiled(
@@ -231,7 +246,7 @@ LEANING: tuple[Entry, ...] = _compiled(
     # add
     (
         _OPENERS
-        + r"(?:add|include|throw in|put in|count in|bring in|fold in)\s(?!a\b|an\b|note|task|call|contact|lead|deal|new\b|.*\bto (?!(?:it|that|this|them)\b))(.+?)(?: as well| too| also| on top| to (?:it|that|this|them))?[.!]?$",
+        + r"(?:add(?! up)|include|throw in|put in|count in|bring in|fold in)\s(?!a\b|an\b|note|task|call|contact|lead|deal|new\b|.*\bto (?!(?:it|that|this|them)\b))(.+?)(?: as well| too| also| on top| to (?:it|that|this|them))?[.!]?$",
         r"\1plus \2",
     ),
     (r"^([\w' -]{2,30}?)(?: ones)? (?:included|counted in|thrown in|as well as before)[.!]?$", r"plus \1"),

@@ -37,6 +37,10 @@ FUSION_K = 60
 FLOOR = 0.23
 #: The same where filters (a company, a person) already say whose words are meant.
 NARROW_FLOOR = 0.13
+#: The same where half of several words stand in no passage at all: nobody here speaks of the matter.
+STRANGE_FLOOR = 0.32
+#: The same where such a question is narrowed by nothing: "why does my script say 'permission denied'?" finds a neighbour of anything.
+ADRIFT_FLOOR = 0.5
 _COVERAGE = 0.5
 #: A word in more passages than this is as common as any.
 MOST_COUNTED = 20_000
@@ -86,13 +90,14 @@ def search_interactions(ctx: Context, args: SearchInteractions, index: VectorInd
         hits = dict.fromkeys(scope.newest(args.limit), 1.0)
         return Passages(args.query, _load(ctx, hits, newest=True), len(hits), notices)
     ids = scope.few()
-    ranked = [_lexical(ctx, args.query, scope, ids)]
+    seen = {word: passages_with(ctx, word, limit=MOST_COUNTED) for word in content_words(args.query)}
+    ranked = [_lexical(ctx, seen, scope, ids)]
     try:
         if index is None:
             raise IndexUnavailable("the index is not running")
         if index.notice:
             notices.append(index.notice)
-        ranked.append(_by_meaning(index, args, scope, ids))
+        ranked.append(_by_meaning(index, args, scope, ids, _floor(args, seen)))
     except IndexUnavailable as error:
         notices.append(f"Searched by words only: {error}.")
     scores: dict[int, float] = {}
@@ -103,9 +108,16 @@ def search_interactions(ctx: Context, args: SearchInteractions, index: VectorInd
     return Passages(args.query, passages[: args.limit], len(passages), notices)
 
 
-def _by_meaning(index: VectorIndex, args: SearchInteractions, scope: _Scope, ids: list[int] | None) -> list[int]:
-    """Permitted chunks by nearness, nearest first; a caller who may see few of the nearest is looked for further down."""
-    floor = NARROW_FLOOR if args.filters else FLOOR
+def _floor(args: SearchInteractions, seen: dict[str, int]) -> float:
+    """How near a passage must be in meaning; nearer, the more of the question's words nobody ever used here."""
+    strange = sum(not passages for passages in seen.values())
+    if not args.filters:
+        return ADRIFT_FLOOR if strange else FLOOR
+    return STRANGE_FLOOR if len(seen) > 1 and strange * 2 >= len(seen) else NARROW_FLOOR
+
+
+def _by_meaning(index: VectorIndex, args: SearchInteractions, scope: _Scope, ids: list[int] | None, floor: float) -> list[int]:
+    """Permitted chunks at least as near as ``floor``, nearest first; a caller who may see few of the nearest is looked for further down."""
     near: list[int] = []
     for pool in (POOL, POOL * 10):
         hits = index.search(args.query, limit=pool, allowed=ids)
@@ -184,17 +196,17 @@ def _ticket_clauses(args: SearchInteractions) -> list[ColumnElement[bool]] | Non
     return clauses
 
 
-def _lexical(ctx: Context, query: str, scope: _Scope, ids: list[int] | None) -> list[int]:
-    """Chunks by words that cover at least half of the query's idf weight, best first.
+def _lexical(ctx: Context, seen: dict[str, int], scope: _Scope, ids: list[int] | None) -> list[int]:
+    """Chunks by words that cover at least half of the query's idf weight, best first; ``seen`` are its words and their passages.
 
     A passage with half of the weight holds one of the rare words: those without which half cannot be reached. Only
     they are looked up, so that a word that stands in every second passage costs nothing.
     """
-    words = content_words(query)
+    words = list(seen)
     if not words:
         return []
     total = ctx.session.scalar(select(func.max(Chunk.id))) or 1
-    weight = {word: math.log(1 + total / (1 + passages_with(ctx, word, limit=MOST_COUNTED))) for word in words}
+    weight = {word: math.log(1 + total / (1 + seen[word])) for word in words}
     whole = sum(weight[word] for word in words)
     rare: list[str] = []
     left = whole

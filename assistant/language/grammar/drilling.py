@@ -88,7 +88,9 @@ class Drilling(Pointing):
         if not PERSON & parts.words_seen or own and parts.states != ["created"] or parts.words > 8:
             return None  # "got" is what they say for having
         fields = shape_for(self.ctx, base.noun).fields
-        asked = [name for name in parts.fields if name in fields] or (["phone"] if "number" in parts.words_seen and "phone" in fields else [])
+        asked = [name for name in (*parts.fields, *parts.kinds) if name in fields] or (
+            ["phone"] if "number" in parts.words_seen and "phone" in fields else []
+        )
         frame = self.as_list(base) if asked else None
         if frame is not None:
             frame.columns, self.pointed = list(dict.fromkeys(["name", *asked])), True

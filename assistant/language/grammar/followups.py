@@ -16,8 +16,8 @@ import re
 
 from assistant.language.dialogue import SETS
 from assistant.language.frames import Frame
-from assistant.language.grammar.drilling import Drilling
 from assistant.language.grammar.merging import FORGET, FORGETTING, OVERALL
+from assistant.language.grammar.returning import Returning
 from assistant.language.grammar.shown import THAT_PERIOD
 from assistant.language.grammar.stretching import EARLIER, LATER, listed_period
 from assistant.language.planner import PAGE
@@ -36,6 +36,7 @@ _ONE_OF = re.compile(r"\bthe \w+(?: one)? (?:of|among) (?:the|these|those|them|a
 _ARE_THEY = re.compile(r"\b(?:are|were|is|was|do|did) (?:they|those|these)\b")
 _OF_THESE = re.compile(r"\bhow many of (?:these|those|them)\b")
 _OF_THE_SET = re.compile(r"\b(?:of|among) (?:these|those|them)\b|\b(?:these|those|which ones|the ones)\b")
+_OF_IT = re.compile(r"\b(?:from|for|of|in|on|with) it\b")
 _WAS_THAT = re.compile(r"\b(?:was|is|were|are|does|did|would) (?:that|this|it|those|these|they)\b")
 #: Fields whose conditions say in which state or when, rather than of which sort: they do not carry over to another measure.
 _OF_STATE = frozenset({"status", "resolved", "converted", "completed", "expected_close", "closed", "created", "occurred", "due", "slips"})
@@ -47,7 +48,7 @@ _BEFORE_THE_STEP = frozenset(
 )
 
 
-class FollowUps(Drilling):
+class FollowUps(Returning):
     """What the message changes in the questions before."""
 
     def _leading(self) -> str:
@@ -73,6 +74,7 @@ class FollowUps(Drilling):
         known = all(name in STATE_OF_METRIC or name == "average_amount" for name in parts.metrics)
         if not self.dialogue.frames or not known or not self._points_at_set():
             return None
+        self._described_by_customers()
         noun = self._noun()
         last = self.dialogue.previous
         asks_of_one = _WAS_THAT.search(parts.phrases) is not None and last is not None and last.intent == "list" and last.total == 1
@@ -89,11 +91,12 @@ class FollowUps(Drilling):
         if parts.groups:
             counted = self._as_metric(base) if base.intent == "list" else None
             return self._merged(counted) if counted is not None and not parts.metrics else None  # "count them by owner"
-        if "who" in parts.cues and "count" in parts.aggregates and not parts.names:
+        if "who" in parts.cues and {"count", "sum"} & set(parts.aggregates) and not (parts.names or parts.order):
             counted = self._as_metric(base) if base.intent == "list" else base.model_copy(deep=True, update={"salient": [], "shown": []})
             if counted is not None:
-                counted.group_by = ["owner"]  # "who had how many of them?"
-                return counted
+                counted.group_by, counted.limit, counted.order = ["owner"], None, None  # "who had how many of them?", "who owns them, in value"
+                parts.cues, parts.aggregates, parts.nouns = [], [], []
+                return self._merged(counted) if parts.filters or parts.times else counted
         if parts.wh_groups and parts.order or self._regrouped(base):
             return self._merged(base)
         if (asked := self._asked_of_each(base)) and (counted := self._as_metric(base) if base.intent == "list" else base) is not None:
@@ -184,6 +187,17 @@ class FollowUps(Drilling):
             frame.count_only, frame.detail = False, ""
         return frame
 
+    def _described_by_customers(self) -> None:
+        """ "Which of these came from customers in the South?", of tickets: the customers say which tickets."""
+        parts, base = self.parts, self.dialogue.previous
+        if base is None or base.intent not in ("metric", "list") or not _OF_THE_SET.search(parts.phrases):
+            return
+        noun = METRICS[base.metric].rows if base.intent == "metric" else base.noun
+        described = (parts.customer or parts.nouns == ["company"]) and set(parts.nouns) <= {"company"} and set(parts.metrics) <= {"customers"}
+        if described and noun in ("deal", "ticket", "activity", "lead", "contact") and (parts.filters or parts.names) and not parts.relations:
+            parts.customer, parts.metrics = False, []
+            parts.nouns = [name for name in parts.nouns if name != "company"]
+
     def _asked_of_each(self, base: Frame) -> list[str]:
         """The one field that "which industries are they in" asks of records, to split them by it."""
         parts = self.parts
@@ -209,47 +223,6 @@ class FollowUps(Drilling):
             and _ARE_THEY.search(parts.phrases)
             else []
         )
-
-    def _returned(self) -> Frame | None:
-        """ "The first list again", "back to the win rate, by team", "all my open deals again"."""
-        parts = self.parts
-        if not self.dialogue.frames or not re.search(
-            r"\b(?:back to|go back|return to|returning to|again|earlier list|first list|previous list|original list)\b", parts.phrases
-        ):
-            return None
-        if (
-            re.search(r"\b(?:back to|return to|returning to) all\b", parts.phrases)
-            and (parts.nouns or parts.metrics)
-            and all(name in STATE_OF_METRIC for name in parts.metrics)
-        ):
-            return (self._counted() if parts.aggregates else None) or self._list()  # "back to all my open deals": named in full
-        if {"count", "sum"} & set(parts.aggregates) and parts.states and parts.filters:
-            return None  # "back to Nord, how many deals did they win": a question of its own
-        base: Frame | None = None
-        if "list" in parts.phrases and re.search(r"\b(?:first|original|earlier|previous|initial|full) list\b", parts.phrases):
-            lists = [frame for frame in self.dialogue.frames if frame.intent in ("list", "metric")]
-            narrowed = lists[-1] if lists else None
-            run = [frame for frame in lists if narrowed is not None and frame.noun == narrowed.noun and frame.intent == "list"]
-            base = run[0] if run else None
-            parts.order = ""
-        elif (
-            "list" in parts.phrases and (bound := next((raw for raw in parts.filters if raw.field == "amount" and raw.op == "is"), None)) is not None
-        ):
-            value = float(bound.values[0])
-            parts.filters.remove(bound)  # "the 80k list from before"
-            base = self.dialogue.latest(lambda frame: value in _bounds(frame))
-        elif parts.fields and not (parts.metrics or parts.nouns) and (split := set(parts.fields)):
-            base = self.dialogue.latest(lambda frame: frame.intent == "metric" and bool(split & set(frame.group_by)))
-            parts.fields = parts.fields if base is None else []  # "going back to the reasons"
-        elif parts.metrics:
-            base = self.dialogue.latest(lambda frame: frame.intent == "metric" and frame.metric in parts.metrics)
-        elif parts.nouns:
-            noun = self._noun()
-            base = self.dialogue.latest(lambda frame: frame.intent in SETS and frame.noun == noun and frame.limit != 1)
-        if base is None:
-            return None
-        self.frame_unknown = [word for word in self.frame_unknown if word.lower() not in ("list", "again", "back")]
-        return self._merged(base)
 
     def _changed(self) -> Frame | None:
         """A question of its own that goes on with the one before: "and how long is our sales cycle, same year", "now the won value"."""
@@ -295,6 +268,7 @@ class FollowUps(Drilling):
         opened = (
             parts.follow_up and not whole or terse or bool({"same", "also", "too", "instead", "those", "them", "these", "both"} & parts.words_seen)
         )
+        opened = opened or _OF_IT.search(parts.phrases) is not None  # "how many deals did we win from it"
         declared = METRICS[fresh.metric]
         happened = isinstance(declared, Metric) and declared.when not in (None, "expected_close")
         happened = happened or fresh.metric in ("quota_attainment", "target", "slipped_value", "slipped_deals")
@@ -392,6 +366,9 @@ class FollowUps(Drilling):
         asks = "what" in parts.words_seen and {"did", "have", "has"} & parts.words_seen and {"won", "lost", "closed"} & set(parts.states)
         if (parts.me or asks) and parts.times and parts.states and "what" in parts.words_seen and not {"same", "only", "just"} & parts.words_seen:
             return False  # "and what have I closed so far this year?": whole in itself
+        told = bool(parts.names and parts.names[0].noun == "company" or {"stuff", "everything", "anything"} & parts.words_seen and parts.filters)
+        if told and {"open", "won", "lost"} & set(parts.states) and parts.first_words[:1] in (["what"], ["is"], ["do"]) and not parts.metrics:
+            return False  # "what have we got open with Pearl Retail right now?": a question of its own
         if parts.write_verb and not (parts.write_verb == "make" and parts.first_words[1:2] in (["it"], ["that"], ["this"])):
             return False
         held = {item.field for item in previous.filters if isinstance(item, Filter)}
@@ -492,8 +469,3 @@ def _is_plural(frame: Frame) -> bool:
     """Whether a question was about several records."""
     single = frame.limit == 1 and not (frame.intent == "metric" and frame.groups)
     return frame.intent in ("list", "metric") and frame.pending is None and not single and (frame.total or 2) > 1
-
-
-def _bounds(frame: Frame) -> list[float]:
-    """The amounts that a question is bounded by."""
-    return [float(item.values[0]) for item in frame.filters if isinstance(item, Filter) and item.field == "amount" and item.values]

@@ -95,6 +95,10 @@ class Merging(Stretching):
             behind = self.as_list(previous)
             if behind is not None and parts.nouns in ([], [behind.noun]):
                 return self._merged(behind)
+        if previous.intent == "metric" and parts.order in ("soonest", "oldest", "newest") and not (parts.groups or parts.wh_groups or parts.metrics):
+            behind = self.as_list(previous.model_copy(update={"limit": None}))
+            if behind is not None and not behind.metric:
+                return self._merged(behind)  # "due soonest", of a figure by owner
         if previous.intent == "list" and (parts.groups or parts.wh_groups and not parts.order):
             counted = self._as_metric(previous)
             return self._merged(counted) if counted is not None else None
@@ -245,7 +249,7 @@ class Merging(Stretching):
     def _prefer_fields_of(self, previous: Frame) -> None:
         """A word for two things ("North" the team, "North" the region) means what the question before was narrowed by."""
         used = {item.field for item in previous.filters if isinstance(item, Filter)} | set(previous.group_by)
-        people = {"folks", "guys", "people", "reps", "sellers", "crowd", "colleagues"} & self.parts.words_seen
+        people = {"folks", "guys", "people", "reps", "sellers", "crowd", "colleagues", "everyone", "everybody"} & self.parts.words_seen
         for raw in self.parts.filters:
             for name, value in raw.alternatives:
                 if name in used and raw.field not in used or people and name == "team" and raw.field == "region":
@@ -291,7 +295,7 @@ class Merging(Stretching):
                 held = next(
                     (item for item in frame.filters if isinstance(item, Filter) and item.field == raw.field and item.values == raw.values), None
                 )
-                if held is not None:
+                if held is not None and not self.parts.fields:
                     self._keep_only(frame, [item for item in frame.filters if item is not held])
                     self.parts.filters = [other for other in self.parts.filters if other.values != raw.values]
         if not told and ("all" not in self.parts.words_seen or {"list", "which"} & set(self.parts.cues)):

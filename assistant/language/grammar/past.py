@@ -218,7 +218,7 @@ class Past(Lists):
     def _replaced(self) -> Frame | None:
         """ "What was it before?", "what was the close date originally?": the value that was, from the record's changes."""
         parts, before = self.parts, self.previous
-        if not _REPLACED.search(parts.phrases) or parts.times or parts.metrics or parts.compare or parts.groups:
+        if not _REPLACED.search(parts.phrases) or parts.times or parts.metrics or parts.groups:
             return None
         asked = [*parts.fields, *(["amount"] if "sum" in parts.aggregates or "amount" in parts.words_seen else [])]
         leaning = before.asked_fields or before.columns[1:] if before is not None and before.intent in ("record", "history", "list") else []
@@ -316,6 +316,8 @@ class Past(Lists):
         if "since when" in parts.phrases and "duration" not in parts.aggregates:
             parts.aggregates.append("duration")
         before = self.previous
+        if meant is None and not parts.names and "since when" in parts.phrases and before is not None and before.salient and parts.words <= 7:
+            meant = before.salient[0]  # "price list sent since when", of the one deal shown
         staged = staged or "there" in parts.words_seen and before is not None and "stage" in before.asked_fields  # "since when has it been there"
         asks = "duration" in parts.aggregates and (
             {"been", "has", "have", "sitting", "stuck", "sat"} & parts.words_seen or "since when" in parts.phrases

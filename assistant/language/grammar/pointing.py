@@ -82,7 +82,12 @@ class Pointing(Shown):
         if previous is None or previous.intent != "record" or previous.entity is None or parts.nouns or parts.metrics or parts.words > 8:
             return
         fields = shape_for(self.ctx, previous.entity.noun).fields
-        if parts.aggregates == ["sum"] and "amount" in fields and parts.words <= 4 and not parts.fields:
+        if (
+            parts.aggregates == ["sum"]
+            and "amount" in fields
+            and parts.words <= 7
+            and not (parts.fields or parts.filters or parts.times or parts.states)
+        ):
             parts.aggregates, parts.fields = [], ["amount"]
         numbers = [name for name in parts.fields if name in fields and fields[name].kind in (Kind.number, Kind.money)]
         if parts.aggregates == ["count"] and numbers:
@@ -153,6 +158,9 @@ class Pointing(Shown):
                 return entity
         if PERSON & words and parts.people:
             return None  # "Bob Garrow, what is his win rate?"
+        previous = self.dialogue.previous
+        if PERSON & words and previous is not None and previous.intent == "list" and previous.noun == "contact" and 1 < len(previous.shown) <= 5:
+            return None  # either of them
         if PERSON & words:
             return self.dialogue.meant(self.ctx, ("contact", "user", "lead"))
         if SET_WORDS & words and not self._single_shown() or self._points_at_set() and not _THING & words:
@@ -163,7 +171,8 @@ class Pointing(Shown):
             if not (words & _THEY == {"there"} and _THING & words):  # "since when has it been there": it
                 return self._holder()
         if _THING & words or re.search(
-            r"\b(?:is|was|of|with|for|on|at) (?:this|that)(?: (?:with|for|at|of|about|now|by))?$|\b(?:does|did|has) (?:this|that) (?:belong|close|stand|sit|go|need|lie|end)\b", parts.phrases
+            r"\b(?:is|was|of|with|for|on|at) (?:this|that)(?: (?:with|for|at|of|about|now|by))?$|\b(?:does|did|has) (?:this|that) (?:belong|close|stand|sit|go|need|lie|end)\b",
+            parts.phrases,
         ):
             if {"won", "lost", "closed", "closing", "slipped"} & set(parts.states) and (deal := self.dialogue.meant(self.ctx, ("deal",))) is not None:
                 return deal  # "when did it close?"

@@ -16,6 +16,7 @@ from assistant.language.grammar.merging import FORGETTING
 from assistant.language.grammar.talk import Talk
 from assistant.language.lexicon import CURRENCY_WORDS, DOLLARS, lexicon_for
 from assistant.language.parts import Parts, collect
+from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from assistant.language.teaching import lesson_in
 from crm_core.context import Context
 from crm_core.errors import Invalid
@@ -133,6 +134,7 @@ _OF_NOBODY = re.compile(
 )
 _OR_NOT_STATES = {"open": "open", "overdue": "overdue", "closed": "closed", "won": "won", "lost": "lost", "done": "completed", "resolved": "resolved"}
 _OR_NOT = re.compile(rf"\b({'|'.join(_OR_NOT_STATES)}) or not\b")
+_ASKING = frozenset("how what which who whose when list show give".split())
 _WHAT_I_HAVE = re.compile(r"\bwhat (?:do i have|have i got|am i holding|have i)\b")
 #: Fields of records that are reckoned from others, and stand in lists only.
 _RECKONED = {"deal": frozenset({"last_activity", "days_in_stage", "stage_since", "slips"})}
@@ -219,10 +221,18 @@ class Reader(Talk, FollowUps):
         """ "..., renewals included", "forget the tier A thing. How many ...": what a question of its own is no longer narrowed by."""
         parts = self.parts
         if (either := _OR_NOT.search(parts.phrases)) is not None and (parts.nouns or parts.metrics):
-            parts.states = [state for state in parts.states if state != _OR_NOT_STATES[either.group(1)]]  # "all tickets, open or not"
+            state = _OR_NOT_STATES[either.group(1)]
+            parts.states = [item for item in parts.states if item != state]  # "all tickets, open or not"
+            for place, name in enumerate(parts.metrics):
+                noun, told, _sums = STATE_OF_METRIC.get(name, ("", "", False))
+                if told == state and (noun, "created") in STATE_METRICS:
+                    parts.metrics[place] = STATE_METRICS[(noun, "created")][0]
+            if "all" in parts.words_seen:
+                parts.follow_up = False  # all of them, whatever the question before was narrowed to
         if not self.dialogue.frames or parts.words < 6:
             return
         words = parts.phrases.split()
+        asked = next((place for place, word in enumerate(words) if word in _ASKING), len(words))
         for raw in list(parts.filters):
             after = words[raw.at + 1 : raw.at + 3]
             included = raw.at >= 0 and "included" in after
@@ -231,6 +241,7 @@ class Reader(Talk, FollowUps):
                 and parts.first_words[:1]
                 and parts.first_words[0] in FORGETTING
                 and raw.clause == 0
+                and raw.at < asked
                 and bool(parts.nouns or parts.metrics)
             )
             if (included or forgotten) and raw.op == "is":
@@ -265,7 +276,8 @@ class Reader(Talk, FollowUps):
             parts.plural_noun = True
             parts.states = parts.states or (["open"] if self._stage_state() == "" else [])
         losing = "lost" in parts.states or any(name.startswith("lost") for name in parts.metrics)
-        if losing and "reasons" in parts.words_seen and not (parts.groups or parts.wh_groups or parts.names or {"list", "which"} & set(parts.cues)):
+        somebody = len(parts.names) != sum(bool(people) for people in parts.colleagues)  # beyond colleagues
+        if losing and "reasons" in parts.words_seen and not (parts.groups or parts.wh_groups or somebody or {"list", "which"} & set(parts.cues)):
             parts.groups.append("loss_reason")  # "what does Bob lose on, reasons and how often"
             parts.fields = [name for name in parts.fields if name != "loss_reason"]
         staged = any(raw.field == "stage" for raw in parts.filters)

@@ -245,7 +245,13 @@ class Records(Lists):
         frame = Frame(intent="record", asked_fields=asked)
         if parts.names[0].noun == "company" and parts.plural_noun and "parent" in asked:
             return None
-        deals_of_company = parts.nouns == ["deal"] and parts.names[0].noun == "company"
+        company = shape_for(self.ctx, "company").fields
+        only_deals_have = parts.nouns == [] and all(
+            name not in company and name in shape_for(self.ctx, "deal").fields for name in asked
+        )  # "the next step with Copper Insurance"
+        if parts.names[0].noun == "company" and only_deals_have and not (parts.states or self.pointed):
+            parts.states.append("open")
+        deals_of_company = parts.names[0].noun == "company" and (parts.nouns == ["deal"] or only_deals_have and not self.pointed)
         if deals_of_company:
             frame = self._frame_list("deal")
             frame.asked_fields = asked

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from assistant.language.dates import When
 from assistant.language.entities import Name
-from assistant.language.frames import Entity, ShownGroup
+from assistant.language.frames import Entity, Frame, ShownGroup
 from assistant.language.grammar.merging import Merging
 from assistant.language.parts.model import RawFilter
 from assistant.language.states import STATE_OF_METRIC
@@ -23,7 +23,7 @@ from crm_core.periods import Grain, whole
 from crm_core.services.history import user_name
 from crm_core.services.records import load
 from crm_core.services.search import Match
-from crm_core.text import join_words
+from crm_core.text import fold, join_words
 
 #: "In that quarter", "the same year": the period of a question before.
 THAT_PERIOD = re.compile(r"\b(?:that|the same|same|this same) (?:fiscal )?(year|quarter|month|week|time|period|timeframe|range|window|days)\b")
@@ -32,6 +32,8 @@ _THAT_MONTH = re.compile(
 )
 _THE_TWO = re.compile(r"\b(?:those|these|the) two\b|\bboth of them\b|\bboth (?:reps|sellers|people|regions|teams)\b")
 _THE_ONE = re.compile(r"\bthe (?:[\w.'&]+ ){1,3}one\b")
+#: "On the Tamarack renewal", "for the Blast Freezer deal".
+_THE_RECORD = re.compile(r"\b(?:on|for|of|about|with|in|to|is|was|does|did|has) (?:the|that|this) (?:[\w.'&]+ ?){1,6}")
 _THEIRS = re.compile(
     r"\b(?:their|theirs|of (?:those|these|the) (?:two|three|four|five|six|ten)|those (?:two|three|four|five|six|ten)|of (?:those|these|them) (?:reps|sellers|people|companies|customers|accounts|regions|products))\b"
 )
@@ -214,7 +216,12 @@ class Shown(Merging):
     def _row_by_trait(self) -> None:
         """ "The Iron Ceramics one", "the 35k one": the one row of the list before that is this company's, or worth so much."""
         parts, previous = self.parts, self.dialogue.previous
-        if previous is None or previous.intent != "list" or previous.noun != "deal" or len(previous.shown) < 2 or not _THE_ONE.search(parts.phrases):
+        lists = [frame for frame in self.dialogue.frames[-4:] if frame.intent == "list" and len(frame.shown) > 1 and frame.pending is None]
+        if any(self._row_by_words(frame) for frame in reversed(lists)):
+            return
+        if previous is None or previous.intent != "list" or len(previous.shown) < 2:
+            return
+        if previous.noun != "deal" or not _THE_ONE.search(parts.phrases):
             return
         query = select(Deal.id, Deal.name).where(Deal.id.in_([item.id for item in previous.shown]))
         bound = next((raw for raw in parts.filters if raw.field == "amount" and raw.op == "is"), None)
@@ -235,6 +242,33 @@ class Shown(Merging):
         parts.filters = [raw for raw in parts.filters if raw is not bound]
         self.pointed = True
         self._inject(Entity(noun="deal", id=rows[0].id, label=rows[0].name))
+
+    def _row_by_words(self, previous: Frame) -> bool:
+        """ "The next step on the Tamarack renewal": the one row shown whose name has the words that would mean nothing else."""
+        parts = self.parts
+        asks = bool(parts.fields) or {"who", "who_is", "about"} & set(parts.cues) or parts.first_words[:1] == ["when"]
+        own = parts.metrics or parts.aggregates or parts.groups or parts.people or parts.order or parts.limit
+        if not asks or own or not _THE_RECORD.search(parts.phrases):
+            return False
+        names = {word for item in previous.shown for word in fold(item.label).split()}
+        said = [word for word in parts.phrases.split() if word in names]
+        strange = {fold(word) for word in parts.unknown}
+        if (
+            not said
+            or not strange <= set(said)
+            or any(len(fold(name.matches[0].label).split()) > len(said) + 1 and name.exact for name in parts.names)
+        ):
+            return False
+        spoken = {fold(word) for name in parts.names for word in parts.phrases.split()[name.first : name.end]}
+        fitting = [item for item in previous.shown if {*said, *spoken} <= set(fold(item.label).split())]
+        if len(fitting) != 1 or len(said) < 2 and not strange and not parts.names:
+            return False
+        parts.names, parts.colleagues, parts.unknown = [], [], []
+        parts.filters = [raw for raw in parts.filters if not set(fold(raw.said).split()) <= set(fold(fitting[0].label).split())]
+        parts.nouns = [noun for noun in parts.nouns if noun != previous.noun]
+        self.frame_unknown, self.pointed = [], True
+        self._inject(fitting[0].model_copy())
+        return True
 
     def _inject(self, entity: Entity) -> None:
         parts = self.parts

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Entity, Frame, Pending
 from assistant.language.grammar.pieces import Pieces, with_entity
+from crm_core.access import visible
 from crm_core.errors import Invalid
 from crm_core.metrics.fields import NOUN_SHAPES
 from crm_core.metrics.filters import Filter
@@ -124,6 +125,13 @@ class Talk(Pieces):
             near = list(self.ctx.session.scalars(query))
             if len(near) == 1:
                 return next(item for item in candidates if item.id == near[0])
+        if bound is not None and candidates and candidates[0].noun == "company":  # "the 35k one": the company with that deal
+            minor = int(bound.values[0] * 10 ** exponent(self.ctx.home_currency))
+            of_them = Deal.company_id.in_([item.id for item in candidates])
+            held = select(Deal.company_id).where(of_them, Deal.amount_minor.between(minor * 97 // 100, minor * 103 // 100), visible(self.ctx, Deal))
+            owners = set(self.ctx.session.scalars(held.where(Deal.archived_at.is_(None))))
+            if len(owners) == 1:
+                return next(item for item in candidates if item.id in owners)
         text = " ".join(parts.topic + [item.said for item in parts.filters] + parts.unknown).lower()
         if parts.words <= 4:
             ordinal = {"last": len(candidates) - 1} | {word: place for place, pair in enumerate(_ORDINAL_WORDS) for word in pair}

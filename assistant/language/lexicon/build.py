@@ -23,7 +23,7 @@ from assistant.language.lexicon.measures import (
     ORDERS,
     own_currency_words,
 )
-from assistant.language.lexicon.model import Lexicon, Sense
+from assistant.language.lexicon.model import Lexicon, Sense, english_words
 from assistant.language.lexicon.states import STATES
 from assistant.language.tokens import singular
 from crm_core.access import visible
@@ -137,6 +137,8 @@ def _add_shapes(lexicon: Lexicon, ctx: Context) -> None:
                 lexicon.add(word, Sense("field", item.name, noun=shape.name, label=item.kind.value), plural=item.groupable)
                 for form in _other_forms(word, boolean=item.kind is Kind.boolean) if item.custom else ():
                     lexicon.add(form, Sense("field", item.name, noun=shape.name, label=item.kind.value))
+                if item.kind in (Kind.number, Kind.money) and word.startswith("number of "):  # "more than 100 workers"
+                    lexicon.add(word.removeprefix("number of "), Sense("field", item.name, noun=shape.name, label=item.kind.value))
                 if word.endswith(" number"):  # else "number of" would win
                     lexicon.add(f"{word} of", Sense("field", item.name, noun=shape.name, label=item.kind.value))
             if item.kind is Kind.choice and (item.choices or item.picklist or item.key is not None):
@@ -171,12 +173,25 @@ def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None
                 lexicon.add(f"{value} {title}", sense)
         else:
             lexicon.add(value, sense, plural=True)
+            for title in (item.title, *item.synonyms) if item.custom else ():
+                if len(title.split()) > 1:  # "the Regular class", by the field "client class"
+                    lexicon.add(f"{value} {fold(title).split()[-1]}", sense)
+            if item.name == "industry":
+                for word in _people_of(fold(value)):
+                    lexicon.add(word, sense, plural=True)
             if singular(fold(value)) != fold(value):  # "pub deals", where the value is "Pubs"
                 lexicon.add(singular(fold(value)), sense)
         if item.name == "loss_reason":  # "lost to a competitor" for "Went with competitor"
             for word in fold(value).split():
                 if len(word) > 5 and word not in FILLER:
                     lexicon.add(word, Sense("weak_value", value, noun=noun, field=item.name, label=value), plural=True)
+
+
+def _people_of(industry: str) -> list[str]:
+    """Those who are in an industry, where English has a word for them: manufacturers, retailers, insurers, educators."""
+    endings = (("", "er"), ("ing", "er"), ("ance", "er"), ("ion", "or"), ("e", "er"))
+    forms = [industry.removesuffix(old) + new for old, new in endings if industry.endswith(old) and " " not in industry]
+    return [form for form in forms if form in english_words()]
 
 
 #: What many companies call their deals: no name of one pipeline.

@@ -291,4 +291,4 @@ class Numbers(Neighbours):
     def _is_numeric(self, sense: Sense) -> bool:
         shape = NOUN_SHAPES.get(sense.noun)
         item = shape.fields.get(sense.value) if shape else None
-        return item is None or item.kind in (Kind.number, Kind.money)
+        return sense.label in ("number", "money") if item is None else item.kind in (Kind.number, Kind.money)
