@@ -63,6 +63,10 @@ def unaccounted(parts: Parts, frame: Frame, today: date) -> list[str]:
         lost.append("my team")
     if (parts.untouched or parts.untouched_days) and "last_activity" not in fields:
         lost.append("no activity")
+    told = STATE_OF_METRIC.get(frame.metric, ("", "", False))
+    if frame.intent == "metric" and "count" in parts.aggregates and told[1] == "created":
+        others = [STATE_OF_METRIC[name] for name in parts.metrics if name in STATE_OF_METRIC]
+        lost += [state for noun, state, _sums in others if noun == told[0] and state in ("won", "lost") and "status" not in fields]
     if parts.names and not (frame.entities or frame.entity or {"owner", "company", "contact", "id", "product"} & fields):
         lost += [name.matches[0].label for name in parts.names]
     return lost

@@ -134,6 +134,8 @@ _OF_NOBODY = re.compile(
 )
 _OR_NOT_STATES = {"open": "open", "overdue": "overdue", "closed": "closed", "won": "won", "lost": "lost", "done": "completed", "resolved": "resolved"}
 _OR_NOT = re.compile(rf"\b({'|'.join(_OR_NOT_STATES)}) or not\b")
+#: Metrics that only count records, whatever became of them.
+PLAIN_COUNTS = frozenset({"deals", "tickets_opened", "leads"})
 _ASKING = frozenset("how what which who whose when list show give".split())
 _WHAT_I_HAVE = re.compile(r"\bwhat (?:do i have|have i got|am i holding|have i)\b")
 #: Fields of records that are reckoned from others, and stand in lists only.
@@ -288,11 +290,31 @@ class Reader(Talk, FollowUps):
             titles = {name: item.title for name, item in shape_for(self.ctx, "company").fields.items()}
             banded = {word for raw in parts.filters for word in fold(titles.get(raw.field, "")).split()}
             parts.customer = not {"client", "customer"} & banded  # "platinum clients", by the field "client band" that every company has
+        self._join_metrics()
+        if (
+            "every" in parts.words_seen
+            and parts.groups
+            and not (parts.metrics or parts.aggregates or parts.nouns or parts.wh_groups or parts.compare)
+        ):
+            noun = parts.groups[0] if parts.groups[0] in NOUN_SHAPES else ""
+            if noun and len(parts.groups) == 1 and (parts.filters or parts.names or parts.states):
+                parts.groups, parts.nouns, parts.plural_noun = [], [noun], True  # "every account that Ruth is the owner of"
         people = {"people", "persons", "person", "folks", "guys"} & parts.words_seen and not {"contact", "contacts"} & parts.words_seen
         sold = {"won", "lost", "closed", "closing", "slipped"} & set(parts.states) or parts.kinds or parts.sort == "amount"
-        if people and parts.nouns[:1] == ["contact"] and parts.order in ("highest", "lowest") and (sold or parts.metrics) and not parts.wh_groups:
+        counted_people = parts.wh_groups in ([], ["employees"])  # "which 3 people"
+        if people and parts.nouns[:1] == ["contact"] and parts.order in ("highest", "lowest") and (sold or parts.metrics) and counted_people:
             parts.nouns = [noun for noun in parts.nouns if noun != "contact"]
             parts.wh_groups, parts.plural_group = ["owner"], parts.plural_noun
+
+    def _join_metrics(self) -> None:
+        """ "The number of deals closed won": a plain count, and the state that says of which."""
+        parts = self.parts
+        if len(parts.metrics) != 2 or "count" not in parts.aggregates:
+            return
+        plain = [name for name in parts.metrics if STATE_OF_METRIC.get(name, ("", "-"))[1] == "created" and name in PLAIN_COUNTS]
+        stated = [name for name in parts.metrics if STATE_OF_METRIC.get(name, ("", ""))[1] in ("won", "lost", "open", "resolved")]
+        if len(plain) == len(stated) == 1 and STATE_OF_METRIC[plain[0]][0] == STATE_OF_METRIC[stated[0]][0]:
+            parts.metrics = [STATE_METRICS[STATE_OF_METRIC[stated[0]][:2]][0]]
 
     def finish(self, frame: Frame) -> Frame:
         """The frame as it is believed: paged, with the period it speaks of, refused where content was not understood."""

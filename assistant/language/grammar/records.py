@@ -62,6 +62,10 @@ _ASKABLE = frozenset(
 )
 
 
+#: A question of its own about the one who is named.
+_ASKS_MORE = re.compile(r"\b(?:where|why|how) (?:do|does|did|is|are|was|were|have|has|can|could|will|would|should)\b")
+
+
 class Records(Lists):
     """Which record or interaction, and what of it."""
 
@@ -326,6 +330,8 @@ class Records(Lists):
             return None
         if parts.follow_up and self.previous is not None and self.previous.intent in ("metric", "list", "interactions") and not about:
             return None
+        if not about and _ASKS_MORE.search(parts.phrases) and parts.words > 6 and not self.pointed:
+            return None  # "Acme, where do they want their data stored?" asks for no overview
         frame = Frame(intent="record")
         self._subject(frame)
         return frame if frame.entity or frame.pending else None

@@ -24,6 +24,7 @@ _CAME_FROM = re.compile(r"\b(?:came|come|comes|coming|stems?|stemmed|originat\w+
 _IN_WHAT = re.compile(
     r"\b(?:in|among|within) (?:what|everything|all|all that|the deals|the value|the amount|the business)(?: that)? (?:we|i|they) (?:have )?(?:won|signed|closed|sold|booked|lost)\b"
 )
+_SPANNING = frozenset("start end beginning ended longer close then it".split())
 _BECAME = re.compile(r"\b(?:won|win|lost|lose|convert\w*|closed?|resolved?|bought)\b")
 _WENT_ON = re.compile(r"\b(?:go|goes|went|move[sd]?|moving|pass|passed|convert\w*|advance[sd]?|reach\w*|make|made|get|got|left|leave|survive\w*)\b")
 #: After these comes what the part is.
@@ -41,6 +42,7 @@ class Shares(FigureFrames):
         if "share" not in parts.aggregates or any(name not in STATE_OF_METRIC and name not in _SHARED for name in parts.metrics):
             return None
         if parts.customer or "customers" in parts.metrics:
+            self.frame_unknown = [word for word in self.frame_unknown if word.lower() not in _SPANNING]  # "at the end of it", "when it ended"
             if {"still", "kept", "stayed", "remained", "retained"} & parts.words_seen:
                 return self._with_groups(self._frame_metric("retention_rate"))
             if {"lost", "lose", "left", "longer"} & (parts.words_seen | set(parts.states)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 #: Words that carry no meaning for a question about the CRM.
 FILLER = frozenset(
     """
-ditto percentile percentiles filter filters forget lift undo clear containing table start starts starting shown chronological crosstab cut slice role creating row better worse stronger weaker chart graph personal often supposed plz nr filled times period periods preceding separately separate member members andothers sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
+according contents calendar ditto percentile percentiles filter filters forget lift undo clear containing table start starts starting shown chronological crosstab cut slice role creating row better worse stronger weaker chart graph personal often supposed plz nr filled times period periods preceding separately separate member members andothers sorry oops wait correction prep prepping helpful meant wanted nope yep yeah yup nah earlier instead hang hmmm alright understood expect expecting
 field fields toward towards wide begin begins beginning starts probability stage-probability though although yet anyone
 recorded provide along altogether marked counting whatever creation ended level levels stored other others asking rank hands use using taking took take across
 order regardless needed somebody someone afternoon today morning holding hold complete entire flagged terms meaning means number numbers rate listed
