@@ -198,6 +198,13 @@ ALWAYS: tuple[Entry, ...] = _compiled(
         "what is the next step",
     ),
     (r"\bwhat(?: is|'s) (?:she|he|he's|[a-z]+) (?:meant|supposed|due) to (?:be doing|do) next\b", "what is the next step"),
+    (
+        r"\b(?:for )?(?:every|each) combination (?:of|from|between) (?:the )?([\w' ]{3,25}?) (?:and|with|by) (?:the )?([\w' ]{3,25}?)(?=$|[,.?!]| please)",
+        r"by \1 and \2",
+    ),
+    (r"\bby what they (?:bought|spent|purchased|ordered)(?: (?:from|with) us)?\b", "by won value"),
+    (r"\btill\b", "until"),
+    (r"\b(on|in) average,? (?:our|the|my|all) (?=\w+s\b)", r"\1 average "),
     (r"\bclose won\b", "win"),
     (
         r"\bwith (?:the )?([\w' ]{3,30}?) (?:on|down|along) (?:one|the one) (?:side|axis) and (?:the )?([\w' ]{3,30}?) (?:on|across|along) the (?:other|top)(?: side| axis)?",

@@ -12,7 +12,7 @@ from datetime import date
 from assistant.language.frames import Frame
 from assistant.language.parts import Parts
 from assistant.language.states import STATE_FILTERS, STATE_METRICS, STATE_OF_METRIC
-from crm_core.metrics.definitions import METRICS
+from crm_core.metrics.definitions import METRICS, Unit
 from crm_core.metrics.filters import Condition, Filter, FilterGroup, Related
 from crm_core.periods import FAR_PAST, Period
 
@@ -63,6 +63,11 @@ def unaccounted(parts: Parts, frame: Frame, today: date) -> list[str]:
         lost.append("my team")
     if (parts.untouched or parts.untouched_days) and "last_activity" not in fields:
         lost.append("no activity")
+    unit = METRICS[frame.metric].unit if frame.metric else None
+    if frame.intent == "metric" and "duration" in parts.aggregates and unit in (Unit.money, Unit.count):
+        lost.append("how long")
+    if frame.intent == "metric" and "sum" in parts.aggregates and "worth" in parts.words_seen and unit is Unit.count and not frame.measure:
+        lost.append("worth")
     told = STATE_OF_METRIC.get(frame.metric, ("", "", False))
     if frame.intent == "metric" and "count" in parts.aggregates and told[1] == "created":
         others = [STATE_OF_METRIC[name] for name in parts.metrics if name in STATE_OF_METRIC]

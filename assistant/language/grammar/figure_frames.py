@@ -22,6 +22,9 @@ from crm_core.periods import FAR_PAST, Grain, Period, add_months, preceding, who
 _INTO = re.compile(r"\b(?:split|divided|broken|break|divide|separated) (?:\w+ )?(?:into|between|among|up into)\b")
 
 
+_LAST_UNITS = re.compile(r"^last (\d+) (week|month|year)s?$")
+
+
 class FigureFrames(Past):
     """How a figure that was decided on is asked for."""
 
@@ -200,6 +203,7 @@ class FigureFrames(Past):
             named = [item.field for item in frame.filters if isinstance(item, Filter) and item.op == "is" and len(item.values) > 1]
             frame.group_by = frame.group_by or [name for name in named if name in shape_for(self.ctx, shape_of(frame.metric)).fields][:1]
             frame.filters = [item for item in frame.filters if not (isinstance(item, Filter) and item.field in frame.group_by)]
+        self._whole_units(frame)
         self._keep(frame)
         if "who" in parts.cues and not groups and not parts.names and "said" not in parts.cues and ("count" in parts.aggregates or parts.order):
             frame.group_by = ["owner"]
@@ -209,6 +213,16 @@ class FigureFrames(Past):
         elif parts.limit and frame.group_by:
             frame.limit, frame.order = parts.limit, "highest"
         return frame
+
+    def _whole_units(self, frame: Frame) -> None:
+        """ "In each of the last two weeks", split by week: the two whole weeks before this one, not parts of three."""
+        said = _LAST_UNITS.match(frame.period.label) if frame.period is not None else None
+        grain = next((Grain(name) for name in frame.group_by if name in Grain.__members__), None)
+        if said is None or grain is None or said.group(2) != grain.value or {"so", "rolling", "current", "including"} & self.parts.words_seen:
+            return
+        first = whole(grain, self.ctx.today, self.ctx.calendar).first
+        if frame.period is not None and frame.period.end > first:
+            frame.period = Days(first=self.ctx.calendar.add(grain, first, -int(said.group(1))), end=first, label=frame.period.label)
 
     def _compared_values(self, frame: Frame) -> list[str]:
         """ "EMEA vs APAC", "compare Ruth and Wanda": values of one field that are compared are groups, not one sum."""

@@ -288,6 +288,8 @@ class Figures(Measuring):
     def _duration(self) -> Frame | None:
         """ "How long does it take us to close a deal?", "how fast do we answer tickets?"."""
         parts = self.parts
+        if parts.metrics == ["average_deal_size"] and "duration" in parts.aggregates and "stage" in (*parts.groups, *parts.wh_groups, *parts.fields):
+            parts.metrics, parts.nouns = [], ["deal"]  # "how many days on average our deals stay in each stage"
         slow = "duration" in parts.aggregates or any(f"how {word}" in parts.phrases for word in ("fast", "quickly", "quick"))
         staged = "stage" in (*parts.groups, *parts.wh_groups) and "mean" in parts.aggregates and not parts.metrics
         if staged and ("deal" in parts.nouns or not parts.nouns):

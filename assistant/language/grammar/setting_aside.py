@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from assistant.language.chart import Chart, Edge
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Frame
+from assistant.language.grammar.preambles import question_after
 from assistant.language.grammar.reader import read
 from assistant.language.parts import Parts
 from crm_core.context import Context
@@ -20,6 +21,8 @@ from crm_core.text import fold
 
 #: How sure the reading of a question is that something was left aside for.
 ASIDE_CONFIDENCE = 0.8
+#: How well the question after a preamble must be understood by itself.
+SURE = 0.85
 #: Questions with which a message can go on after an aside.
 _ANSWERABLE = frozenset({"metric", "list", "record", "movement", "history"})
 _OPENERS = frozenset(
@@ -43,6 +46,8 @@ def read_apart(ctx: Context, message: str, dialogue: Dialogue | None = None) -> 
     """As ``read``; a message that is refused for words of an aside is read without it, and the frame tells what that was."""
     whole = read(ctx, message, dialogue)
     frame, chart, _parts = whole
+    if (asked := _after_preamble(ctx, whole, dialogue)) is not None:
+        return asked
     if frame.intent != "unknown" or not frame.unknown or len(chart.tokens) < 5:
         return whole
     strange = {word.lower() for word in frame.unknown}
@@ -58,6 +63,28 @@ def read_apart(ctx: Context, message: str, dialogue: Dialogue | None = None) -> 
             shorter[0].aside, shorter[0].confidence = aside, ASIDE_CONFIDENCE
             return shorter
     return whole
+
+
+def _after_preamble(ctx: Context, whole: tuple[Frame, Chart, Parts], dialogue: Dialogue | None) -> tuple[Frame, Chart, Parts] | None:
+    """The reading of the question after a preamble, where it is whole in itself and differs from that of the message."""
+    found = question_after(whole[1])
+    if found is None:
+        return None
+    question, aside = found
+    try:
+        shorter = read(ctx, question)
+    except Invalid:
+        return None
+    frame, before = shorter[0], whole[0]
+    whole_record = frame.intent == "record" and not frame.asked_fields
+    if frame.intent not in _ANSWERABLE or frame.confidence < SURE or whole_record or frame.pending is not None:
+        return None
+    if dialogue is not None and dialogue.frames and read(ctx, question, dialogue)[0].plain() != frame.plain():
+        return None  # it leans on the conversation
+    if before.plain() == frame.plain():
+        return None
+    frame.aside, frame.confidence = aside, ASIDE_CONFIDENCE
+    return shorter
 
 
 def _splits(chart: Chart, strange: set[str]) -> Iterator[tuple[str, str]]:

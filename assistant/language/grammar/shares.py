@@ -25,6 +25,7 @@ _IN_WHAT = re.compile(
     r"\b(?:in|among|within) (?:what|everything|all|all that|the deals|the value|the amount|the business)(?: that)? (?:we|i|they) (?:have )?(?:won|signed|closed|sold|booked|lost)\b"
 )
 _SPANNING = frozenset("start end beginning ended longer close then it".split())
+_OUTCOMES = frozenset("won lost signed booked sold closed".split())
 _BECAME = re.compile(r"\b(?:won|win|lost|lose|convert\w*|closed?|resolved?|bought)\b")
 _WENT_ON = re.compile(r"\b(?:go|goes|went|move[sd]?|moving|pass|passed|convert\w*|advance[sd]?|reach\w*|make|made|get|got|left|leave|survive\w*)\b")
 #: After these comes what the part is.
@@ -53,7 +54,7 @@ class Shares(FigureFrames):
         staged = any(raw.field == "stage" for raw in parts.filters)
         came = _CAME_FROM.search(parts.phrases)
         became = came is not None and _BECAME.search(parts.phrases[came.end() :])  # "of leads that came from fairs, converted": a rate
-        inside = _IN_WHAT.search(parts.phrases) is not None
+        inside = _IN_WHAT.search(parts.phrases) is not None or self._was_of_that_sort()
         if inside or came is not None and not became or staged and "open" in told and not _WENT_ON.search(parts.phrases):
             shared = self._share_of(noun, told)  # "of what we won, what share came from Wineries", "of the pipeline, is in Bid"
             if shared is not None:
@@ -79,6 +80,13 @@ class Shares(FigureFrames):
         if parts.metrics or noun:
             return self._share_of(noun, told) or Frame(intent="unknown", detail=NO_SHARE)
         return None
+
+    def _was_of_that_sort(self) -> bool:
+        """ "What share of the amount we won last year was haulage": after what was won, the sort that it was."""
+        words = self.parts.phrases.split()
+        won = next((place for place, word in enumerate(words) if word in _OUTCOMES), len(words))
+        verb = next((place for place, word in enumerate(words) if place > won and word in ("was", "were", "is", "are")), len(words))
+        return any(raw.at > verb and not raw.negated for raw in self.parts.filters)
 
     def _share_of(self, noun: str, told: list[str]) -> Frame | None:
         """ "What percentage of won value came from Wineries?", "Tin's share of the open deals": a part of an amount or a count.

@@ -473,6 +473,8 @@ NEGATIONS = (
     "apart from",
     "never",
     "lacking",
+    "lack",
+    "lacks",
     "missing",
     "with no",
     "with empty",

@@ -178,7 +178,8 @@ class Asides(Neighbours):
         if not heads or asides >= set(self.clauses):
             return
         asides = {clause for clause in asides if not self._is_question(clause)}
-        self.parts.unknown = [
+        placed = {word for word, _clause in self.unknown_clauses}
+        self.parts.unknown = [word for word in self.parts.unknown if word not in placed and word.startswith("no ")] + [
             word
             for word, clause in self.unknown_clauses
             if clause not in asides or word in self.parts.unknown_capital and not (word.isupper() and len(word) < 5)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from assistant.language.chart import Edge
 from assistant.language.lexicon import ADVERB_GRAINS, Sense
-from assistant.language.parts.model import RawFilter
+from assistant.language.parts.model import Parts, RawFilter, RawRelation
 from assistant.language.parts.neighbours import Neighbours
+from assistant.language.states import STATE_OF_METRIC
 from assistant.language.tokens import singular
 from crm_core.metrics.fields import NOUN_SHAPES
 from crm_core.periods import Grain
+from crm_core.text import fold
 
 #: States that stand between "no" and the noun that is missing.
 _ABSENT_STATES = frozenset("open active won lost overdue upcoming recent new unresolved planned any".split())
@@ -26,6 +28,10 @@ _ACTING = frozenset(
 
 #: Phrases after which a group is meant: "which rep", "top regions".
 _GROUP_AFTER = frozenset({"which", "what", "top", "best", "worst", "bottom"})
+
+
+def _names_companies(edge: Edge) -> bool:
+    return any(sense.kind == "noun" and sense.value == "company" for sense in edge.senses)
 
 
 class Senses(Neighbours):
@@ -402,8 +408,15 @@ class Senses(Neighbours):
         return True
 
     def _absent(self, edge: Edge) -> bool:
-        """ "Companies with no open deals": what is not there cannot be asked for yet, and must not be dropped."""
+        """ "Anchor class, no open deals, list companies": the absence of records of a company; what is not understood must not be dropped."""
         self.negated = False
+        metric = edge.sense("metric")
+        noun, state, sums = STATE_OF_METRIC.get(str(metric.value), ("", "", True)) if metric is not None else ("", "", True)
+        companies = any(other.sense("customer") or _names_companies(other) for other in self.edges if other is not edge)
+        if noun in ("deal", "ticket") and not sums and companies:
+            inner = Parts(nouns=[noun], plural_noun=True, states=[state], words_seen=set(fold(edge.text).split()), phrases=fold(edge.text))
+            self.parts.relations.append(RawRelation("company", noun, inner, f"without {edge.text.lower()}", denied=True))
+            return True
         self.parts.unknown.append(f"no {edge.text.lower()}")
         return True
 
