@@ -205,6 +205,8 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     (r"\bby what they (?:bought|spent|purchased|ordered)(?: (?:from|with) us)?\b", "by won value"),
     (r"\btill\b", "until"),
     (r"\b(on|in) average,? (?:our|the|my|all) (?=\w+s\b)", r"\1 average "),
+    (r"\b(pushed|moved|shifted|postponed|put)(?: out)? to (?:a )?later(?: date)?(?= (?:last|this|in|during|since)\b|$|[,.?!])", r"\1 back"),
+    (r"\b(companies|customers|clients|accounts) where (?:there is|there are|there's|we have|we have got) (?=(?:an?|any|open|some) )", r"\1 with "),
     (r"\bclose won\b", "win"),
     (
         r"\bwith (?:the )?([\w' ]{3,30}?) (?:on|down|along) (?:one|the one) (?:side|axis) and (?:the )?([\w' ]{3,30}?) (?:on|across|along) the (?:other|top)(?: side| axis)?",

@@ -166,7 +166,7 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"(?<=\w)\sinstead of\s[^,.?!;:]+", " instead"),  # what is replaced is known
         (r"\b(have|has|having|contain|contains|containing|with|include|includes)\s([^,.?!;]{1,40}?)\sin (?:them|it)(?=$|[,.?!;]|\s*$)", r"\1 \2"),
         (r"\bwhich of (?:us|our people|our reps|our colleagues|my people)\b", "who"),
-        (r"\b(?:leave|take|keep|filter|throw|kick)\s((?:the\s)?\w[\w -]{1,30}?)\sout\b(?!\sof)", r"without \1"),
+        (r"\b(?:leave|take|keep|filter|throw|kick)\s(?!us\b|me\b|it\b)((?:the\s)?\w[\w -]{1,30}?)\sout\b(?!\sof)", r"without \1"),
         (r"\bbefore the (year|quarter|month|week) is (?:out|over|through|done)\b", r"before the end of the \1"),
         (r"^.*\b(?:he|she|they|who)\s(?:wants?|needs?|would like)\s(?:me\s)?to\s(?:know|see|have)\s", ""),
         (r"(?<![\w/.-])[$€£]?(\d+(?:\.\d+)?)(k|m|mn)?\s?[-–]\s?[$€£]?(\d+(?:\.\d+)?)(k|m|mn)\b", r"between \1\2 and \3\4"),  # 100k-250k

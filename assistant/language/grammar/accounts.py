@@ -63,6 +63,9 @@ def unaccounted(parts: Parts, frame: Frame, today: date) -> list[str]:
         lost.append("my team")
     if (parts.untouched or parts.untouched_days) and "last_activity" not in fields:
         lost.append("no activity")
+    still = any(item.field == "completed" and item.op == "empty" for item in filters_of(frame.filters))
+    if "open" in parts.negated_states and frame.noun == "activity" and still:
+        lost.append("no open task")  # "where nobody has put an open task" asks for none
     unit = METRICS[frame.metric].unit if frame.metric else None
     if frame.intent == "metric" and "duration" in parts.aggregates and unit in (Unit.money, Unit.count):
         lost.append("how long")

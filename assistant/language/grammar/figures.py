@@ -120,7 +120,7 @@ class Figures(Measuring):
         parts = self.parts
         noun = next((item for item in parts.nouns if item in ("deal", "ticket", "lead", "activity")), "")
         if parts.order_field == "duration":
-            return "resolution_time" if noun == "ticket" else "sales_cycle"
+            return "resolution_time" if noun == "ticket" or "resolved" in parts.states else "sales_cycle"
         state = parts.states[0] if parts.states else self._stage_state()
         if not noun and state in ("won", "lost", "closed", "slipped"):
             noun = "deal"

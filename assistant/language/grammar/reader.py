@@ -16,6 +16,7 @@ from assistant.language.grammar.merging import FORGETTING
 from assistant.language.grammar.talk import Talk
 from assistant.language.lexicon import CURRENCY_WORDS, DOLLARS, lexicon_for
 from assistant.language.parts import Parts, collect
+from assistant.language.parts.model import RawRelation
 from assistant.language.states import STATE_METRICS, STATE_OF_METRIC
 from assistant.language.teaching import lesson_in
 from crm_core.context import Context
@@ -291,6 +292,10 @@ class Reader(Talk, FollowUps):
             banded = {word for raw in parts.filters for word in fold(titles.get(raw.field, "")).split()}
             parts.customer = not {"client", "customer"} & banded  # "platinum clients", by the field "client band" that every company has
         self._join_metrics()
+        self._settle_relations()
+        among = parts.groups == ["company"] and any(raw.root == "company" for raw in parts.relations)
+        if among and not {"by", "per", "each", "every"} & parts.words_seen:
+            parts.groups = []  # "the oldest one among companies with an open deal": no split
         if (
             "every" in parts.words_seen
             and parts.groups
@@ -305,6 +310,21 @@ class Reader(Talk, FollowUps):
         if people and parts.nouns[:1] == ["contact"] and parts.order in ("highest", "lowest") and (sold or parts.metrics) and counted_people:
             parts.nouns = [noun for noun in parts.nouns if noun != "contact"]
             parts.wh_groups, parts.plural_group = ["owner"], parts.plural_noun
+
+    def _settle_relations(self) -> None:
+        """Related records where the kind that is asked for is only implied: "CFOs at companies with ...", "open bids without a meeting"."""
+        parts = self.parts
+        titled = any(raw.field in ("title", "deal_role") and not raw.negated for raw in parts.filters)
+        if titled and parts.nouns == ["company"] and any(raw.root == "company" for raw in parts.relations) and "company" not in parts.wh_groups:
+            parts.nouns, parts.plural_noun, parts.customer = ["contact"], True, False
+        denied = [raw for raw in parts.filters if raw.field == "kind" and raw.negated and raw.noun == "activity"]
+        staged = any(raw.field in ("stage", "pipeline") and not raw.negated for raw in parts.filters) and parts.nouns in ([], ["deal"])
+        if len(denied) == 1 and staged and not (parts.metrics or parts.aggregates or parts.groups):
+            kinds = [str(value) for value in denied[0].values]
+            inner = Parts(nouns=["activity"], kinds=kinds, times=[(when, "") for when, _cue in parts.times], words_seen=set(kinds))
+            parts.filters.remove(denied[0])
+            parts.relations.append(RawRelation("deal", "activity", inner, f"without a {denied[0].said}", denied=True))
+            parts.nouns, parts.plural_noun, parts.times = ["deal"], True, []
 
     def _join_metrics(self) -> None:
         """ "The number of deals closed won": a plain count, and the state that says of which."""

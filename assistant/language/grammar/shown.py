@@ -11,6 +11,7 @@ from assistant.language.dates import When
 from assistant.language.entities import Name
 from assistant.language.frames import Entity, Frame, ShownGroup
 from assistant.language.grammar.merging import Merging
+from assistant.language.lexicon import FILLER
 from assistant.language.parts.model import RawFilter
 from assistant.language.states import STATE_OF_METRIC
 from crm_core.errors import NotFound
@@ -250,7 +251,7 @@ class Shown(Merging):
         own = parts.metrics or parts.aggregates or parts.groups or parts.people or parts.order or parts.limit
         if not asks or own or not _THE_RECORD.search(parts.phrases):
             return False
-        names = {word for item in previous.shown for word in fold(item.label).split()}
+        names = {word for item in previous.shown for word in fold(item.label).split() if word not in FILLER}
         said = [word for word in parts.phrases.split() if word in names]
         strange = {fold(word) for word in parts.unknown}
         if (

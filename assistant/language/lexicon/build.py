@@ -176,6 +176,8 @@ def _add_choices(lexicon: Lexicon, ctx: Context, noun: str, item: Field) -> None
             for title in (item.title, *item.synonyms) if item.custom else ():
                 if len(title.split()) > 1:  # "the Regular class", by the field "client class"
                     lexicon.add(f"{value} {fold(title).split()[-1]}", sense)
+            if item.name in ("region", "country") and " " not in value and len(value) > 6:
+                lexicon.places.add(fold(value))
             if item.name == "industry":
                 for word in _people_of(fold(value)):
                     lexicon.add(word, sense, plural=True)

@@ -43,6 +43,8 @@ class Lexicon:
     #: Every single word that is known, and the same by length, for mending typos.
     words: set[str] = field(default_factory=set)
     by_size: dict[int, list[str]] = field(default_factory=dict)
+    #: Names of regions and countries, which people shorten.
+    places: set[str] = field(default_factory=set)
     #: Words that are likelier than others when a typo could be several.
     common: frozenset[str] = frozenset(
         "deals deal open what year month week quarter value total tickets leads won lost closed owner which pipeline said list task tasks contact contacts".split()
@@ -86,12 +88,22 @@ class Lexicon:
         """Whether a large general vocabulary has the word: what is a word is not a typo."""
         return word in english_words()
 
+    def _shortened(self, word: str) -> str | None:
+        """The one place that three or four letters stand for: its beginning ("tas"), or letters of it without vowels ("qld")."""
+        bare = not set(word[1:]) & set("aeiou")
+        if not bare and (len(word) == 4 or self.is_english(word)):
+            return None
+        found = {place for place in self.places if place[0] == word[0] and (place.startswith(word) or bare and _inside(word, place))}
+        return next(iter(found)) if len(found) == 1 else None
+
     def correct(self, word: str) -> str | None:
         """The known word that a misspelt one must have meant: one letter off (two in a long word), unmistakably.
 
         A swap of two neighbours counts as one letter (optimal string alignment distance).
         """
         single = singular(word)
+        if len(word) in (3, 4) and word.isalpha() and not self.knows(word) and (short := self._shortened(word)) is not None:
+            return short
         if len(word) < 3 or not word.isalpha() or self.knows(word) or self.is_english(word) or len(single) > 3 and self.is_english(single):
             return None
         allowed = 2 if len(word) >= 9 else 1
