@@ -66,6 +66,11 @@ SURE = 0.85
 REPAIR = "Your last tool call was not valid JSON. Call the tool again with valid JSON arguments, or answer in words."
 #: Readings that the embedded model does not answer with facts.
 _UNSURE = frozenset({"unknown", "nothing", "write", "choose"})
+#: Readings that are answered without any record.
+_TALK = frozenset({"smalltalk", "help"})
+#: Longest question back or refusal that a model may give without having looked anything up, and how a refusal begins.
+MODEST_CHARS = 400
+_UNABLE = re.compile(r"(?:(?:i am |i'm )?sorry[,.]? (?:but )?)?i (?:cannot|can't|can not|could not|do not|don't|did not|have no|am not|am unable)\b", re.IGNORECASE)
 #: Letters a token, roughly, for estimates before a model counts.
 _LETTERS = 4
 
@@ -344,6 +349,9 @@ class Agent:
             untraced = turn.ledger.untraced(dated, citations=passages, computed=any(not done.error for done in turn.done))
             if untraced:
                 words = self._rebuild(turn, untraced)
+            elif self._rests_on_nothing(turn, words):
+                turn.notices.append(f"The model {turn.model_name} answered without looking anything up, so its words are not shown.")
+                words = self._embedded_instead(turn)
         embedded = turn.embedded or turn.fell_back  # now, since words may have been made anew
         notices = list(dict.fromkeys(turn.notices))
         answer = Answer(
@@ -376,9 +384,22 @@ class Agent:
         turn.frame = turn.frame or Frame(intent="metric" if any(done.figure for done in turn.done) else "unknown")
         if any(not done.error for done in turn.done) and (words := compose(turn)):
             return words
+        return self._embedded_instead(turn)
+
+    def _embedded_instead(self, turn: Turn) -> str:
+        """The embedded model's own answer; what the real model fetched is not shown."""
         turn.fell_back, turn.frame = True, None
         turn.skipped = len(turn.done)
         return self._speak(turn)
+
+    def _rests_on_nothing(self, turn: Turn, words: str) -> bool:
+        """Whether a model tells something without a result of this turn: neither a question back nor talk about nothing."""
+        if any(not done.error for done in turn.done) or turn.proposals:
+            return False
+        if len(words) <= MODEST_CHARS and (words.endswith("?") or _UNABLE.match(words)):
+            turn.outcome = "asked" if words.endswith("?") else "declined"
+            return False
+        return understand(turn).intent not in _TALK
 
     @contextmanager
     def _one_at_a_time(self, thread: str) -> Iterator[None]:

@@ -207,6 +207,26 @@ ALWAYS: tuple[Entry, ...] = _compiled(
     (r"\b(on|in) average,? (?:our|the|my|all) (?=\w+s\b)", r"\1 average "),
     (r"\b(pushed|moved|shifted|postponed|put)(?: out)? to (?:a )?later(?: date)?(?= (?:last|this|in|during|since)\b|$|[,.?!])", r"\1 back"),
     (r"\b(companies|customers|clients|accounts) where (?:there is|there are|there's|we have|we have got) (?=(?:an?|any|open|some) )", r"\1 with "),
+    (
+        r"\b(?:what|which) (?:number|figure|amount|sum) (?:do|does|did|must|should|will|would) ([\w ']{1,30}?) (?:have to |need to |supposed to |must |meant to )?(?:hit|reach|make|achieve|bring in|deliver)\b",
+        r"what is the target of \1",
+    ),
+    (
+        r"\bhow much (?:am|are|is) ([\w ']{1,30}?) (?:supposed|meant|expected|required|due) to (?:sell|win|close|bring in|book|deliver)\b",
+        r"what is the target of \1",
+    ),
+    (r"\btarget of (?:i|me)\b", "my target"),
+    (r"\btarget of (?:we|us|the (?:whole |entire )?company)\b", "target"),
+    (r"\b(?:made|make|makes|hit|hits|reach|reached) (?:their|his|her|our|my|the) (?:number|figure|quota|target)s?\b", "quota attainment"),
+    (r"\bthe company's (?=[a-z])", "our "),
+    (
+        r"(?:\bis |\bare )?(?:a |the )?(?:subsidiary|daughter|branch) (?:company )?of (?:whom|who|which company|what company|what)(?=$|[,.?!])",
+        ", what is its parent company",
+    ),
+    (
+        r"\b(?:what|which) (?:line of business|sector|branch of industry|trade) (?:is|are|does|do) ([\w&'. -]{3,50}?) (?:in|work in|belong to|operate in)(?=$|[,.?!])",
+        r"what is the industry of \1",
+    ),
     (r"\bclose won\b", "win"),
     (
         r"\bwith (?:the )?([\w' ]{3,30}?) (?:on|down|along) (?:one|the one) (?:side|axis) and (?:the )?([\w' ]{3,30}?) (?:on|across|along) the (?:other|top)(?: side| axis)?",

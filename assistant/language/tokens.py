@@ -161,6 +161,8 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         (r"\b(FY\d{2,4}|20\d{2})[ ,/-]+(Q[1-4])\b(?!\s+\d)", r"\2 \1"),  # FY2026 Q1
         (r"(?<![\w.,])(\d+)\+(?=\s|$)", r"at least \1"),  # 2+ times
         (r"^((?:and|ok|okay|so|but),?\s)?do(?:es)? (they|he|she) (?:still |currently )?(?:have|has|got) (?:any |some |an |a )?", r"list \2 "),
+        (r"(?:(?<=\s)|^)#\s*(?=[A-Za-z])", "number of "),  # "# closed-won YTD"
+        (r"[\s,]#\s*$", " count"),
         (r"\bin (?:place|lieu) of\b", "instead of"),
         (rf"\b({_MONTH}|q[1-4]) (?:of )?(?:a|one) year (?:ago|earlier|before|prior)\b", r"\1 last year"),
         (r"(?<=\w)\sinstead of\s[^,.?!;:]+", " instead"),  # what is replaced is known

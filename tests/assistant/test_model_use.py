@@ -59,9 +59,16 @@ class TestWhenItIsAsked:
     def test_off_never_asks_and_always_does(self, house: House, server: FakeOpenAI) -> None:
         assert ask(house, server, UNSURE, "off").model == "embedded"
         assert server.asked == []
-        server.say("Nothing to say.")
+        server.say("Which quarter do you mean?")
         assert ask(house, server, SURE, "always").model == "openai:test"
         assert len(server.asked) == 1
+
+    def test_what_it_tells_without_looking_anything_up_is_not_shown(self, house: House, server: FakeOpenAI) -> None:
+        server.say("The platform removed those tickets, and the customer is content with the new features.")
+        answer = ask(house, server, UNSURE, "unsure")
+        assert answer.model == "embedded"
+        assert "content" not in answer.text
+        assert any("without looking anything up" in notice for notice in answer.notices)
 
     def test_a_name_that_fits_several_is_asked_back_without_the_model(self, house: House, server: FakeOpenAI) -> None:
         first = house.sql(

@@ -316,9 +316,10 @@ class TestFailures:
     def test_the_next_message_asks_the_model_again(self, office: Office) -> None:
         office.server.fail(400)
         office.ask()
-        office.server.say("I am back.")
+        office.server.say("Which quarter do you mean?")
         answer = office.ask()
-        assert answer.text == "I am back."
+        assert answer.text == "Which quarter do you mean?"
+        assert answer.outcome == "asked"
         assert not answer.notices
 
     @pytest.mark.parametrize("name", ["openai:", "openai", "other:model", ""])
@@ -348,7 +349,8 @@ class TestRights:
         answer = office.ask(part="rep")
         (result,) = office.server.asked[1].results()
         assert embedded(office).figures[0].shown not in result
-        assert not answer.figures
+        assert [figure.shown for figure in answer.figures] == [figure.shown for figure in embedded(office, part="rep").figures]
+        assert answer.model == "embedded"  # it had no result to rest on
 
     def test_a_record_of_somebody_else_is_not_found(self, office: Office) -> None:
         foreign = office.house.row("deals", "stranger")

@@ -55,8 +55,9 @@ def unaccounted(parts: Parts, frame: Frame, today: date) -> list[str]:
     bounded = any(item.op in ("between", "less_than", "more_than", "at_least", "at_most") for item in filters_of(frame.filters))
     if not timed and not bounded:
         lost += [when.period.describe() for when, _cue in parts.times if not _is_now(when.period, today)]
-    if "nothing" in parts.words_seen and not _denies(frame):
-        lost.append("nothing")
+    lost += [word for word in ("nothing", "nobody", "noone") if word in parts.words_seen and not _denies(frame)][:1]
+    family = STATE_OF_METRIC.get(frame.metric, ("", "", False))[1]
+    lost += [f"not {state}" for state in parts.negated_states if state == family or state == "closed" and family in ("won", "lost")]
     if parts.me and not {"owner", "team"} & fields:
         lost.append("me")
     if parts.my_team and not {"owner", "team"} & fields:

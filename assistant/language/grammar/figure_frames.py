@@ -154,6 +154,11 @@ class FigureFrames(Past):
 
     def _compare_named(self, frame: Frame) -> None:
         """ "Was Q3 2026 better than Q3 2025?": two periods by name, where one is the other's predecessor or its year before."""
+        if {"add", "sum", "together", "combined", "altogether"} & self.parts.words_seen and len(self.parts.times) > 1:
+            run, _cue = self._whole_run()
+            if run is not self.parts.times[0][0]:
+                frame.period = as_days(run.period)  # "add up Q2 and Q3"
+                return
         named = (as_days(when.period).period(self.ctx.calendar) for when, _cue in self.parts.times)  # July to September is a quarter
         later, earlier = sorted(named, key=lambda period: period.first, reverse=True)
         words = {"better", "worse", "compare", "compared", "than", "ahead", "behind", "vs", "versus", "against"} & self.parts.words_seen

@@ -76,6 +76,8 @@ def _points_back(chart: Chart, start: int) -> bool:
     pointing = next((place for place in range(start, len(chart.tokens)) if chart.tokens[place].norm in _POINTING), None)
     if pointing is None:
         return False
+    if chart.tokens[pointing - 1].norm in ("with", "from", "at", "for", "by", "to") and chart.tokens[pointing].norm in ("them", "him", "her"):
+        return True
     named = any(start <= edge.first < pointing and (edge.kind == "name" or edge.sense("noun", "metric", "ref", "customer")) for edge in chart.edges)
     return not named
 
@@ -84,6 +86,9 @@ def _sets_the_scene(chart: Chart, edge: Edge, place: int, *, told: bool) -> bool
     """Whether something said before the question could narrow it: a value, a company, a number, a denial, a time that has been."""
     if edge.kind == "when":
         return edge.when is None or edge.when.period.first < chart.today and edge.when.period.end <= chart.today
+    if edge.kind == "unknown":  # "Wayne Enterprises rang": somebody whom nobody here knows
+        beyond = chart.tokens[edge.first + 1] if edge.first + 1 < place else None
+        return chart.tokens[edge.first].capital and (edge.first > 0 or beyond is not None and beyond.capital)
     if edge.kind == "quantity":
         return edge.text.lower() != "one"  # "a quick one"
     if edge.kind == "name":

@@ -293,6 +293,7 @@ class Reader(Talk, FollowUps):
             parts.customer = not {"client", "customer"} & banded  # "platinum clients", by the field "client band" that every company has
         self._join_metrics()
         self._settle_relations()
+        self._settle_times()
         among = parts.groups == ["company"] and any(raw.root == "company" for raw in parts.relations)
         if among and not {"by", "per", "each", "every"} & parts.words_seen:
             parts.groups = []  # "the oldest one among companies with an open deal": no split
@@ -310,6 +311,20 @@ class Reader(Talk, FollowUps):
         if people and parts.nouns[:1] == ["contact"] and parts.order in ("highest", "lowest") and (sold or parts.metrics) and counted_people:
             parts.nouns = [noun for noun in parts.nouns if noun != "contact"]
             parts.wh_groups, parts.plural_group = ["owner"], parts.plural_noun
+
+    def _settle_times(self) -> None:
+        """ "Who did we get beaten on in October": "get" and "got" say that it happened, not that a deal was entered."""
+        parts = self.parts
+        happened = {"won", "lost", "resolved", "converted", "slipped"} & set(parts.states)
+        told = {"created", "opened", "open", "added", "entered", "came", "come", "new", "logged", "raised", "received", "arrived"} & parts.words_seen
+        if "created" in parts.states and happened and not told:
+            parts.states = [state for state in parts.states if state != "created"]
+            parts.times = [(when, "" if cue == "state:created" else cue) for when, cue in parts.times]
+        ahead = {"should", "going", "will", "expected", "supposed", "expect", "due"} & parts.words_seen
+        asks_when = parts.first_words[:1] == ["when"] or "by when" in parts.phrases
+        if asks_when and ahead and "won" in parts.states and parts.names and not parts.times:
+            parts.states = ["closing" if state == "won" else state for state in parts.states]
+            parts.fields = parts.fields or ["expected_close"]  # "when is Globex going to land"
 
     def _settle_relations(self) -> None:
         """Related records where the kind that is asked for is only implied: "CFOs at companies with ...", "open bids without a meeting"."""
@@ -336,8 +351,24 @@ class Reader(Talk, FollowUps):
         if len(plain) == len(stated) == 1 and STATE_OF_METRIC[plain[0]][0] == STATE_OF_METRIC[stated[0]][0]:
             parts.metrics = [STATE_METRICS[STATE_OF_METRIC[stated[0]][:2]][0]]
 
+    def _as_counted(self, frame: Frame) -> None:
+        """ "# closed-won YTD" counts; "dollars of open deals at every stage" adds up."""
+        parts = self.parts
+        known = STATE_OF_METRIC.get(frame.metric) if frame.intent == "metric" and not frame.part and frame.measure is None else None
+        if known is None or "share" in parts.aggregates or parts.order_field or frame.keep:
+            return
+        counts, sums = STATE_METRICS[known[:2]]
+        if known[2] and parts.aggregates == ["count"] and parts.metrics == [frame.metric] and not self.dialogue.frames:
+            frame.metric = counts
+        elif not known[2] and sums and not {"count", "sum"} & set(parts.aggregates) and self._says_money() and not parts.cues:
+            frame.metric = sums
+
+    def _says_money(self) -> bool:
+        return bool({"dollars", "euros", "pounds", "francs", "kroner", "amounts"} & self.parts.words_seen) and not self.parts.limit
+
     def finish(self, frame: Frame) -> Frame:
         """The frame as it is believed: paged, with the period it speaks of, refused where content was not understood."""
+        self._as_counted(frame)
         self.leave_out_spoken(frame)
         frame = self._as_row(frame)
         frame = self._finish(self._paged(frame) if frame.intent in ("rows", "more") else frame)

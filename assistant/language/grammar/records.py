@@ -330,7 +330,7 @@ class Records(Lists):
             return None
         if parts.follow_up and self.previous is not None and self.previous.intent in ("metric", "list", "interactions") and not about:
             return None
-        if not about and _ASKS_MORE.search(parts.phrases) and parts.words > 6 and not self.pointed:
+        if not about and _ASKS_MORE.search(parts.phrases) and parts.words > 6 and noun in ("company", "contact") and not self.pointed:
             return None  # "Acme, where do they want their data stored?" asks for no overview
         frame = Frame(intent="record")
         self._subject(frame)

@@ -167,6 +167,9 @@ class Senses(Neighbours):
         following = self._next_edge()
         if sense.value == "count" and following is not None and any(item.kind == "field" and item.label == "number" for item in following.senses):
             return True  # "number of seats": a field, not a count of records
+        if self.negated and sense.value in ("sum", "count"):
+            self.negated = False  # "not the dollar amount, just the count"
+            return True
         self.parts.aggregates.append(sense.value)
         return True
 
