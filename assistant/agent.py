@@ -70,7 +70,9 @@ _UNSURE = frozenset({"unknown", "nothing", "write", "choose"})
 _TALK = frozenset({"smalltalk", "help"})
 #: Longest question back or refusal that a model may give without having looked anything up, and how a refusal begins.
 MODEST_CHARS = 400
-_UNABLE = re.compile(r"(?:(?:i am |i'm )?sorry[,.]? (?:but )?)?i (?:cannot|can't|can not|could not|do not|don't|did not|have no|am not|am unable)\b", re.IGNORECASE)
+_UNABLE = re.compile(
+    r"(?:(?:i am |i'm )?sorry[,.]? (?:but )?)?i (?:cannot|can't|can not|could not|do not|don't|did not|have no|am not|am unable)\b", re.IGNORECASE
+)
 #: Letters a token, roughly, for estimates before a model counts.
 _LETTERS = 4
 

@@ -5,6 +5,7 @@ The reckoning is ``naive``; where it and the compiler differ, one of them is wro
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -21,6 +22,7 @@ from crm_core.errors import Invalid
 from crm_core.metrics.definitions import METRICS, Composite, Unit
 from crm_core.metrics.filters import Filter, FilterGroup
 from crm_core.metrics.listing import ListPage, ListQuestion, list_records, rows_behind
+from crm_core.metrics.measures import Measure
 from crm_core.metrics.query import ask
 from crm_core.metrics.question import Days, GroupCondition, MetricQuestion, MetricResult
 from crm_core.models import NOUNS, ROLES, SCOPES
@@ -46,6 +48,7 @@ from tests.crm_core.random_company import Data, Datasets
 from tests.factories import CONVENTIONS, NOW, PICKLISTS
 
 CALENDAR = Calendar(FISCAL_MONTH, CONVENTIONS.week_start)
+CENT = Decimal("0.01")
 #: No shrinking: a question is short as it is, and shrinking over databases takes minutes.
 SETTINGS: dict[str, Any] = {
     "derandomize": True,
@@ -329,6 +332,37 @@ def check_rows(data: Data, actor: Actor, question: MetricQuestion) -> None:
     assert set(result.ids) == keys
 
 
+def check_measure(data: Data, actor: Actor, question: MetricQuestion, field: str, how: str) -> None:
+    """A number added up or averaged is that of the records counted which have it, in all and by group; so is the list behind."""
+    naive = Naive(data, actor)
+    question = question.model_copy(update={"compare": None, "keep": [], "order": None, "limit": None, "group_by": [], "part": []})
+    _answer, _none, period = expected(naive, question)
+    noun = METRICS[question.metric].rows
+    rows = [row for row in naive.selected(question.metric, question, period) if own_number(noun, row, field) is not None]
+    numbers = [own_number(noun, row, field) or Decimal() for row in rows]
+    total = sum(numbers, Decimal())
+    asked = question.model_copy(update={"measure": Measure.model_validate({"field": field, "how": how})})
+    with unit_of_work(data.engine, actor, write=False, now=NOW) as ctx:
+        try:
+            result, behind = ask(ctx, asked), rows_behind(ctx, asked, ListPage(limit=200))
+        except Invalid as error:
+            assert too_long(naive, question, error), error
+            return
+    if how == "sum":
+        assert (result.value or Decimal()).quantize(CENT) == total.quantize(CENT)
+    else:
+        assert result.value is None if not rows else (result.value or Decimal()).quantize(CENT) == (total / len(rows)).quantize(CENT)
+    assert set(behind.ids) == {row["id"] for row in rows}
+
+
+def own_number(noun: str, row: Any, field: str) -> Decimal | None:
+    """A number of a record as it was stored."""
+    held = (
+        row[field] if field in row else json.loads(row["custom"] or "{}").get(field) if isinstance(row["custom"], str) else row["custom"].get(field)
+    )
+    return None if held is None else Decimal(str(held))
+
+
 def check_list(data: Data, actor: Actor, question: ListQuestion) -> None:
     naive = Naive(data, actor)
     rows = [row for row in naive.rows(question.noun) if all(naive.passes(question.noun, row, part) for part in question.filters)]
@@ -411,6 +445,24 @@ class TestRowsBehind:
         def check(draw: st.DataObject) -> None:
             data = datasets.get(kind, draw.draw(seeds(kind), label="seed"))
             check_rows(data, draw.draw(actors(data), label="actor"), draw.draw(questions(metric), label="question"))
+
+        check()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    ("metric", "field"), [("deals", "seats"), ("deals", "budget"), ("open_deals", "seats"), ("won_deals", "budget"), ("companies", "employees")]
+)
+class TestMeasures:
+    def test_a_number_added_up_is_that_of_the_rows_behind(self, datasets: Datasets, metric: str, field: str, kind: str) -> None:
+        datasets.get(kind, POSTGRES_SEEDS[0])
+
+        @settings(max_examples=examples(kind) // 2, **SETTINGS)
+        @given(st.data())
+        def check(draw: st.DataObject) -> None:
+            data = datasets.get(kind, draw.draw(seeds(kind), label="seed"))
+            how = draw.draw(st.sampled_from(["sum", "mean"]), label="how")
+            check_measure(data, draw.draw(actors(data), label="actor"), draw.draw(questions(metric), label="question"), field, how)
 
         check()
 

@@ -19,6 +19,7 @@ from crm_core.errors import Invalid, NotAllowed
 from crm_core.metrics.query import ask
 from crm_core.metrics.question import MetricQuestion
 from crm_core.models import Turn
+from crm_core.periods import format_day
 from crm_core.services.words import ForgetWord, TeachWord, forget_word, taught_words, teach_word
 from evals.case import append, case_of
 from tests.language.test_lang_readings import NOW, Talk, machinery, software
@@ -105,6 +106,46 @@ class TestChangingTheQuestion:
     def test_an_earlier_question_is_returned_to_by_its_name(self, conversation: Conversation) -> None:
         arguments = conversation.asked("open pipeline by region", "how many tickets were opened last month?", "back to the pipeline question, by rep")
         assert (arguments["metric"], arguments["group_by"]) == ("open_pipeline", ["owner"])
+
+
+class TestGoingBack:
+    def test_the_last_question_with_that_condition_is_the_one_before(self, software: Talk) -> None:
+        talk = Conversation(software)
+        talk.say("open deals in EMEA", "how many tickets were opened last month?")
+        arguments = talk.asked("back to EMEA: which of those are over 20k?")
+        assert arguments["noun"] == "deal"
+        assert fields_of(arguments)["region"] == ["EMEA"] or "team" in fields_of(arguments)
+        assert "amount" in fields_of(arguments)
+
+
+class TestNumbersOfRecords:
+    def test_they_are_added_up_split_and_averaged(self, conversation: Conversation) -> None:
+        whole = conversation.asked("how many companies do we have in all?", "total number of employees of those?")
+        assert whole["measure"] == {"field": "employees", "how": "sum"}
+        (total,) = conversation.scalars("SELECT sum(employees) FROM company WHERE archived_at IS NULL")
+        assert f"{total:,}" in conversation.say("total number of employees of our companies").text
+        split = conversation.asked("by industry")
+        assert (split["measure"]["field"], split["group_by"]) == ("employees", ["industry"])
+        assert conversation.asked("average?")["measure"]["how"] == "mean"
+
+    def test_a_count_asked_next_is_a_count(self, conversation: Conversation) -> None:
+        conversation.say("total number of employees of our companies by region")
+        assert "measure" not in conversation.asked("how many companies is that?")
+
+
+class TestWhatItWas:
+    def test_before_and_at_first(self, software: Talk) -> None:
+        talk = Conversation(software)
+        moved = "SELECT record_id FROM event WHERE noun = 'deal' AND json_extract(changes, '$.expected_close_on') IS NOT NULL AND kind != 'created'"
+        (deal,) = talk.scalars(f"{moved} GROUP BY record_id HAVING count(*) > 1 ORDER BY record_id LIMIT 1")
+        days = talk.scalars(
+            f"SELECT json_extract(changes, '$.expected_close_on[0]') FROM event WHERE noun = 'deal' AND record_id = {deal} "  # noqa: S608
+            "AND json_extract(changes, '$.expected_close_on') IS NOT NULL AND kind != 'created' ORDER BY id"
+        )
+        talk.say(f"deal {deal}", "when is it expected to close?")
+        before, first = talk.say("what was it before?").text, talk.say("and what was it originally?").text
+        assert format_day(date.fromisoformat(days[-1])) in before
+        assert format_day(date.fromisoformat(days[0])) in first
 
 
 class TestPointing:

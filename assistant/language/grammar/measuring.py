@@ -49,6 +49,8 @@ class Measuring(Shares):
         if any(name not in STATE_OF_METRIC and name not in ("customers", "companies", "contacts") for name in parts.metrics):
             return None
         told = self._noun() or next((METRICS[name].rows for name in parts.metrics), "")
+        if not told and self.dialogue.frames:
+            return None  # "average headcount?" leans on the question before
         asked = self._asked_measure((told,) if told in NOUN_SHAPES else tuple(COUNTS))
         if asked is None or asked[0] not in COUNTS:
             return None

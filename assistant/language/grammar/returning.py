@@ -53,6 +53,8 @@ class Returning(Drilling):
         if wider is None and fits(frames[-1]):
             return
         base = wider or next((frame for frame in reversed(frames[:-1]) if fits(frame)), None)
+        if wider is not None:
+            parts.words_seen -= {"there"}  # the place that the message goes back to, not the company spoken of last
         if base is not None:
             self.dialogue = Dialogue([*self.dialogue.frames, base.model_copy(deep=True, update={"salient": [], "offered": []})])
 

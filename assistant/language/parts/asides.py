@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from assistant.language.chart import Edge
 from assistant.language.parts.neighbours import Neighbours
 from assistant.language.tokens import singular
 from crm_core.services.search import STOP_WORDS
@@ -26,6 +27,10 @@ _PREFACE_STARTS = frozenset(
 _ABOUT_IT = re.compile(r"^(?:and |so )?(?:how (?:much|many)|what|who|whose)\b.*\b(?:is|was|are|were) (?:that|those|these|it|they)$")
 #: Words that begin a reason before the question: "before we sign again, how many ...".
 _REASONS = frozenset("before while as since because if when after".split())
+
+
+#: What one looks at is what the question is about: "I'm looking at the renewals, how many ...".
+_LOOKING = frozenset("looking talking focusing focused concentrating interested concerned".split())
 
 
 class Asides(Neighbours):
@@ -60,10 +65,19 @@ class Asides(Neighbours):
             parts.times = [(when, "") for when, _ in parts.times]
             parts.fields = [name for name in parts.fields if name != "expected_close"]
 
+    def _looks_like_a_name(self, edge: Edge) -> bool:
+        """Whether an unknown word is written like a name; at the beginning, where all words are, together with the next: "Wayne Enterprises"."""
+        if edge.first > 0:
+            return self.tokens[edge.first].capital
+        return edge.end < len(self.tokens) and self.tokens[edge.end].capital and edge.text[:1].isupper()
+
     def _tells_why(self, number: int) -> bool:
         """Whether a clause says things that are none of the CRM's: an unknown word, and neither a figure nor records that are asked for."""
         inside = [edge for edge in self.edges if self.clauses[edge.first] == number]
-        strange = [edge for edge in inside if edge.kind == "unknown" and not self.tokens[edge.first].capital]
+        strange = [edge for edge in inside if edge.kind == "unknown"]
+        if strange and self._looks_like_a_name(strange[0]) and strange[0].first == 0:
+            return False  # somebody whom nobody here knows
+        strange = [edge for edge in strange if not self._looks_like_a_name(edge)]
         asked = any(
             edge.sense("metric", "aggregate", "group_cue", "compare")
             or edge.sense("noun", "activity_kind", "customer")
@@ -72,12 +86,16 @@ class Asides(Neighbours):
         )
         words = {token.norm for token, clause in zip(self.tokens, self.clauses, strict=True) if clause == number}
         wants = words & {"who", "whose", "which", "what", "how", "where", "when", "show", "list", "give", "count"}
-        narrowing = any(
+        return bool(strange) and not asked and not wants and not self._narrowing(number)
+
+    def _narrowing(self, number: int) -> bool:
+        """Whether a clause names a value or a record of the company's that is neither a colleague nor a title."""
+        return any(
             sense.kind == "ref" and sense.field != "owner" or sense.kind == "value" and sense.field != "title"
-            for edge in inside
+            for edge in self.edges
+            if self.clauses[edge.first] == number
             for sense in edge.senses
         )
-        return bool(strange) and not asked and not wants and not narrowing
 
     def _preface(self) -> set[int]:
         """Clauses before the question that tell why it is asked: "I am seeing them tomorrow, so what ...": only names count there."""
@@ -127,6 +145,7 @@ class Asides(Neighbours):
             if (
                 not figures
                 and not narrows
+                and not (_LOOKING & set(words) and self._narrowing(number))
                 and words[:1]
                 and words[0] in _PREFACE_STARTS
                 and not set(words) & (asks - {"is", "are", "do", "does", "did"})

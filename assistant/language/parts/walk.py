@@ -197,7 +197,7 @@ class Walk(Numbers, Connectives, Asides, Relations):
             return
         self.parts.unknown.append(edge.text)
         self.unknown_clauses.append((edge.text, self.clauses[edge.first]))
-        if edge.first > 0 and self.tokens[edge.first].capital:
+        if self._looks_like_a_name(edge):
             self.parts.unknown_capital.append(edge.text)
         self.parts.topic.append(edge.text)
         self.negated = self.group_next = False
