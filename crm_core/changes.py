@@ -18,15 +18,18 @@ from typing import Any
 from sqlalchemy import update
 
 from crm_core.context import Context
-from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound
+from crm_core.errors import Conflict, Invalid, NotAllowed
 from crm_core.events import json_value
 from crm_core.models import ChangeSet
 from crm_core.services.catalog import CATALOG, Effect
+from crm_core.services.change_sets import load_change_set, state_of
 from crm_core.text import plural
 
 EXPIRES_MINUTES = 30
 #: Fields whose change moves money or outcome and so needs a second look even on one's own record.
 SENSITIVE = frozenset({"stage_id", "status", "amount_minor", "currency", "owner_id", "closed_at", "loss_reason", "archived_at"})
+#: Records that only administration changes, whichever verb does.
+ADMIN_NOUNS = frozenset({"user", "product", "grant"})
 _QUIET = frozenset({"created_at"})
 
 
@@ -42,7 +45,7 @@ def classify(effect: Effect, diff: list[dict[str, Any]]) -> Risk:
     """The risk of a change, from what it does alone; no text from outside and no model has a say."""
     rows = {(item["noun"], item["id"]) for item in diff}
     fields = {item["field"] for item in diff if not item["created"]}
-    if effect is Effect.admin or len(rows) > 200:
+    if effect is Effect.admin or len(rows) > 200 or any(noun in ADMIN_NOUNS for noun, _id in rows):
         return Risk("second", "Administration and changes of more than 200 records need a second person.")
     if effect is Effect.destructive:
         return Risk("high", "Archiving asks first.")
@@ -133,7 +136,7 @@ def approve(ctx: Context, change_set_id: int, shown_hash: str) -> Any:
     Raises ``NotAllowed`` for the wrong approver, ``Conflict`` for a hash that is not the shown one, a decided or
     expired proposal, or records that moved since.
     """
-    proposal = load_proposal(ctx, change_set_id)
+    proposal = load_change_set(ctx, change_set_id)
     _check_approver(ctx, proposal)
     if shown_hash != proposal.diff_hash:
         raise Conflict("This approval belongs to another preview; look at the newest one and approve that.")
@@ -156,7 +159,7 @@ def approve(ctx: Context, change_set_id: int, shown_hash: str) -> Any:
 
 def refuse(ctx: Context, change_set_id: int) -> None:
     """Turn a proposal down; raises ``Conflict`` where it was decided already."""
-    proposal = load_proposal(ctx, change_set_id)
+    proposal = load_change_set(ctx, change_set_id)
     if proposal.requester_id != ctx.actor.user_id and not ctx.actor.is_admin:
         raise NotAllowed("Only the person who asked for this change, or an administrator, may turn it down.")
     turned_down = ctx.session.execute(
@@ -166,20 +169,7 @@ def refuse(ctx: Context, change_set_id: int) -> None:
         .execution_options(synchronize_session=False)
     )
     if turned_down.rowcount != 1:  # type: ignore[attr-defined]
-        raise Conflict(f"This proposal is {proposal.status} already.")
-
-
-def load_proposal(ctx: Context, change_set_id: int) -> ChangeSet:
-    """A change set that the caller asked for, or may decide; raises ``NotFound`` otherwise."""
-    proposal = ctx.session.get(ChangeSet, change_set_id) if abs(change_set_id) < 2**62 else None
-    if proposal is None or not _may_see(ctx, proposal):
-        raise NotFound(f"There is no proposed change {change_set_id} that you can see.")
-    return proposal
-
-
-def _may_see(ctx: Context, proposal: ChangeSet) -> bool:
-    own = proposal.requester_id == ctx.actor.user_id
-    return own or ctx.actor.is_admin or (ctx.actor.role == "manager" and proposal.requester_id in ctx.actor.member_ids)
+        raise Conflict(f"This proposal is {state_of(ctx, proposal)} already.")
 
 
 def _check_approver(ctx: Context, proposal: ChangeSet) -> None:

@@ -18,6 +18,7 @@ from crm_core.metrics.query import ask
 from crm_core.metrics.question import MetricQuestion, MetricResult
 from crm_core.services import (
     activities,
+    change_sets,
     companies,
     contacts,
     deals,
@@ -181,6 +182,7 @@ CATALOG: dict[str, Capability] = {
         Capability(records.reassign, Effect.write),
         Capability(records.archive_record, Effect.destructive),
         Capability(records.restore_record, Effect.write),
+        Capability(change_sets.undo_change, Effect.write),
         Capability(words.teach_word, Effect.write),
         Capability(words.forget_word, Effect.write),
         Capability(products.create_product, Effect.admin),

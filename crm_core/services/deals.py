@@ -286,7 +286,8 @@ def add_line_item(ctx: Context, args: AddLineItem) -> DealView:
     record.line_items.append(
         LineItem(product_id=product.id, product=product, quantity=args.quantity, unit_price_minor=unit, total_minor=unit * args.quantity)
     )
-    note_change(ctx, record, {"line_items": [None, f"{args.quantity} x {product.name}"]})
+    line = {"product_id": product.id, "product": product.name, "quantity": args.quantity, "unit_price_minor": unit}
+    note_change(ctx, record, {"line_items": [None, line]})
     return deal_view(ctx, record)
 
 

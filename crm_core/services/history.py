@@ -123,6 +123,10 @@ def shown_value(ctx: Context, name: str, value: object, currency: str | None = N
         return "nothing"
     if isinstance(value, dict) and "contact_id" in value:  # a part in a deal
         return f"{_name_of(ctx, Contact, value['contact_id']) or 'a contact'}: {value.get('role', '')}"
+    if isinstance(value, dict) and "quantity" in value:  # a product in a deal
+        return f"{value['quantity']} x {value.get('product') or 'a product'} at {format_money(int(value['unit_price_minor']), currency or ctx.home_currency)}"
+    if isinstance(value, dict) and "valid_from" in value:  # a list price
+        return f"{format_money(int(value['amount_minor']), value['currency'])} from {format_day(date.fromisoformat(value['valid_from']))}"
     if name in ("owner_id", "actor_id"):
         return user_name(ctx, int(str(value))) or "somebody else"
     if name in _NAMED:

@@ -124,9 +124,10 @@ def set_price(ctx: Context, args: SetPrice) -> ProductView:
     minor, currency = check_amount(ctx, args.amount, args.currency)
     day = args.valid_from or ctx.today
     known = next((item for item in record.prices if item.currency == currency and item.valid_from == day), None)
+    old = None if known is None else {"currency": currency, "valid_from": day.isoformat(), "amount_minor": known.amount_minor}
     if known is None:
         record.prices.append(Price(currency=currency, amount_minor=minor, valid_from=day))
     else:
         known.amount_minor = minor or 0
-    note_change(ctx, record, {"price": [None, f"{args.amount} {currency} from {day}"]})
+    note_change(ctx, record, {"price": [old, {"currency": currency, "valid_from": day.isoformat(), "amount_minor": minor or 0}]})
     return product_view(ctx, record)

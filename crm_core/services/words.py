@@ -75,10 +75,48 @@ def forget_word(ctx: Context, args: ForgetWord) -> TaughtWordView:
     if known is None:
         raise NotFound(f"The word '{args.phrase}' was not taught{' for everybody' if args.company else ' by you'}; there is nothing to forget.")
     view = _view(ctx, known)
-    _record(ctx, known, {"phrase": [known.phrase, None], "meaning": [known.meaning, None]}, "archived")
+    _record(ctx, known, {"phrase": [known.phrase, None], "meaning": [known.meaning, None], "user_id": [known.user_id, None]}, "archived")
     ctx.session.delete(known)
     ctx.session.flush()
     return view
+
+
+def take_back_word(ctx: Context, word_id: int, changes: dict[str, tuple[Any, Any]]) -> list[str]:
+    """Undo that a word was taught, taught anew or forgotten; returns what stands in the way.
+
+    ``changes`` is field to old and new value, as its event told. Raises NotAllowed for a word that the caller may not teach.
+    """
+    phrase = str(changes["phrase"][1] or changes["phrase"][0])
+    old, new = changes["meaning"]
+    known = ctx.session.get(TaughtWord, word_id)
+    if new is None:  # it was forgotten
+        owner = changes.get("user_id", (None, None))[0]
+        _may_teach(ctx, owner)
+        if _word(ctx, phrase, owner) is not None:
+            return [f"the word '{phrase}', which was taught again"]
+        known = TaughtWord(phrase=phrase, user_id=owner, meaning=old, taught_by=ctx.actor.user_id, taught_at=ctx.now)
+        ctx.session.add(known)
+        ctx.session.flush()
+        _record(ctx, known, {"phrase": [None, phrase], "meaning": [None, old]}, "created")
+        return []
+    if known is None or known.meaning != new:
+        return [f"the word '{phrase}', which was taught anew or forgotten since"]
+    _may_teach(ctx, known.user_id)
+    if old is None:
+        _record(ctx, known, {"phrase": [phrase, None], "meaning": [new, None], "user_id": [known.user_id, None]}, "archived")
+        ctx.session.delete(known)
+    else:
+        known.meaning = old
+        _record(ctx, known, {"phrase": [phrase, phrase], "meaning": [new, old]}, "updated")
+    ctx.session.flush()
+    return []
+
+
+def _may_teach(ctx: Context, owner: int | None) -> None:
+    if owner is None:
+        _owner(ctx, company=True)
+    elif owner != ctx.actor.user_id and not ctx.actor.is_admin:
+        raise NotAllowed("This word is somebody else's own; ask them, or an administrator.")
 
 
 def taught_words(ctx: Context) -> list[TaughtWordView]:

@@ -11,9 +11,10 @@ from pydantic import BaseModel, Field
 from sqlalchemy import select
 
 from crm_core.access import system_actor
-from crm_core.changes import approve, load_proposal, refuse
+from crm_core.changes import approve, refuse
 from crm_core.context import unit_of_work
 from crm_core.models import ChangeSet
+from crm_core.services.change_sets import load_change_set
 from crm_core.services.users import (
     SESSION_DAYS,
     KeyView,
@@ -130,7 +131,7 @@ def changes(ctx: Read) -> list[ProposalView]:
 @router.get("/api/changes/{change_set_id}")
 def change(ctx: Read, change_set_id: int) -> ProposalView:
     """One proposed change with its diff."""
-    return ProposalView.model_validate(load_proposal(ctx, change_set_id), from_attributes=True)
+    return ProposalView.model_validate(load_change_set(ctx, change_set_id), from_attributes=True)
 
 
 @router.post("/api/changes/{change_set_id}/approve")

@@ -233,7 +233,7 @@ class TestRisk:
         assert classify(Effect.write, [item | {"created": True, "id": 0}]).name == "low"
 
     def test_every_capability_that_writes_is_tried_here(self) -> None:
-        covered = {*WRITES, "forget_word", "reopen_deal", "complete_task", "restore_record", "set_price", "set_grant"}
+        covered = {*WRITES, "forget_word", "reopen_deal", "complete_task", "restore_record", "set_price", "set_grant", "undo_change"}
         assert {name for name, item in CATALOG.items() if item.effect is not Effect.read} == covered
 
 

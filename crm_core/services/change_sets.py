@@ -1,0 +1,383 @@
+"""Change sets that were decided: finding them, and taking an applied one back.
+
+Undo reads what happened, not what was planned: the events of a change set tell each field's value before and after it.
+Taking it back gives every field the value it had, and archives what was created; nothing is deleted. It is a change like
+any other, so it is proposed with its own diff, decided under the same rules, kept, and can itself be undone. A field
+that somebody changed since is a conflict, told by name; the rest can be taken back alone where that is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field
+from sqlalchemy import Date, func, inspect, or_, select, update
+
+from crm_core.access import may_change, require_change
+from crm_core.context import Context
+from crm_core.database import UtcDateTime
+from crm_core.errors import Conflict, Invalid, NotFound
+from crm_core.events import json_value
+from crm_core.models import NOUNS, ChangeSet, Deal, DealContact, Event, LineItem, Noun, Price, Product, User
+from crm_core.services.history import shown_value, title_of, user_name
+from crm_core.services.records import Args, keep_an_admin, load, note_change, touch_access
+from crm_core.services.words import take_back_word
+from crm_core.text import join_words, plural
+
+Status = Literal["proposed", "applied", "refused", "expired", "conflict", "undone"]
+#: Conflicts that a sentence names one by one.
+NAMED = 5
+
+
+class ListChanges(Args):
+    """Which changes to list, newest first."""
+
+    status: Status | None = Field(default=None, description="Only those in this state.")
+    text: str = Field(default="", max_length=200, description="Words of the title or of the message that asked for it.")
+    since: datetime | None = Field(default=None, description="Only those asked for from this moment on.")
+    everybody: bool = Field(default=False, description="Those of all whose changes the caller may see, instead of the caller's own.")
+    noun: str = Field(default="", max_length=40, description="Only changes of this record, together with id.")
+    id: int | None = Field(default=None, description="Number of the record.")
+    limit: int = Field(default=50, ge=1, le=200, description="How many.")
+    offset: int = Field(default=0, ge=0, le=1_000_000, description="How many to skip.")
+
+
+class UndoChange(Args):
+    """Which applied change to take back."""
+
+    change_set_id: int = Field(description="Number of the change.")
+    partly: bool = Field(default=False, description="Take back what can be, and leave what somebody changed since.")
+
+
+class Undone(BaseModel):
+    """What was taken back, and what was left because it changed since."""
+
+    change_set_id: int
+    title: str
+    records: int
+    left: list[str]
+
+
+def list_changes(ctx: Context, args: ListChanges) -> list[ChangeSet]:
+    """The caller's change sets, or all that the caller may see, newest first."""
+    query = select(ChangeSet).order_by(ChangeSet.id.desc()).limit(args.limit).offset(args.offset)
+    if not args.everybody:
+        query = query.where(ChangeSet.requester_id == ctx.actor.user_id)
+    elif not ctx.actor.is_admin:
+        team = ctx.actor.member_ids if ctx.actor.role == "manager" else ()
+        query = query.where(or_(ChangeSet.requester_id == ctx.actor.user_id, ChangeSet.requester_id.in_(team)))
+    if args.status == "expired":
+        query = query.where(ChangeSet.status == "proposed", ChangeSet.expires_at <= ctx.now)
+    elif args.status == "proposed":
+        query = query.where(ChangeSet.status == "proposed", ChangeSet.expires_at > ctx.now)
+    elif args.status is not None:
+        query = query.where(ChangeSet.status == args.status)
+    if args.since is not None:
+        query = query.where(ChangeSet.created_at >= args.since)
+    for word in args.text.lower().split():
+        query = query.where(
+            or_(func.lower(ChangeSet.title).contains(word, autoescape=True), func.lower(ChangeSet.message).contains(word, autoescape=True))
+        )
+    if args.id is not None:
+        touched = select(Event.change_set_id).where(Event.noun == args.noun, Event.record_id == args.id, Event.change_set_id.is_not(None))
+        query = query.where(ChangeSet.id.in_(touched))
+    return list(ctx.session.scalars(query))
+
+
+def load_change_set(ctx: Context, change_set_id: int) -> ChangeSet:
+    """A change set that the caller asked for, or may decide; raises ``NotFound`` otherwise."""
+    found = ctx.session.get(ChangeSet, change_set_id) if abs(change_set_id) < 2**62 else None
+    if found is None or not _may_see(ctx, found):
+        raise NotFound(f"There is no proposed change {change_set_id} that you can see.")
+    return found
+
+
+def state_of(ctx: Context, change: ChangeSet) -> Status:
+    """The state as it is now: a proposal that nobody decided in time has expired."""
+    if change.status == "proposed" and change.expires_at <= ctx.now:
+        return "expired"
+    return change.status  # type: ignore[return-value]
+
+
+def _may_see(ctx: Context, change: ChangeSet) -> bool:
+    own = change.requester_id == ctx.actor.user_id
+    return own or ctx.actor.is_admin or (ctx.actor.role == "manager" and change.requester_id in ctx.actor.member_ids)
+
+
+@dataclass
+class _Taken:
+    """What a change did to one record: whether it made it, each field's first old and last new value, and parts in their order."""
+
+    noun: str
+    record_id: int
+    created: bool = False
+    fields: dict[str, list[Any]] = field(default_factory=dict)
+    parts: list[tuple[str, Any, Any]] = field(default_factory=list)
+    last_event: int = 0
+
+
+def undo_change(ctx: Context, args: UndoChange) -> Undone:
+    """Take back an applied change: its fields get the values they had, what it created is archived; said what changed since."""
+    change = load_change_set(ctx, args.change_set_id)
+    if change.status != "applied":
+        raise Conflict(f"'{change.title}' is {state_of(ctx, change)}; only a change that was applied can be undone.")
+    left: list[str] = []
+    done = 0
+    for taken in reversed(list(_what_happened(ctx, change.id).values())):
+        clashes, did = _take_back(ctx, taken, partly=args.partly)
+        left += clashes
+        done += did
+    if left and not args.partly:
+        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
+        raise Conflict(
+            f"This cannot be undone as a whole, since it changed meanwhile: {join_words(left[:NAMED])}{more}. "
+            "Undo it partly to take back the rest, or change these by hand.",
+            changed=left,
+        )
+    if not done:
+        raise Conflict(f"Nothing of '{change.title}' can be taken back: {join_words(left[:NAMED])}.", changed=left)
+    _mark(ctx, change, whole=not left)
+    ctx.session.flush()
+    return Undone(change_set_id=change.id, title=change.title, records=done, left=left)
+
+
+def _mark(ctx: Context, change: ChangeSet, *, whole: bool) -> None:
+    """The change is undone; a change that an undo had taken back is applied again where the undo is undone."""
+    if not whole:
+        return
+    moved = ctx.session.execute(
+        update(ChangeSet)
+        .where(ChangeSet.id == change.id, ChangeSet.status == "applied")
+        .values(status="undone")
+        .execution_options(synchronize_session="fetch")
+    )
+    if moved.rowcount != 1:  # type: ignore[attr-defined]
+        raise Conflict(f"'{change.title}' was undone by somebody else just now.")
+    if change.capability == "undo_change":
+        ctx.session.execute(
+            update(ChangeSet)
+            .where(ChangeSet.id == int(change.arguments["change_set_id"]), ChangeSet.status == "undone")
+            .values(status="applied")
+            .execution_options(synchronize_session="fetch")
+        )
+
+
+def _what_happened(ctx: Context, change_set_id: int) -> dict[tuple[str, int], _Taken]:
+    """By record, in the order of first touch, what the events of a change set did."""
+    found: dict[tuple[str, int], _Taken] = {}
+    for item in ctx.session.scalars(select(Event).where(Event.change_set_id == change_set_id).order_by(Event.id)):
+        taken = found.setdefault((item.noun, item.record_id), _Taken(item.noun, item.record_id))
+        taken.created = taken.created or item.kind == "created"
+        taken.last_event = item.id
+        for name, (old, new) in item.changes.items():
+            if name in _PARTS or item.noun not in NOUNS:
+                taken.parts.append((name, old, new))
+            elif name in taken.fields:
+                taken.fields[name][1] = new
+            else:
+                taken.fields[name] = [old, new]
+    if not found:
+        raise Invalid("Nothing is on record of what this change did, so it cannot be undone here.")
+    return found
+
+
+def _take_back(ctx: Context, taken: _Taken, *, partly: bool) -> tuple[list[str], bool]:
+    """Take back what happened to one record: what stands in the way, in words, and whether anything was taken back.
+
+    Where anything stands in the way, the record stays as it is, unless ``partly``.
+    """
+    if taken.noun == "word":
+        clashes = take_back_word(ctx, taken.record_id, {name: (old, new) for name, old, new in taken.parts})
+        return clashes, not clashes
+    if taken.noun not in NOUNS:
+        return [f"a {taken.noun}, which has no undo"], False
+    try:
+        record = load(ctx, NOUNS[taken.noun], taken.record_id, archived=True)
+    except NotFound:
+        return [f"a {taken.noun} that you cannot see"], False
+    _require_take_back(ctx, taken, record)
+    if taken.created:
+        return _take_back_new(ctx, taken, record)
+    return _take_back_changes(ctx, taken, record, partly=partly)
+
+
+def _require_take_back(ctx: Context, taken: _Taken, record: Noun) -> None:
+    """Raise ``NotAllowed`` unless the caller may change the record, or might before the change gave it to somebody else."""
+    given = taken.fields.get("owner_id")
+    if given is None or may_change(ctx, record) or _value_of(record, "owner_id") != given[1]:
+        return require_change(ctx, record)
+    with ctx.session.no_autoflush:
+        record.owner_id = given[0]  # type: ignore[attr-defined]
+        try:
+            require_change(ctx, record)
+        finally:
+            record.owner_id = given[1]  # type: ignore[attr-defined]
+    return None
+
+
+def _label(record: Noun) -> str:
+    return str(getattr(record, "name", None) or getattr(record, "subject", None) or f"{record.__noun__} {record.id}")
+
+
+def _take_back_new(ctx: Context, taken: _Taken, record: Noun) -> tuple[list[str], bool]:
+    """Archive what was created, unless somebody changed it since."""
+    later = ctx.session.scalars(
+        select(Event).where(Event.noun == taken.noun, Event.record_id == record.id, Event.id > taken.last_event).order_by(Event.id.desc())
+    ).all()
+    if any(set(item.changes) != {"archived_at"} for item in later):  # an undo and its undo leave it as it was made
+        return [f"{_label(record)}, which {user_name(ctx, later[0].actor_id) or 'somebody'} changed after it was created"], False
+    if isinstance(record, User):
+        keep_an_admin(ctx, record)
+    if record.archived_at is None:
+        record.archived_at = record.updated_at = ctx.now
+        ctx.session.flush()
+    if isinstance(record, User):
+        touch_access(ctx)
+    return [], True
+
+
+def _take_back_changes(ctx: Context, taken: _Taken, record: Noun, *, partly: bool) -> tuple[list[str], bool]:
+    """Give each field the value it had, and each part; those that changed since stay, and are told."""
+    clashes = {name: _clash(ctx, record, name, new) for name, (_old, new) in taken.fields.items() if _value_of(record, name) != new}
+    parts = [(name, old, new, _PARTS[name](ctx, record, old, new, dry=True)) for name, old, new in reversed(taken.parts)]
+    told = [*clashes.values(), *(missing for *_part, missing in parts if missing)]
+    if told and not partly:
+        return told, False
+    restored = [name for name in taken.fields if name not in clashes]
+    for name in restored:
+        _restore(record, name, taken.fields[name][0])
+    if restored:
+        record.updated_at = ctx.now
+        ctx.session.flush()
+    for name, old, new, missing in parts:
+        if not missing:
+            _PARTS[name](ctx, record, old, new, dry=False)
+    if isinstance(record, User):
+        touch_access(ctx)
+    return told, bool(restored) or any(not missing for *_part, missing in parts)
+
+
+def _clash(ctx: Context, record: Noun, name: str, ours: Any) -> str:
+    """Who changed a field since, and to what: "the amount of Globex renewal ($45,000 since Priya changed it)"."""
+    latest = next(
+        (
+            item
+            for item in ctx.session.scalars(
+                select(Event).where(Event.noun == record.__noun__, Event.record_id == record.id).order_by(Event.id.desc()).limit(50)
+            )
+            if name in item.changes
+        ),
+        None,
+    )
+    who = user_name(ctx, latest.actor_id) if latest is not None else None
+    currency = record.currency if isinstance(record, Deal) else None
+    now, then = (shown_value(ctx, name, value, currency) for value in (_value_of(record, name), ours))
+    return f"the {title_of(name)} of {_label(record)} ({then} then, {now} now{f', by {who}' if who else ''})"
+
+
+def _value_of(record: Noun, name: str) -> Any:
+    """A field's value in the form in which events keep it."""
+    if name.startswith("custom."):
+        return record.custom.get(name.removeprefix("custom."))
+    return json_value(getattr(record, name))
+
+
+def _restore(record: Noun, name: str, old: Any) -> None:
+    """Give a field the value that an event kept."""
+    if name.startswith("custom."):
+        key = name.removeprefix("custom.")
+        record.custom = {**{other: value for other, value in record.custom.items() if other != key}, **({key: old} if old is not None else {})}
+        return
+    kind = inspect(type(record)).columns[name].type
+    if isinstance(old, str) and isinstance(kind, UtcDateTime):
+        old = datetime.fromisoformat(old)
+    elif isinstance(old, str) and isinstance(kind, Date):
+        old = date.fromisoformat(old)
+    setattr(record, name, old)
+
+
+# --- Parts of records: people and products in deals, prices, words ---------------------------------------
+
+Part = Callable[..., str]
+
+
+def _remove(ctx: Context, record: Noun, part: Any) -> None:
+    """Take a part out of its record."""
+    ctx.session.delete(part)
+    ctx.session.flush()
+    ctx.session.expire(record, ["contact_roles", "line_items"] if isinstance(record, Deal) else ["prices"])
+
+
+def _undo_role(ctx: Context, record: Noun, old: Any, new: Any, *, dry: bool) -> str:
+    assert isinstance(record, Deal)
+    given, taken = (new, None) if new else (None, old)
+    held = next(
+        (item for item in record.contact_roles if given and (item.contact_id, item.role) == (given["contact_id"], given["role"])),
+        None,
+    )
+    if given and held is None:
+        return f"a part in {record.name} that is gone already"
+    if dry:
+        return ""
+    if held is not None:
+        _remove(ctx, record, held)
+    elif taken:
+        record.contact_roles.append(DealContact(contact_id=taken["contact_id"], role=taken["role"]))
+    note_change(ctx, record, {"contact_roles": [new, old]})
+    return ""
+
+
+def _undo_line(ctx: Context, record: Noun, old: Any, new: Any, *, dry: bool) -> str:
+    assert isinstance(record, Deal)
+    told = new or old
+    if not isinstance(told, dict):
+        return f"a product of {record.name}, added before undo was kept"
+    wanted = (told["product_id"], told["quantity"], told["unit_price_minor"])
+    held = next((item for item in record.line_items if new and (item.product_id, item.quantity, item.unit_price_minor) == wanted), None)
+    if new and held is None:
+        return f"a product of {record.name} that is gone already"
+    if dry:
+        return ""
+    if held is not None:
+        _remove(ctx, record, held)
+    else:
+        product = load(ctx, Product, told["product_id"], archived=True)
+        total = told["unit_price_minor"] * told["quantity"]
+        record.line_items.append(
+            LineItem(product_id=product.id, product=product, quantity=told["quantity"], unit_price_minor=told["unit_price_minor"], total_minor=total)
+        )
+    note_change(ctx, record, {"line_items": [new, old]})
+    return ""
+
+
+def _undo_price(ctx: Context, record: Noun, old: Any, new: Any, *, dry: bool) -> str:
+    assert isinstance(record, Product)
+    told = new or old
+    if not isinstance(told, dict):
+        return f"a price of {record.name}, set before undo was kept"
+    day = date.fromisoformat(told["valid_from"])
+    held = next((item for item in record.prices if item.currency == told["currency"] and item.valid_from == day), None)
+    if (held.amount_minor if held is not None else None) != (new["amount_minor"] if new else None):
+        return f"the price of {record.name} from {day.isoformat()}"
+    if dry:
+        return ""
+    if held is not None and old:
+        held.amount_minor = old["amount_minor"]
+    elif held is not None:
+        _remove(ctx, record, held)
+    else:
+        record.prices.append(Price(currency=told["currency"], amount_minor=told["amount_minor"], valid_from=day))
+    note_change(ctx, record, {"price": [new, old]})
+    return ""
+
+
+_PARTS: dict[str, Part] = {"contact_roles": _undo_role, "line_items": _undo_line, "price": _undo_price}
+
+
+def said_of(undone: Undone) -> str:
+    """What was taken back, in a sentence."""
+    text = f"Taken back: {undone.title} ({plural(undone.records, 'record')})."
+    return f"{text} Left as it is: {join_words(undone.left[:NAMED])}." if undone.left else text
