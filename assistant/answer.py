@@ -117,6 +117,8 @@ class Approval(BaseModel):
     rule: str
     diff: list[dict[str, Any]]
     diff_hash: str
+    #: The diff as people read it: record, title, old, new.
+    changes: list[dict[str, Any]] = Field(default_factory=list)
 
 
 Block = Annotated[Text | Table | Card | Chart | Choices | Approval, Field(discriminator="type")]

@@ -22,7 +22,7 @@ from assistant.language.wording import show_cell, show_value
 from assistant.retrieval.search import Passages, SearchInteractions, search_interactions
 from assistant.safety import fence, unfenced
 from assistant.turn import Done, Turn
-from crm_core.changes import propose
+from crm_core.changes import preview, propose
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import RapportError
 from crm_core.metrics.definitions import Unit
@@ -73,8 +73,8 @@ WRITES_OFFERED = (
 )
 
 
-#: What only the embedded model calls: people teach words, models do not.
-TEACHING = ("teach_word", "forget_word")
+#: What only the embedded model calls, for the words that people said: they teach words and take changes back, models do not.
+OWN = ("teach_word", "forget_word", "undo_change")
 #: All that a model may call, reads first; fewer than 25.
 OFFERED = (*(name for name, item in CATALOG.items() if item.effect is Effect.read), *WRITES_OFFERED, *ASSISTANT_TOOLS)
 
@@ -119,7 +119,7 @@ def _run_alone(turn: Turn, done: Done) -> tuple[str, Done]:
 
 
 def _run(turn: Turn, name: str, arguments: dict[str, Any]) -> Any:
-    if name not in OFFERED and not (name in TEACHING and turn.model_calls == 0):
+    if name not in OFFERED and not (name in OWN and turn.model_calls == 0):
         raise ToolUnknown(f"There is no tool '{name}'; use one of {', '.join(OFFERED)}.")
     if name == "explain_previous":
         return list(turn.previous_figures)
@@ -145,9 +145,7 @@ class ToolUnknown(RapportError):
 
 def _propose(ctx: Context, turn: Turn, name: str, arguments: dict[str, Any]) -> Approval:
     proposal = propose(ctx, name, arguments, message=turn.message)
-    approval = Approval(
-        change_set_id=proposal.id, title=proposal.title, risk=proposal.risk, rule=proposal.rule, diff=proposal.diff, diff_hash=proposal.diff_hash
-    )
+    approval = Approval.model_validate(preview(ctx, proposal))
     turn.proposals.append(approval)
     return approval
 

@@ -12,17 +12,17 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import Engine, update
 
-from crm_core.context import Context
-from crm_core.errors import Conflict, Invalid, NotAllowed
+from crm_core.context import Context, unit_of_work
+from crm_core.errors import Conflict, Invalid, NotAllowed, RapportError
 from crm_core.events import json_value
 from crm_core.models import ChangeSet
 from crm_core.services.catalog import CATALOG, Effect
-from crm_core.services.change_sets import load_change_set, state_of
+from crm_core.services.change_sets import load_change_set, shown_diff, state_of
 from crm_core.text import plural
 
 EXPIRES_MINUTES = 30
@@ -31,6 +31,10 @@ SENSITIVE = frozenset({"stage_id", "status", "amount_minor", "currency", "owner_
 #: Records that only administration changes, whichever verb does.
 ADMIN_NOUNS = frozenset({"user", "product", "grant"})
 _QUIET = frozenset({"created_at"})
+
+
+class Moved(Conflict):
+    """The records are not as they were when the change was shown."""
 
 
 @dataclass(frozen=True)
@@ -100,8 +104,11 @@ def _lasting(ctx: Context, name: str, value: Any, made: dict[tuple[str, int], st
     return value
 
 
-def propose(ctx: Context, capability: str, arguments: dict[str, Any], *, message: str = "") -> ChangeSet:
-    """Prepare a change and keep it as a proposal; raises what the verb would raise. Nothing is changed."""
+def propose(ctx: Context, capability: str, arguments: dict[str, Any], *, message: str = "", requester_id: int | None = None) -> ChangeSet:
+    """Prepare a change and keep it as a proposal; raises what the verb would raise. Nothing is changed.
+
+    ``requester_id`` is who asked, where a proposal is made anew for them.
+    """
     savepoint = ctx.session.begin_nested()
     try:
         _, diff = _run(ctx, capability, arguments)
@@ -120,7 +127,7 @@ def propose(ctx: Context, capability: str, arguments: dict[str, Any], *, message
         risk=risk.name,
         rule=risk.rule,
         status="proposed",
-        requester_id=_user(ctx),
+        requester_id=requester_id or _user(ctx),
         message=message[:4000],
         created_at=ctx.now,
         expires_at=ctx.now + timedelta(minutes=EXPIRES_MINUTES),
@@ -151,10 +158,60 @@ def approve(ctx: Context, change_set_id: int, shown_hash: str) -> Any:
     if claimed.rowcount != 1:  # type: ignore[attr-defined]
         raise Conflict("This proposal was decided already; nothing was done again.")
     ctx.session.info["change_set_id"] = proposal.id
-    result, diff = _run(ctx, proposal.capability, proposal.arguments)
+    try:
+        result, diff = _run(ctx, proposal.capability, proposal.arguments)
+    except Conflict as error:
+        raise Moved(error.message, **error.details) from error
     if diff_hash(diff) != proposal.diff_hash:
-        raise Conflict("The records changed since this was proposed, so it was not applied; ask for the change again.")
+        raise Moved("The records changed since this was proposed, so it was not applied; look at the new preview.")
     return result
+
+
+def decide(engine: Engine, who: int, change_set_id: int, shown_hash: str, *, door: str, now: datetime | None = None) -> Any:
+    """Approve in a transaction of its own. Where the records moved, that is kept, and the change is proposed anew.
+
+    Raises what ``approve`` raises; a ``Conflict`` of moved records carries the new proposal, if the change still
+    makes sense, as ``fresh``: its number, title, risk, rule, diff and hash.
+    """
+    try:
+        with unit_of_work(engine, who, write=True, now=now, door=door) as ctx:
+            return approve(ctx, change_set_id, shown_hash)
+    except Moved as error:
+        with unit_of_work(engine, who, write=True, now=now, door=door) as ctx:
+            fresh = _anew(ctx, change_set_id)
+            told = {"fresh": preview(ctx, fresh)} if fresh is not None else {}
+        raise Conflict(error.message, **error.details, **told) from error
+
+
+def _anew(ctx: Context, change_set_id: int) -> ChangeSet | None:
+    """Mark a proposal as overtaken, and propose the same against the records as they are; None where that is no longer possible."""
+    old = load_change_set(ctx, change_set_id)
+    overtaken = ctx.session.execute(
+        update(ChangeSet)
+        .where(ChangeSet.id == old.id, ChangeSet.status == "proposed")
+        .values(status="conflict", decided_at=ctx.now)
+        .execution_options(synchronize_session=False)
+    )
+    if overtaken.rowcount != 1:  # type: ignore[attr-defined]
+        return None
+    arguments = {name: value for name, value in old.arguments.items() if name != "version"}
+    try:
+        return propose(ctx, old.capability, arguments, message=old.message, requester_id=old.requester_id)
+    except RapportError:
+        return None
+
+
+def preview(ctx: Context, proposal: ChangeSet) -> dict[str, Any]:
+    """A proposal as doors show it: the diff that an approval is bound to, and the same as people read it."""
+    return {
+        "change_set_id": proposal.id,
+        "title": proposal.title,
+        "risk": proposal.risk,
+        "rule": proposal.rule,
+        "diff": proposal.diff,
+        "diff_hash": proposal.diff_hash,
+        "changes": [item.model_dump() for item in shown_diff(ctx, proposal.diff)],
+    }
 
 
 def refuse(ctx: Context, change_set_id: int) -> None:

@@ -61,28 +61,85 @@ class Undone(BaseModel):
     left: list[str]
 
 
-def list_changes(ctx: Context, args: ListChanges) -> list[ChangeSet]:
+class ShownChange(BaseModel):
+    """One field of a change as people read it: of which record, from what, to what."""
+
+    noun: str
+    id: int
+    record: str
+    title: str
+    old: str
+    new: str
+    created: bool
+
+
+def shown_diff(ctx: Context, diff: list[dict[str, Any]]) -> list[ShownChange]:
+    """A diff with names for numbers, amounts with their currency, and days as people write them; empty fields of new records are left out."""
+    labels = _labels(ctx, diff)
+    currencies = {(item["noun"], item["id"]): item["new"] for item in diff if item["field"] == "currency"}
+    shown = []
+    for item in diff:
+        key = (item["noun"], item["id"])
+        if item["created"] and item["field"] in ("currency", "owner_id", "pipeline_id", "status", "occurred_at") and len(diff) > 1:
+            continue  # what any new record has
+        currency = currencies.get(key) or _currency_of(ctx, item["noun"], item["id"])
+        old, new = (_shown(ctx, item["field"], value, currency) for value in (item["old"], item["new"]))
+        record = labels.get(key) or f"{item['noun']} {item['id'] or ''}".strip()
+        shown.append(
+            ShownChange(noun=item["noun"], id=item["id"], record=record, title=title_of(item["field"]), old=old, new=new, created=item["created"])
+        )
+    return shown
+
+
+def _shown(ctx: Context, name: str, value: Any, currency: str | None) -> str:
+    if isinstance(value, str) and (value == "now" or value.startswith("new ") and name.endswith("_id")):
+        return value  # the moment of the run, and a record that has no number yet
+    if name == "kind" or value is None:
+        return str(value or "nothing")
+    return shown_value(ctx, name, value, currency)
+
+
+def _labels(ctx: Context, diff: list[dict[str, Any]]) -> dict[tuple[str, int], str]:
+    """What each record of a diff is called; a new one by the name that it is given."""
+    labels: dict[tuple[str, int], str] = {}
+    for item in diff:
+        key = (item["noun"], item["id"])
+        if item["created"] and item["field"] in ("name", "subject", "phrase"):
+            labels[key] = f"{item['new']} (new {item['noun']})"
+        elif item["id"] and key not in labels and item["noun"] in NOUNS:
+            try:
+                labels[key] = _label(load(ctx, NOUNS[item["noun"]], item["id"], archived=True))
+            except NotFound:
+                continue
+    return labels
+
+
+def _currency_of(ctx: Context, noun: str, record_id: int) -> str | None:
+    return ctx.session.scalar(select(Deal.currency).where(Deal.id == record_id)) if noun == "deal" and record_id else None
+
+
+def list_changes(ctx: Context, wanted: ListChanges) -> list[ChangeSet]:
     """The caller's change sets, or all that the caller may see, newest first."""
-    query = select(ChangeSet).order_by(ChangeSet.id.desc()).limit(args.limit).offset(args.offset)
-    if not args.everybody:
+    query = select(ChangeSet).order_by(ChangeSet.id.desc()).limit(wanted.limit).offset(wanted.offset)
+    if not wanted.everybody:
         query = query.where(ChangeSet.requester_id == ctx.actor.user_id)
     elif not ctx.actor.is_admin:
         team = ctx.actor.member_ids if ctx.actor.role == "manager" else ()
         query = query.where(or_(ChangeSet.requester_id == ctx.actor.user_id, ChangeSet.requester_id.in_(team)))
-    if args.status == "expired":
+    if wanted.status == "expired":
         query = query.where(ChangeSet.status == "proposed", ChangeSet.expires_at <= ctx.now)
-    elif args.status == "proposed":
+    elif wanted.status == "proposed":
         query = query.where(ChangeSet.status == "proposed", ChangeSet.expires_at > ctx.now)
-    elif args.status is not None:
-        query = query.where(ChangeSet.status == args.status)
-    if args.since is not None:
-        query = query.where(ChangeSet.created_at >= args.since)
-    for word in args.text.lower().split():
+    elif wanted.status is not None:
+        query = query.where(ChangeSet.status == wanted.status)
+    if wanted.since is not None:
+        query = query.where(ChangeSet.created_at >= wanted.since)
+    for word in wanted.text.lower().split():
         query = query.where(
             or_(func.lower(ChangeSet.title).contains(word, autoescape=True), func.lower(ChangeSet.message).contains(word, autoescape=True))
         )
-    if args.id is not None:
-        touched = select(Event.change_set_id).where(Event.noun == args.noun, Event.record_id == args.id, Event.change_set_id.is_not(None))
+    if wanted.id is not None:
+        touched = select(Event.change_set_id).where(Event.noun == wanted.noun, Event.record_id == wanted.id, Event.change_set_id.is_not(None))
         query = query.where(ChangeSet.id.in_(touched))
     return list(ctx.session.scalars(query))
 

@@ -1,20 +1,13 @@
-"""Sign-in, API keys, and the changes that wait for a yes."""
+"""Sign-in, sign-out and API keys."""
 
 from __future__ import annotations
-
-from datetime import datetime
-from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, Field
-from sqlalchemy import select
 
 from crm_core.access import system_actor
-from crm_core.changes import approve, refuse
 from crm_core.context import unit_of_work
-from crm_core.models import ChangeSet
-from crm_core.services.change_sets import load_change_set
 from crm_core.services.users import (
     SESSION_DAYS,
     KeyView,
@@ -45,27 +38,6 @@ class NewKey(BaseModel):
     """A name for the key."""
 
     name: str = Field(default="key", max_length=120)
-
-
-class Decision(BaseModel):
-    """The hash of the preview that was shown."""
-
-    diff_hash: str = Field(min_length=64, max_length=64)
-
-
-class ProposalView(BaseModel):
-    """A proposed or decided change."""
-
-    id: int
-    title: str
-    capability: str
-    risk: str
-    rule: str
-    status: str
-    diff: list[dict[str, Any]]
-    diff_hash: str
-    created_at: datetime
-    expires_at: datetime
 
 
 @router.get("/login", include_in_schema=False)
@@ -119,30 +91,3 @@ def create_key(ctx: Write, arguments: NewKey) -> KeyView:
 def revoke_key(ctx: Write, key_id: int) -> None:
     """Revoke a key; it stops working at once."""
     revoke_api_key(ctx, key_id)
-
-
-@router.get("/api/changes")
-def changes(ctx: Read) -> list[ProposalView]:
-    """The caller's proposed and decided changes, newest first."""
-    rows = ctx.session.scalars(select(ChangeSet).where(ChangeSet.requester_id == ctx.actor.user_id).order_by(ChangeSet.id.desc()).limit(50))
-    return [ProposalView.model_validate(row, from_attributes=True) for row in rows]
-
-
-@router.get("/api/changes/{change_set_id}")
-def change(ctx: Read, change_set_id: int) -> ProposalView:
-    """One proposed change with its diff."""
-    return ProposalView.model_validate(load_change_set(ctx, change_set_id), from_attributes=True)
-
-
-@router.post("/api/changes/{change_set_id}/approve")
-def approve_change(ctx: Write, change_set_id: int, decision: Decision) -> dict[str, Any]:
-    """Apply a proposed change, once, if it is still what was shown."""
-    result = approve(ctx, change_set_id, decision.diff_hash)
-    body: dict[str, Any] = result.model_dump(mode="json")
-    return body
-
-
-@router.post("/api/changes/{change_set_id}/refuse", status_code=204)
-def refuse_change(ctx: Write, change_set_id: int) -> None:
-    """Turn a proposed change down."""
-    refuse(ctx, change_set_id)

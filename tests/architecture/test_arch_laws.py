@@ -438,7 +438,8 @@ class TestTheModelProposesAndPolicyDecides:
 
     def test_neither_approving_nor_refusing_is_a_tool(self) -> None:
         names = {tool.name for tool in offered_tools()} | set(CATALOG)
-        assert [name for name in names if re.search("approve|refuse|apply|confirm|undo", name)] == []
+        assert [name for name in names if re.search("approve|refuse|apply|confirm|decide", name)] == []
+        assert not any("undo" in tool.name for tool in offered_tools()), "people take changes back, models do not"
 
     @pytest.mark.parametrize("message", ["yes", "yes, do it", "approve", "I approve change 1", "go ahead", "ok apply it"])
     def test_no_words_are_a_yes(self, small: World, message: str) -> None:

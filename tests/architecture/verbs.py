@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from crm_core.changes import approve, propose
 from crm_core.context import Context
 from crm_core.services.catalog import CATALOG
 from tests.factories import NOW, World
@@ -26,6 +27,10 @@ def calls(world: World) -> dict[str, tuple[str, str, dict[str, Any]]]:
         run(ctx, "archive_record", {"noun": "ticket", "id": archived})
     with world.write("rep", now=NOW - timedelta(minutes=30)) as ctx:
         run(ctx, "teach_word", {"phrase": "lamp day", "meaning": "kickoff meeting"})
+        change = propose(ctx, "create_company", {"name": "Taken Back"})
+        number, shown = change.id, change.diff_hash
+    with world.write("rep", now=NOW - timedelta(minutes=20)) as ctx:
+        approve(ctx, number, shown)
     deal, contact, lead, ticket, wick = *(world.row(noun) for noun in ("deal", "contact", "lead", "ticket")), world.products["Wick"]
     return {
         "create_company": ("rep", "company", {"name": "Pelican Paper"}),
@@ -59,6 +64,7 @@ def calls(world: World) -> dict[str, tuple[str, str, dict[str, Any]]]:
         "set_price": ("admin", "product", {"id": wick, "amount": "9.50", "valid_from": "2026-09-01"}),
         "create_user": ("admin", "user", {"name": "Ursel Fink", "email": "ursel@lantern.test"}),
         "update_user": ("admin", "user", {"id": world.users["colleague"], "timezone": "Europe/Lisbon"}),
+        "undo_change": ("rep", "", {"change_set_id": number}),
         "teach_word": ("rep", "", {"phrase": "logo", "meaning": "deal of a new customer"}),
         "forget_word": ("rep", "", {"phrase": "lamp day"}),
         "set_grant": ("admin", "", {"role": "rep", "noun": "lead", "read": "own", "write": "own"}),
