@@ -22,7 +22,7 @@ from crm_core.errors import Conflict, Invalid, NotAllowed, RapportError
 from crm_core.events import json_value
 from crm_core.models import ChangeSet
 from crm_core.services.catalog import CATALOG, Effect
-from crm_core.services.change_sets import load_change_set, shown_diff, state_of
+from crm_core.services.change_sets import Undone, load_change_set, record_names, shown_diff, state_of
 from crm_core.text import plural
 
 EXPIRES_MINUTES = 30
@@ -111,7 +111,8 @@ def propose(ctx: Context, capability: str, arguments: dict[str, Any], *, message
     """
     savepoint = ctx.session.begin_nested()
     try:
-        _, diff = _run(ctx, capability, arguments)
+        result, diff = _run(ctx, capability, arguments)
+        title = f"Undo: {result.title}" if isinstance(result, Undone) else _title(ctx, capability, diff)
     finally:
         savepoint.rollback()
         ctx.session.expire_all()
@@ -119,7 +120,7 @@ def propose(ctx: Context, capability: str, arguments: dict[str, Any], *, message
         raise Invalid("This would change nothing; the record is like that already.")
     risk = classify(CATALOG[capability].effect, diff)
     proposal = ChangeSet(
-        title=_title(capability, diff),
+        title=title[:400],
         capability=capability,
         arguments={k: json_value(v) for k, v in arguments.items()},
         diff=diff,
@@ -238,10 +239,15 @@ def _check_approver(ctx: Context, proposal: ChangeSet) -> None:
         raise NotAllowed("Only the person who asked for this change may approve it.")
 
 
-def _title(capability: str, diff: list[dict[str, Any]]) -> str:
+def _title(ctx: Context, capability: str, diff: list[dict[str, Any]]) -> str:
+    """ "Update deal: Globex renewal", "Reassign: 12 deals"."""
     rows = {(item["noun"], item["id"]) for item in diff}
     nouns = sorted({noun for noun, _ in rows})
-    what = plural(len(rows), nouns[0]) if len(nouns) == 1 else plural(len(rows), "record")
+    names = record_names(ctx, diff)
+    if len(rows) == 1 and rows <= names.keys():
+        what = names[next(iter(rows))]
+    else:
+        what = plural(len(rows), nouns[0]) if len(nouns) == 1 else plural(len(rows), "record")
     return f"{capability.replace('_', ' ').capitalize()}: {what}"
 
 

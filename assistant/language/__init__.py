@@ -63,7 +63,7 @@ def understand(turn: Turn) -> Frame:
 #: Rows of a list that "the second one" can point at.
 SHOWN = 10
 #: Intents that a later message cannot lean on.
-_PASSING = frozenset({"explain", "rows", "more", "define", "help", "smalltalk", "unknown", "nothing", "write", "choose", "teach", "forget"})
+_PASSING = frozenset({"explain", "rows", "more", "define", "help", "smalltalk", "unknown", "nothing", "write", "undo", "choose", "teach", "forget"})
 
 
 def remember(turn: Turn) -> Frame | None:

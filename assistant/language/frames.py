@@ -27,6 +27,7 @@ Intent = Literal[
     "help",
     "smalltalk",
     "write",
+    "undo",
     "choose",
     "unknown",
     "nothing",
@@ -112,6 +113,8 @@ class Frame(BaseModel):
     taught: dict[str, str] = Field(default_factory=dict)
     #: What was said around the question and had no part in reading it.
     aside: str = ""
+    #: Numbers of the applied changes that are to be taken back.
+    changes: list[int] = Field(default_factory=list)
     #: Columns of a list, where not the usual ones are asked for.
     columns: list[str] = Field(default_factory=list)
 

@@ -27,6 +27,7 @@ def plan(frame: Frame, previous: Frame | None) -> list[Call]:
         "teach": _teach,
         "forget": _teach,
         "rows": _rows,
+        "undo": lambda frame, _previous: [("undo_change", {"change_set_ids": frame.changes, "partly": frame.detail == "partly"})],
     }
     builder = builders.get(frame.intent)
     return builder(frame, previous) if builder else []

@@ -28,6 +28,8 @@ from crm_core.services.words import take_back_word
 from crm_core.text import join_words, plural
 
 Status = Literal["proposed", "applied", "refused", "expired", "conflict", "undone"]
+#: Changes that are taken back in one.
+MOST = 200
 #: Conflicts that a sentence names one by one.
 NAMED = 5
 
@@ -46,16 +48,16 @@ class ListChanges(Args):
 
 
 class UndoChange(Args):
-    """Which applied change to take back."""
+    """Which applied changes to take back, as one."""
 
-    change_set_id: int = Field(description="Number of the change.")
+    change_set_ids: list[int] = Field(min_length=1, max_length=MOST, description="Numbers of the changes.")
     partly: bool = Field(default=False, description="Take back what can be, and leave what somebody changed since.")
 
 
 class Undone(BaseModel):
     """What was taken back, and what was left because it changed since."""
 
-    change_set_id: int
+    change_set_ids: list[int]
     title: str
     records: int
     left: list[str]
@@ -75,7 +77,7 @@ class ShownChange(BaseModel):
 
 def shown_diff(ctx: Context, diff: list[dict[str, Any]]) -> list[ShownChange]:
     """A diff with names for numbers, amounts with their currency, and days as people write them; empty fields of new records are left out."""
-    labels = _labels(ctx, diff)
+    labels = record_names(ctx, diff)
     currencies = {(item["noun"], item["id"]): item["new"] for item in diff if item["field"] == "currency"}
     shown = []
     for item in diff:
@@ -99,7 +101,7 @@ def _shown(ctx: Context, name: str, value: Any, currency: str | None) -> str:
     return shown_value(ctx, name, value, currency)
 
 
-def _labels(ctx: Context, diff: list[dict[str, Any]]) -> dict[tuple[str, int], str]:
+def record_names(ctx: Context, diff: list[dict[str, Any]]) -> dict[tuple[str, int], str]:
     """What each record of a diff is called; a new one by the name that it is given."""
     labels: dict[tuple[str, int], str] = {}
     for item in diff:
@@ -177,34 +179,48 @@ class _Taken:
 
 
 def undo_change(ctx: Context, args: UndoChange) -> Undone:
-    """Take back an applied change: its fields get the values they had, what it created is archived; said what changed since."""
-    change = load_change_set(ctx, args.change_set_id)
-    if change.status != "applied":
-        raise Conflict(f"'{change.title}' is {state_of(ctx, change)}; only a change that was applied can be undone.")
+    """Take back applied changes, the newest first: fields get the values they had, what was created is archived; said what changed since."""
+    numbers = sorted(set(args.change_set_ids), reverse=True)
+    changes = [load_change_set(ctx, number) for number in numbers]
+    for change in changes:
+        if change.status != "applied":
+            raise Conflict(f"'{change.title}' is {state_of(ctx, change)}; only a change that was applied can be undone.")
+    known = _Known(frozenset(numbers), ctx.session.scalar(select(func.max(Event.id))) or 0)
     left: list[str] = []
     done = 0
-    for taken in reversed(list(_what_happened(ctx, change.id).values())):
-        clashes, did = _take_back(ctx, taken, partly=args.partly)
-        left += clashes
-        done += did
+    for change in changes:
+        told: list[str] = []
+        for taken in reversed(list(_what_happened(ctx, change.id).values())):
+            clashes, did = _take_back(ctx, taken, known, partly=args.partly)
+            told += clashes
+            done += did
+        if not told:
+            _mark(ctx, change)
+        left += told
     if left and not args.partly:
         more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
         raise Conflict(
             f"This cannot be undone as a whole, since it changed meanwhile: {join_words(left[:NAMED])}{more}. "
-            "Undo it partly to take back the rest, or change these by hand.",
+            "Say 'undo it partly' to take back the rest, or change these by hand.",
             changed=left,
         )
     if not done:
-        raise Conflict(f"Nothing of '{change.title}' can be taken back: {join_words(left[:NAMED])}.", changed=left)
-    _mark(ctx, change, whole=not left)
+        raise Conflict(f"Nothing of this can be taken back: {join_words(left[:NAMED])}.", changed=left)
     ctx.session.flush()
-    return Undone(change_set_id=change.id, title=change.title, records=done, left=left)
+    title = changes[0].title if len(changes) == 1 else plural(len(changes), "change")
+    return Undone(change_set_ids=numbers, title=title, records=done, left=left)
 
 
-def _mark(ctx: Context, change: ChangeSet, *, whole: bool) -> None:
-    """The change is undone; a change that an undo had taken back is applied again where the undo is undone."""
-    if not whole:
-        return
+@dataclass(frozen=True)
+class _Known:
+    """The changes that are being taken back together, and the last event before that began."""
+
+    changes: frozenset[int]
+    last_event: int
+
+
+def _mark(ctx: Context, change: ChangeSet) -> None:
+    """The change is undone; changes that an undo had taken back are applied again where the undo is undone."""
     moved = ctx.session.execute(
         update(ChangeSet)
         .where(ChangeSet.id == change.id, ChangeSet.status == "applied")
@@ -216,7 +232,7 @@ def _mark(ctx: Context, change: ChangeSet, *, whole: bool) -> None:
     if change.capability == "undo_change":
         ctx.session.execute(
             update(ChangeSet)
-            .where(ChangeSet.id == int(change.arguments["change_set_id"]), ChangeSet.status == "undone")
+            .where(ChangeSet.id.in_(change.arguments["change_set_ids"]), ChangeSet.status == "undone")
             .values(status="applied")
             .execution_options(synchronize_session="fetch")
         )
@@ -241,7 +257,7 @@ def _what_happened(ctx: Context, change_set_id: int) -> dict[tuple[str, int], _T
     return found
 
 
-def _take_back(ctx: Context, taken: _Taken, *, partly: bool) -> tuple[list[str], bool]:
+def _take_back(ctx: Context, taken: _Taken, known: _Known, *, partly: bool) -> tuple[list[str], bool]:
     """Take back what happened to one record: what stands in the way, in words, and whether anything was taken back.
 
     Where anything stands in the way, the record stays as it is, unless ``partly``.
@@ -257,7 +273,7 @@ def _take_back(ctx: Context, taken: _Taken, *, partly: bool) -> tuple[list[str],
         return [f"a {taken.noun} that you cannot see"], False
     _require_take_back(ctx, taken, record)
     if taken.created:
-        return _take_back_new(ctx, taken, record)
+        return _take_back_new(ctx, taken, known, record)
     return _take_back_changes(ctx, taken, record, partly=partly)
 
 
@@ -279,12 +295,13 @@ def _label(record: Noun) -> str:
     return str(getattr(record, "name", None) or getattr(record, "subject", None) or f"{record.__noun__} {record.id}")
 
 
-def _take_back_new(ctx: Context, taken: _Taken, record: Noun) -> tuple[list[str], bool]:
-    """Archive what was created, unless somebody changed it since."""
+def _take_back_new(ctx: Context, taken: _Taken, known: _Known, record: Noun) -> tuple[list[str], bool]:
+    """Archive what was created, unless somebody changed it since; an undo and its undo leave it as it was made."""
     later = ctx.session.scalars(
         select(Event).where(Event.noun == taken.noun, Event.record_id == record.id, Event.id > taken.last_event).order_by(Event.id.desc())
     ).all()
-    if any(set(item.changes) != {"archived_at"} for item in later):  # an undo and its undo leave it as it was made
+    ours = (item.change_set_id in known.changes or item.id > known.last_event for item in later)
+    if any(set(item.changes) != {"archived_at"} and not mine for item, mine in zip(later, ours, strict=True)):
         return [f"{_label(record)}, which {user_name(ctx, later[0].actor_id) or 'somebody'} changed after it was created"], False
     if isinstance(record, User):
         keep_an_admin(ctx, record)

@@ -77,7 +77,7 @@ def refuse_change(ctx: Write, change_set_id: int) -> None:
 @router.post("/api/changes/{change_set_id}/undo", status_code=201)
 def undo_applied(ctx: Write, change_set_id: int, how: Undo) -> ProposalView:
     """Propose to take an applied change back; nothing happens until the proposal is approved."""
-    return _view(ctx, propose(ctx, "undo_change", {"change_set_id": change_set_id, "partly": how.partly}))
+    return _view(ctx, propose(ctx, "undo_change", {"change_set_ids": [change_set_id], "partly": how.partly}))
 
 
 def _view(ctx: Context, row: ChangeSet) -> ProposalView:

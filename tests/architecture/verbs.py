@@ -64,7 +64,7 @@ def calls(world: World) -> dict[str, tuple[str, str, dict[str, Any]]]:
         "set_price": ("admin", "product", {"id": wick, "amount": "9.50", "valid_from": "2026-09-01"}),
         "create_user": ("admin", "user", {"name": "Ursel Fink", "email": "ursel@lantern.test"}),
         "update_user": ("admin", "user", {"id": world.users["colleague"], "timezone": "Europe/Lisbon"}),
-        "undo_change": ("rep", "", {"change_set_id": number}),
+        "undo_change": ("rep", "", {"change_set_ids": [number]}),
         "teach_word": ("rep", "", {"phrase": "logo", "meaning": "deal of a new customer"}),
         "forget_word": ("rep", "", {"phrase": "lamp day"}),
         "set_grant": ("admin", "", {"role": "rep", "noun": "lead", "read": "own", "write": "own"}),

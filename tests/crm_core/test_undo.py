@@ -49,7 +49,7 @@ def apply(world: World, clock: Clock, who: str, capability: str, arguments: dict
 
 def undo(world: World, clock: Clock, number: int, who: str = "rep", *, partly: bool = False, approver: str = "") -> tuple[int, Undone]:
     """Take a change back, with the yes that it needs."""
-    made, result = apply(world, clock, who, "undo_change", {"change_set_id": number, "partly": partly}, approver=approver)
+    made, result = apply(world, clock, who, "undo_change", {"change_set_ids": [number], "partly": partly}, approver=approver)
     assert isinstance(result, Undone)
     return made, result
 
@@ -159,7 +159,7 @@ class TestConflicts:
         deal = world.row("deal")
         number, _ = apply(world, clock, "rep", "update_deal", {"id": deal, "amount": "77.00"})
         with world.write("rep", now=clock()) as ctx:
-            proposal = propose(ctx, "undo_change", {"change_set_id": number})
+            proposal = propose(ctx, "undo_change", {"change_set_ids": [number]})
             inverse, shown = proposal.id, proposal.diff_hash
         change(world, "manager", "update_deal", clock(), id=deal, amount="90.00")
         with pytest.raises(Conflict), world.write("rep", now=clock()) as ctx:
@@ -193,7 +193,7 @@ class TestRights:
         number, _ = apply(world, clock, "rep", "update_deal", {"id": world.row("deal"), "amount": "77.00"})
         before = what_holds(world)
         with world.write("rep", now=clock()) as ctx:
-            proposal = propose(ctx, "undo_change", {"change_set_id": number})
+            proposal = propose(ctx, "undo_change", {"change_set_ids": [number]})
             assert [(item["field"], item["old"], item["new"]) for item in proposal.diff] == [("amount_minor", 7_700, 100_000)]
             assert proposal.risk == "high"
         assert what_holds(world) == before

@@ -14,6 +14,7 @@ from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.limits import beyond
 from assistant.language.grammar.merging import FORGETTING
 from assistant.language.grammar.talk import Talk
+from assistant.language.grammar.undoing import Undoing
 from assistant.language.lexicon import CURRENCY_WORDS, DOLLARS, lexicon_for
 from assistant.language.parts import Parts, collect
 from assistant.language.parts.model import RawRelation
@@ -91,6 +92,7 @@ CONSTRUCTIONS = (
     "_pending_choice",
     "_changed_by",
     "_entered",
+    "_undo",
     "_write",
     "_definition",
     "_returned",
@@ -151,7 +153,7 @@ _YES_OR_NO = re.compile(
 )
 
 
-class Reader(Talk, FollowUps):
+class Reader(Talk, Undoing, FollowUps):
     """Decides on one frame for the parts."""
 
     def frame(self) -> Frame:
