@@ -120,6 +120,16 @@ class Approval(BaseModel):
     #: The diff as people read it: record, title, old, new.
     changes: list[dict[str, Any]] = Field(default_factory=list)
 
+    def lines(self, most: int = 20) -> list[str]:
+        """The diff in lines of text, ``Globex renewal, amount: $40,000 → $45,000``; how many more there are where it is longer."""
+        told = [
+            f"{item['record']}, {item['title']}: {item['new']}"
+            if item["created"]
+            else f"{item['record']}, {item['title']}: {item['old']} → {item['new']}"
+            for item in self.changes
+        ]
+        return told if len(told) <= most else [*told[:most], f"and {len(told) - most} more"]
+
 
 Block = Annotated[Text | Table | Card | Chart | Choices | Approval, Field(discriminator="type")]
 

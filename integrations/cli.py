@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Rapport: the CRM you talk to.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 index_app = typer.Typer(help="The search index over interactions.", no_args_is_help=True)
 words_app = typer.Typer(help="Words that you teach: what your team calls things.", no_args_is_help=True)
+changes_app = typer.Typer(help="Changes: those that wait for your yes, those that were applied, and taking them back.", no_args_is_help=True)
 user_app = typer.Typer(help="Users, their sign-in links and API keys.", no_args_is_help=True)
 app.add_typer(index_app, name="index")
 app.add_typer(user_app, name="user")
 app.add_typer(words_app, name="words")
+app.add_typer(changes_app, name="changes")
 
 As = Annotated[
     str, typer.Option("--as", metavar="EMAIL", help="Act as this user; RAPPORT_USER, or else the first administrator.", envvar="RAPPORT_USER")
@@ -324,6 +326,107 @@ def _reading(product: Rapport, as_: str) -> Iterator[Context]:
 
     with unit_of_work(product.engine, _user(product, as_), write=False, door="cli") as ctx:
         yield ctx
+
+
+@changes_app.command("list")
+def changes_list(
+    status: Annotated[str, typer.Option(help="proposed, applied, refused, expired, conflict or undone.")] = "",
+    text: Annotated[str, typer.Option(help="Words of the title, or of the message that asked for it.")] = "",
+    everybody: Annotated[bool, typer.Option("--everybody", help="Those of all whose changes you may see.")] = False,
+    as_: As = "",
+) -> None:
+    """Show proposed and decided changes, newest first."""
+    from crm_core.services.change_sets import ListChanges, list_changes, state_of
+
+    product = _assemble()
+    try:
+        with _reading(product, as_) as ctx:
+            found = list_changes(ctx, ListChanges.model_validate({"status": status or None, "text": text, "everybody": everybody}))
+            if not found:
+                typer.echo("There are no such changes.")
+            for item in found:
+                typer.echo(f"{item.id}: {item.title} ({state_of(ctx, item)}, {item.created_at.astimezone(ctx.zone):%Y-%m-%d %H:%M})")
+    finally:
+        product.close()
+
+
+@changes_app.command("show")
+def changes_show(number: Annotated[int, typer.Argument(help="Number of the change.")], as_: As = "") -> None:
+    """Show one change: what it does or did, field by field."""
+    from crm_core.changes import preview
+    from crm_core.services.change_sets import load_change_set, state_of
+
+    product = _assemble()
+    try:
+        with _reading(product, as_) as ctx:
+            change = load_change_set(ctx, number)
+            shown, state = preview(ctx, change), state_of(ctx, change)
+        _print_change(shown, state)
+    finally:
+        product.close()
+
+
+@changes_app.command("apply")
+def changes_apply(number: Annotated[int, typer.Argument(help="Number of the proposed change.")], as_: As = "") -> None:
+    """Show a proposed change as it is now and apply exactly that, after a yes."""
+    from crm_core.changes import decide, preview
+    from crm_core.services.change_sets import load_change_set, state_of
+
+    product = _assemble()
+    try:
+        user_id = _user(product, as_)
+        with _reading(product, as_) as ctx:
+            change = load_change_set(ctx, number)
+            shown, state = preview(ctx, change), state_of(ctx, change)
+        _print_change(shown, state)
+        if state != "proposed":
+            _stop(f"This change is {state}; there is nothing to apply.")
+        typer.confirm("Apply this?", abort=True)
+        decide(product.engine, user_id, number, str(shown["diff_hash"]), door="cli")
+        typer.echo(f"Applied. To take it back: rapport changes undo {number}")
+    finally:
+        product.close()
+
+
+@changes_app.command("refuse")
+def changes_refuse(number: Annotated[int, typer.Argument(help="Number of the proposed change.")], as_: As = "") -> None:
+    """Turn a proposed change down."""
+    from crm_core.changes import refuse
+    from crm_core.context import unit_of_work
+
+    product = _assemble()
+    try:
+        with unit_of_work(product.engine, _user(product, as_), write=True, door="cli") as ctx:
+            refuse(ctx, number)
+        typer.echo("Refused; nothing was changed.")
+    finally:
+        product.close()
+
+
+@changes_app.command("undo")
+def changes_undo(
+    numbers: Annotated[list[int], typer.Argument(help="Numbers of applied changes.")],
+    partly: Annotated[bool, typer.Option("--partly", help="Take back what can be, and leave what somebody changed since.")] = False,
+    as_: As = "",
+) -> None:
+    """Propose to take applied changes back; nothing happens until you apply that."""
+    from crm_core.changes import preview, propose
+    from crm_core.context import unit_of_work
+
+    product = _assemble()
+    try:
+        with unit_of_work(product.engine, _user(product, as_), write=True, door="cli") as ctx:
+            shown = preview(ctx, propose(ctx, "undo_change", {"change_set_ids": numbers, "partly": partly}))
+        _print_change(shown, "proposed")
+    finally:
+        product.close()
+
+
+def _print_change(shown: dict[str, object], state: str) -> None:
+    from assistant.answer import Approval
+    from integrations.terminal import print_proposal
+
+    print_proposal(Approval.model_validate(shown), state)
 
 
 @index_app.command("rebuild")

@@ -45,9 +45,19 @@ def print_answer(answer: Answer) -> None:
             for place, option in enumerate(block.options, start=1):
                 console.print(f"  {place}. {escape(option.label)} [dim]{escape(option.hint)}[/dim]")
         elif isinstance(block, Approval):
-            console.print(f"[yellow]Proposed[/yellow] (change {block.change_set_id}, {block.risk}): {escape(block.title)}. {escape(block.rule)}")
+            print_proposal(block)
     for notice in answer.notices:
         console.print(f"[yellow]{escape(notice)}[/yellow]")
+
+
+def print_proposal(block: Approval, state: str = "proposed") -> None:
+    """A change with its diff; of a proposed one, how to decide on it."""
+    head = "[yellow]Proposed, not applied[/yellow]" if state == "proposed" else f"[bold]{state.capitalize()}[/bold]"
+    console.print(f"{head} (change {block.change_set_id}): {escape(block.title)}. [dim]{escape(block.rule)}[/dim]")
+    for line in block.lines():
+        console.print(f"  {escape(line)}")
+    if state == "proposed":
+        console.print(f"[dim]rapport changes apply {block.change_set_id}, or: rapport changes refuse {block.change_set_id}[/dim]")
 
 
 def _bold(text: str) -> str:

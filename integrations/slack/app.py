@@ -20,13 +20,16 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
 from sqlalchemy import select
 
+from assistant.answer import Approval
 from crm_core.access import system_actor
+from crm_core.changes import decide, preview, propose, refuse
 from crm_core.context import unit_of_work
 from crm_core.errors import Conflict, RapportError
 from crm_core.models import InboundEvent
+from crm_core.services.change_sets import load_change_set
 from integrations.app import Rapport
 from integrations.slack.identity import Directory, Unlinked
-from integrations.slack.render import escape, render
+from integrations.slack.render import applied, approval, escape, render, section
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +59,7 @@ def build_slack_app(product: Rapport, *, token_verification: bool = True) -> App
     app.event("app_mention")(door.mention)
     app.event("app_home_opened")(door.home)
     app.action(re.compile(r"choose_\d+"))(door.choice)
+    app.action(re.compile(r"apply|refuse|undo"))(door.decision)
     app.error(door.failed)
     return app
 
@@ -106,6 +110,46 @@ class SlackDoor:
         }
         click = (body["user"]["id"], channel, message.get("ts", ""), action.get("action_ts", ""), action.get("action_id", ""))
         self._answer(event, {"event_id": "-".join(("action", *click))}, client, None)
+
+    def decision(self, ack: Ack, body: dict[str, Any], client: WebClient) -> None:
+        """A change was approved, turned down, or is to be taken back; what comes of it is told in the thread."""
+        ack()
+        action, message = body["actions"][0], body.get("message") or {}
+        channel, thread = (body.get("channel") or {}).get("id", ""), message.get("thread_ts") or message.get("ts", "")
+        click = (body["user"]["id"], channel, message.get("ts", ""), action.get("action_ts", ""), action.get("action_id", ""))
+        if not self._first_time("-".join(("action", *click))):
+            return
+        try:
+            user_id = self.directory.user_id(client, body["user"]["id"])
+            fallback, blocks = self._decide(user_id, action["action_id"], action.get("value", ""))
+        except Unlinked as refusal:
+            fallback, blocks = escape(refusal.reason), []
+        except (SlackApiError, OSError) as error:
+            log.warning("Slack did not tell who decided: %s", error)
+            fallback, blocks = UNKNOWN_CALLER, []
+        except RapportError as error:
+            fallback, blocks = escape(error.message), []
+            if "fresh" in error.details:
+                blocks = [section(fallback), *approval(Approval.model_validate(error.details["fresh"]), self.product.settings.address)]
+        except Exception:
+            log.exception("A decision in Slack failed.")
+            fallback, blocks = FAILED, []
+        self._post(client, channel, thread, fallback, blocks)
+
+    def _decide(self, user_id: int, action: str, value: str) -> tuple[str, list[dict[str, Any]]]:
+        """Words and blocks of what came of a click; its value is the change's number, and for a yes the hash of what was shown."""
+        number, _, shown = value.partition(":")
+        if action == "apply":
+            decide(self.product.engine, user_id, int(number), shown, door="slack")
+            with unit_of_work(self.product.engine, user_id, write=False, door="slack") as ctx:
+                words = f"Applied: {load_change_set(ctx, int(number)).title}."
+            return words, applied(int(number), words)
+        with unit_of_work(self.product.engine, user_id, write=True, door="slack") as ctx:
+            if action == "refuse":
+                refuse(ctx, int(number))
+                return f"Turned down: {load_change_set(ctx, int(number)).title}. Nothing was changed.", []
+            proposal = Approval.model_validate(preview(ctx, propose(ctx, "undo_change", {"change_set_ids": [int(number)]})))
+        return f"Proposed, not applied: {proposal.title}.", approval(proposal, self.product.settings.address)
 
     def failed(self, error: Exception, body: dict[str, Any]) -> None:
         """The single handler of what no listener expected."""

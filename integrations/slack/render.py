@@ -18,11 +18,13 @@ TABLE_ROWS = 12
 CELL_CHARS = 28
 BAR = 16
 MAX_CHOICES = 8
+#: Lines of a diff that a message shows.
+CHANGES = 15
 
 
 def render(answer: Answer, address: str) -> tuple[str, list[dict[str, Any]]]:
     """Fallback text and blocks of a message."""
-    blocks = [_section(part) for part in _split(markdown(answer.text))]
+    blocks = [section(part) for part in _split(markdown(answer.text))]
     for block in answer.blocks:
         if isinstance(block, Table):
             blocks += _table(block)
@@ -30,12 +32,12 @@ def render(answer: Answer, address: str) -> tuple[str, list[dict[str, Any]]]:
             blocks += _chart(block)
         elif isinstance(block, Card):
             blocks.append(
-                _section(f"*{escape(block.title)}* {escape(block.subtitle)}\n" + "\n".join(f"{escape(k)}: {escape(v)}" for k, v in block.facts[:20]))
+                section(f"*{escape(block.title)}* {escape(block.subtitle)}\n" + "\n".join(f"{escape(k)}: {escape(v)}" for k, v in block.facts[:20]))
             )
         elif isinstance(block, Choices):
             blocks += _choices(block)
         elif isinstance(block, Approval):
-            blocks.append(_section(f"*Proposed:* {escape(block.title)} ({escape(block.rule)}) Look at it and decide on {address}."))
+            blocks += approval(block, address)
     small = [f"[{item.number}] {item.when}, {item.kind} with {item.who}: {item.title}" for item in answer.citations[:5]]
     if len(answer.citations) > 5:
         small.append(f"and {len(answer.citations) - 5} more sources on {address}")
@@ -49,7 +51,7 @@ def render(answer: Answer, address: str) -> tuple[str, list[dict[str, Any]]]:
             }
         )
     if len(blocks) > MAX_BLOCKS:
-        blocks = [*blocks[: MAX_BLOCKS - 1], _section(f"The answer is longer than a message may be; see all of it on {address}.")]
+        blocks = [*blocks[: MAX_BLOCKS - 1], section(f"The answer is longer than a message may be; see all of it on {address}.")]
     return clip(plain(answer.text), FALLBACK_CHARS), blocks
 
 
@@ -79,7 +81,8 @@ def _whole(text: str, cut: int) -> int:
     return start if start > 0 and ";" not in text[start:cut] else cut
 
 
-def _section(text: str) -> dict[str, Any]:
+def section(text: str) -> dict[str, Any]:
+    """A block of marked-up text."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": clip(text, SECTION_CHARS) or " ", "verbatim": True}}
 
 
@@ -107,7 +110,7 @@ def _table(block: Table) -> list[dict[str, Any]]:
     text = "\n".join([line(heading), *(line(row) for row in rows)]).replace("```", "'''")
     blocks = [_fenced(part) for part in _pieces(escape(text), FENCED_CHARS)]
     if block.total > len(rows):
-        blocks.append(_section(f"_{len(rows)} of {block.total:,} rows. Say “more” for the next._"))
+        blocks.append(section(f"_{len(rows)} of {block.total:,} rows. Say “more” for the next._"))
     return blocks
 
 
@@ -150,6 +153,28 @@ def _chart(block: Chart) -> list[dict[str, Any]]:
         for label, (low, high) in zip(block.labels, spans, strict=False)
     ]
     return [_fenced(escape("\n".join(lines)))]
+
+
+def approval(block: Approval, address: str) -> list[dict[str, Any]]:
+    """A proposed change: its diff, and buttons that are bound to it."""
+    lines = "\n".join(f"• {escape(line)}" for line in block.lines(CHANGES))
+    head = section(f"*Proposed, not applied:* {escape(block.title)}")
+    more = f" The whole of it is on {address}." if len(block.changes) > CHANGES else ""
+    buttons = [
+        _button("apply", f"{block.change_set_id}:{block.diff_hash}", "Apply", style="primary"),
+        _button("refuse", str(block.change_set_id), "Refuse"),
+    ]
+    rule = {"type": "context", "elements": [{"type": "mrkdwn", "text": clip(escape(block.rule) + more, 1500), "verbatim": True}]}
+    return [head, *(section(part) for part in _split(lines)), rule, {"type": "actions", "elements": buttons}]
+
+
+def applied(change_set_id: int, words: str) -> list[dict[str, Any]]:
+    """What was applied, with a button that takes it back."""
+    return [section(escape(words)), {"type": "actions", "elements": [_button("undo", str(change_set_id), "Undo")]}]
+
+
+def _button(action: str, value: str, text: str, **more: str) -> dict[str, Any]:
+    return {"type": "button", "action_id": action, "value": value, "text": {"type": "plain_text", "text": text}, **more}
 
 
 def _choices(block: Choices) -> list[dict[str, Any]]:

@@ -306,6 +306,36 @@ class TestAsking:
         chat.ask("How many open deals are there?")
 
 
+class TestChanges:
+    def words(self, site: Site) -> int:
+        return int(site.value("SELECT count(*) FROM taught_word"))
+
+    def test_a_change_is_previewed_applied_and_taken_back(self, chat: Watched, site: Site) -> None:
+        before = self.words(site)
+        answer = chat.ask("'whale' means open deal over 100k")
+        sheet = answer.locator(".approval")
+        expect(sheet).to_contain_text("open deal over 100k")
+        assert self.words(site) == before
+        sheet.get_by_role("button", name="Apply").click()
+        expect(sheet).to_contain_text("Applied", timeout=WAIT)
+        assert self.words(site) == before + 1
+        sheet.get_by_role("button", name="Undo").click()
+        inverse = answer.locator(".approval").nth(1)
+        expect(inverse).to_contain_text("Undo", timeout=WAIT)
+        assert self.words(site) == before + 1
+        inverse.get_by_role("button", name="Apply").click()
+        expect(inverse).to_contain_text("Applied", timeout=WAIT)
+        assert self.words(site) == before
+
+    def test_a_refused_change_leaves_nothing(self, chat: Watched, site: Site) -> None:
+        before = self.words(site)
+        sheet = chat.ask("'minnow' means open deal under 5k").locator(".approval")
+        sheet.get_by_role("button", name="Refuse").click()
+        expect(sheet).to_contain_text("nothing was changed", timeout=WAIT)
+        expect(sheet.get_by_role("button", name="Apply")).to_have_count(0)
+        assert self.words(site) == before
+
+
 class TestRecords:
     def test_a_citation_opens_the_timeline_of_its_record(self, chat: Watched) -> None:
         answer = chat.ask("what was said about the zeppelin hangar?")

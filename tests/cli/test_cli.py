@@ -39,6 +39,12 @@ COMMANDS = (
     ("words", "teach"),
     ("words", "load"),
     ("words", "forget"),
+    ("changes",),
+    ("changes", "list"),
+    ("changes", "show"),
+    ("changes", "apply"),
+    ("changes", "refuse"),
+    ("changes", "undo"),
     ("user",),
     ("user", "add"),
     ("user", "list"),
@@ -271,6 +277,33 @@ class TestChat:
         turns = rows(folder, "SELECT number, message, thread_id FROM turn ORDER BY id")
         assert [(number, message) for number, message, _ in turns] == [(1, "How many open deals?"), (2, "and by rep?")]
         assert len({thread for _, _, thread in turns}) == 1
+
+
+class TestChanges:
+    def test_a_change_is_shown_applied_and_taken_back(self, rapport: Run, folder: Path) -> None:
+        asked = rapport("ask", "'logo' means won deal")
+        assert "not applied" in asked.stdout
+        ((number,),) = rows(folder, "SELECT id FROM change_set")
+        assert "proposed" in rapport("changes", "list").stdout
+        assert "won deal" in rapport("changes", "show", str(number)).stdout
+        assert rapport("changes", "apply", str(number), stdin="n\n").returncode != 0
+        assert rows(folder, "SELECT count(*) FROM taught_word") == [(0,)]
+        assert "Applied" in rapport("changes", "apply", str(number), stdin="y\n").stdout
+        assert rows(folder, "SELECT count(*) FROM taught_word") == [(1,)]
+        inverse = rapport("changes", "undo", str(number))
+        assert "Undo" in inverse.stdout
+        ((last,),) = rows(folder, "SELECT max(id) FROM change_set")
+        assert rapport("changes", "apply", str(last), stdin="y\n").returncode == 0
+        assert rows(folder, "SELECT count(*) FROM taught_word") == [(0,)]
+        assert rows(folder, f"SELECT status FROM change_set WHERE id = {number}") == [("undone",)]
+
+    def test_what_is_decided_already_is_a_sentence(self, rapport: Run, folder: Path) -> None:
+        rapport("ask", "'logo' means won deal")
+        ((number,),) = rows(folder, "SELECT id FROM change_set")
+        assert rapport("changes", "refuse", str(number)).returncode == 0
+        again = rapport("changes", "apply", str(number), stdin="y\n")
+        assert again.returncode == 2
+        assert "refused" in again.stderr + again.stdout
 
 
 class TestUsers:

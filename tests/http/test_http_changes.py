@@ -171,3 +171,72 @@ class TestRefuse:
         proposal = proposed(house, "rep", "update_deal", {"id": new_deal(house), "amount": "1200.00"})
         assert_problem(house.door("manager").post(f"/api/changes/{proposal['id']}/refuse"), 403)
         assert house.door("admin").post(f"/api/changes/{proposal['id']}/refuse").status_code == 204
+
+
+class TestMovedMeanwhile:
+    def test_the_change_is_offered_anew_against_what_is_there_now(self, house: House) -> None:
+        deal = new_deal(house)
+        rep = house.door("rep")
+        proposal = proposed(house, "rep", "update_deal", {"id": deal, "amount": "1200.00"})
+        rep.patch(f"/api/deals/{deal}", json={"amount": "950.00"}, headers={"If-Match": '"1"'})
+        response = rep.post(f"/api/changes/{proposal['id']}/approve", json={"diff_hash": proposal["diff_hash"]})
+        assert_problem(response, 409, "changed")
+        fresh = response.json()["details"]["fresh"]
+        assert [(item["title"], item["old"], item["new"]) for item in fresh["changes"]] == [("amount", "$950", "$1,200")]
+        assert rep.get(f"/api/changes/{proposal['id']}").json()["status"] == "conflict"
+        assert rep.post(f"/api/changes/{fresh['change_set_id']}/approve", json={"diff_hash": fresh["diff_hash"]}).status_code == 200
+        assert amount(house, deal) == "1200.00"
+
+    def test_what_makes_no_sense_any_more_is_not_offered(self, house: House) -> None:
+        deal = new_deal(house)
+        rep = house.door("rep")
+        proposal = proposed(house, "rep", "update_deal", {"id": deal, "amount": "1200.00"})
+        rep.patch(f"/api/deals/{deal}", json={"amount": "1200.00"}, headers={"If-Match": '"1"'})
+        response = rep.post(f"/api/changes/{proposal['id']}/approve", json={"diff_hash": proposal["diff_hash"]})
+        assert_problem(response, 409)
+        assert "fresh" not in response.json()["details"]
+
+
+class TestUndo:
+    def applied(self, house: House, deal: int) -> int:
+        proposal = proposed(house, "rep", "update_deal", {"id": deal, "amount": "1200.00"})
+        response = house.door("rep").post(f"/api/changes/{proposal['id']}/approve", json={"diff_hash": proposal["diff_hash"]})
+        assert response.status_code == 200
+        return int(proposal["id"])
+
+    def test_it_is_proposed_and_then_applied_like_any_change(self, house: House) -> None:
+        deal, rep = new_deal(house), house.door("rep")
+        number = self.applied(house, deal)
+        response = rep.post(f"/api/changes/{number}/undo", json={})
+        assert response.status_code == 201
+        inverse = response.json()
+        assert inverse["title"] == "Undo: Update deal: Pelican rollout"
+        assert [(item["record"], item["title"], item["old"], item["new"]) for item in inverse["changes"]] == [
+            ("Pelican rollout", "amount", "$1,200", "$900")
+        ]
+        assert amount(house, deal) == "1200.00"
+        assert rep.post(f"/api/changes/{inverse['id']}/approve", json={"diff_hash": inverse["diff_hash"]}).status_code == 200
+        assert amount(house, deal) == "900.00"
+        assert rep.get(f"/api/changes/{number}").json()["status"] == "undone"
+        assert [item["id"] for item in rep.get("/api/changes", params={"status": "undone"}).json()] == [number]
+
+    def test_what_changed_since_is_a_conflict_that_says_with_what(self, house: House) -> None:
+        deal, rep = new_deal(house), house.door("rep")
+        number = self.applied(house, deal)
+        etag = rep.get(f"/api/deals/{deal}").headers["etag"]
+        rep.patch(f"/api/deals/{deal}", json={"amount": "1300.00"}, headers={"If-Match": etag})
+        assert_problem(rep.post(f"/api/changes/{number}/undo", json={}), 409, "$1,200 then, $1,300 now")
+        assert amount(house, deal) == "1300.00"
+
+    def test_nobody_else_may(self, house: House) -> None:
+        number = self.applied(house, new_deal(house))
+        for part in ("colleague", "stranger", "readonly"):
+            assert_problem(house.door(part).post(f"/api/changes/{number}/undo", json={}), 404)
+
+    def test_a_double_click_has_one_effect(self, house: House) -> None:
+        deal, rep = new_deal(house), house.door("rep")
+        number = self.applied(house, deal)
+        first, second = (rep.post(f"/api/changes/{number}/undo", json={}).json() for _ in range(2))
+        assert rep.post(f"/api/changes/{first['id']}/approve", json={"diff_hash": first["diff_hash"]}).status_code == 200
+        assert_problem(rep.post(f"/api/changes/{second['id']}/approve", json={"diff_hash": second["diff_hash"]}), 409)
+        assert amount(house, deal) == "900.00"

@@ -305,6 +305,59 @@ class TestChoice:
         refused(workspace, workspace.slack.wait_for_messages(2)[1])
 
 
+LESSON = "'logo' means won deal"
+
+
+class TestDecisions:
+    def press(self, workspace: Workspace, part: str, message: dict[str, Any], label: str) -> dict[str, Any]:
+        """Click the button of that label; the message that comes of it."""
+        count = len(workspace.slack.messages)
+        (button,) = (item for item in buttons(message) if item["text"]["text"] == label)
+        workspace.socket(click(part, message, button, thread=message["thread_ts"]))
+        return workspace.slack.wait_for_messages(count + 1)[count]
+
+    def words(self, workspace: Workspace) -> int:
+        return int(workspace.house.value("SELECT count(*) FROM taught_word"))
+
+    def test_a_change_is_shown_applied_and_taken_back_by_buttons(self, workspace: Workspace) -> None:
+        proposal = workspace.say("rep", LESSON)
+        assert "not applied" in shown(proposal)
+        assert "won deal" in shown(proposal)
+        assert self.words(workspace) == 0
+        applied = self.press(workspace, "rep", proposal, "Apply")
+        assert shown(applied).startswith("Applied")
+        assert self.words(workspace) == 1
+        inverse = self.press(workspace, "rep", applied, "Undo")
+        assert "Undo" in shown(inverse)
+        assert self.words(workspace) == 1
+        self.press(workspace, "rep", inverse, "Apply")
+        assert self.words(workspace) == 0
+
+    def test_undo_that_in_words(self, workspace: Workspace) -> None:
+        self.press(workspace, "rep", workspace.say("rep", LESSON), "Apply")
+        inverse = workspace.say("rep", "undo that")
+        self.press(workspace, "rep", inverse, "Apply")
+        assert self.words(workspace) == 0
+
+    def test_somebody_elses_click_applies_nothing(self, workspace: Workspace) -> None:
+        proposal = workspace.say("rep", LESSON)
+        for part in ("colleague", "admin"):
+            refused(workspace, self.press(workspace, part, proposal, "Apply"))
+        assert self.words(workspace) == 0
+
+    def test_a_refused_change_is_not_applied_later_and_a_second_click_does_nothing(self, workspace: Workspace) -> None:
+        proposal = workspace.say("rep", LESSON)
+        assert "Turned down" in shown(self.press(workspace, "rep", proposal, "Refuse"))
+        assert "already" in shown(self.press(workspace, "rep", proposal, "Apply"))
+        assert self.words(workspace) == 0
+
+    def test_words_are_no_yes(self, workspace: Workspace) -> None:
+        workspace.say("rep", LESSON)
+        for word in ("yes", "apply it", ":thumbsup:", "ok do it"):
+            workspace.say("rep", word)
+        assert self.words(workspace) == 0
+
+
 class TestMemory:
     def test_a_follow_up_in_the_thread_leans_on_what_was_asked(self, workspace: Workspace) -> None:
         parent = stamp()

@@ -25,7 +25,7 @@ async function api(path, options = {}) {
   const response = await fetch(path, { ...options, headers: { "Content-Type": "application/json", ...options.headers } });
   if (!response.ok) {
     const body = await response.json().catch(() => ({}));
-    throw Object.assign(new Error(body.detail || "The server did not answer as expected."), { status: response.status });
+    throw Object.assign(new Error(body.detail || "The server did not answer as expected."), { status: response.status, fresh: body.details?.fresh });
   }
   return response;
 }
@@ -133,22 +133,39 @@ const BLOCKS = {
     return list;
   },
   approval(block) {
-    const sheet = make("div", "sheet"), table = make("table", "diff");
-    sheet.append(make("h3", "", block.title), make("div", "sub", `${block.risk}: ${block.rule}`));
-    for (const item of block.diff) {
+    const sheet = make("div", "sheet approval"), table = make("table", "diff"), said = make("span", "sub");
+    sheet.append(make("h3", "", block.title), make("div", "sub", block.rule));
+    for (const item of block.changes) {
       const row = table.insertRow();
-      for (const value of [`${item.noun} ${item.id || "(new)"} ${item.field}`, item.old ?? "nothing", item.new ?? "nothing"]) row.append(make("td", "", String(value)));
+      row.append(make("td", "", item.record), make("td", "", item.title));
+      const old = make("td", "old", item.created ? "" : item.old), value = make("td", "new", item.new);
+      row.append(old, value);
     }
-    const yes = make("button", "quiet", "Apply"), no = make("button", "quiet", "Refuse"), said = make("span", "sub");
-    const decide = (path, body) => api(`/api/changes/${block.change_set_id}/${path}`, { method: "POST", body })
-      .then(() => { said.textContent = path === "approve" ? " Applied." : " Refused."; yes.disabled = no.disabled = true; })
+    const yes = make("button", "", "Apply"), no = make("button", "quiet", "Refuse");
+    const decided = (words) => { said.textContent = ` ${words}`; yes.remove(); no.remove(); };
+    yes.onclick = () => api(`/api/changes/${block.change_set_id}/approve`, { method: "POST", body: JSON.stringify({ diff_hash: block.diff_hash }) })
+      .then(() => { decided("Applied. "); sheet.append(undo(block.change_set_id, sheet)); })
+      .catch((error) => {
+        if (!error.fresh) { said.textContent = ` ${error.message}`; return; }
+        decided(error.message);
+        sheet.after(BLOCKS.approval(error.fresh));
+      });
+    no.onclick = () => api(`/api/changes/${block.change_set_id}/refuse`, { method: "POST" })
+      .then(() => decided("Refused; nothing was changed."))
       .catch((error) => { said.textContent = ` ${error.message}`; });
-    yes.onclick = () => decide("approve", JSON.stringify({ diff_hash: block.diff_hash }));
-    no.onclick = () => decide("refuse");
     sheet.append(table, yes, " ", no, said);
     return sheet;
   },
 };
+
+function undo(number, sheet) { // takes an applied change back: a proposal of its own, shown below it
+  const button = make("button", "quiet", "Undo");
+  button.onclick = () => api(`/api/changes/${number}/undo`, { method: "POST", body: "{}" })
+    .then((response) => response.json())
+    .then((change) => { button.remove(); sheet.after(BLOCKS.approval({ ...change, change_set_id: change.id })); })
+    .catch((error) => button.after(make("span", "sub", ` ${error.message}`)));
+  return button;
+}
 
 function facts(pairs) {
   const list = make("dl", "facts");
