@@ -135,9 +135,11 @@ const BLOCKS = {
   approval(block) {
     const sheet = make("div", "sheet approval"), table = make("table", "diff"), said = make("span", "sub");
     sheet.append(make("h3", "", block.title), make("div", "sub", block.rule));
+    let record = "";
     for (const item of block.changes) {
       const row = table.insertRow();
-      row.append(make("td", "", item.record), make("td", "", item.title));
+      row.append(make("td", "", item.record === record ? "" : item.record), make("td", "", item.title));
+      record = item.record;
       const old = make("td", "old", item.created ? "" : item.old), value = make("td", "new", item.new);
       row.append(old, value);
     }
