@@ -30,7 +30,7 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 from sqlalchemy import Engine
 
-from assistant.answer import Answer, Block
+from assistant.answer import Answer, Approval, Block
 from assistant.blocks import blocks_of, choices_block, citations_of
 from assistant.conversation import Memory, keep, recall
 from assistant.language import remember, understand
@@ -343,6 +343,7 @@ class Agent:
 
     def _finish(self, turn: Turn, words: str) -> Answer:
         turn.done.sort(key=lambda done: done.place)
+        turn.proposals = [done.result for done in turn.done if isinstance(done.result, Approval)]  # in the order in which they were asked for
         if not (turn.embedded or turn.fell_back):
             passages = sum(len(done.result.found) for done in turn.done if isinstance(done.result, Passages))
             dated = words

@@ -122,12 +122,16 @@ class Approval(BaseModel):
 
     def lines(self, most: int = 20) -> list[str]:
         """The diff in lines of text, ``Globex renewal, amount: $40,000 → $45,000``; how many more there are where it is longer."""
-        told = [
-            f"{item['record']}, {item['title']}: {item['new']}"
-            if item["created"]
-            else f"{item['record']}, {item['title']}: {item['old']} → {item['new']}"
-            for item in self.changes
-        ]
+        told: list[str] = []
+        before = ""
+        for item in self.changes:
+            if not item["created"]:
+                told.append(f"{item['record']}, {item['title']}: {item['old']} → {item['new']}")
+            elif item["record"] == before:
+                told[-1] += f", {item['title']}: {item['new']}"
+            else:
+                told.append(f"{item['record']}, {item['title']}: {item['new']}")
+            before = item["record"]
         return told if len(told) <= most else [*told[:most], f"and {len(told) - most} more"]
 
 

@@ -28,6 +28,7 @@ Intent = Literal[
     "smalltalk",
     "write",
     "undo",
+    "command",
     "choose",
     "unknown",
     "nothing",
@@ -56,6 +57,14 @@ class Pending(BaseModel):
     name: str
     candidates: list[Entity]
     hints: list[str] = Field(default_factory=list)
+
+
+class Command(BaseModel):
+    """A call of a verb that changes something; ``waiting`` is the argument that gets the number of a record still to be chosen."""
+
+    tool: str
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    waiting: str = ""
 
 
 class Frame(BaseModel):
@@ -113,6 +122,8 @@ class Frame(BaseModel):
     taught: dict[str, str] = Field(default_factory=dict)
     #: What was said around the question and had no part in reading it.
     aside: str = ""
+    #: What is to be changed.
+    calls: list[Command] = Field(default_factory=list)
     #: Numbers of the applied changes that are to be taken back.
     changes: list[int] = Field(default_factory=list)
     #: Columns of a list, where not the usual ones are asked for.

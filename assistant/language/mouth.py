@@ -25,6 +25,10 @@ CAN_DO = (
     "records (what is going on with a company), people's details, and what was said in calls, mails, meetings and notes. "
     "Ask how a figure came about, or to see the rows behind it, at any time."
 )
+CAN_CHANGE = (
+    "I can change one deal's stage, amount, close date, next step, forecast or owner, win or lose it, resolve a ticket, change a contact's title, "
+    "phone or e-mail, log a call, e-mail, meeting or note, add a task, and take a change back; each is shown before anything happens."
+)
 #: Longest quotation, in characters.
 QUOTE_CHARS = 280
 _TALK = {
@@ -72,10 +76,7 @@ def _without_results(turn: Turn, frame: Frame) -> str:
         return frame.detail
     turn.outcome = "declined"
     if frame.intent == "write":
-        return (
-            f"I understood that you want to {frame.detail} something. I do not change records in conversation yet; use the HTTP interface for that. "
-            "I can answer questions about figures, records and what was said."
-        )
+        return f"I understood that you want to {frame.detail} something, but not exactly what, so nothing was proposed. {CAN_CHANGE}"
     if frame.intent in ("rows", "more", "explain"):
         return "There is no earlier figure or list in this conversation to refer to. Ask a question first."
     if frame.intent == "nothing":

@@ -27,6 +27,7 @@ def plan(frame: Frame, previous: Frame | None) -> list[Call]:
         "teach": _teach,
         "forget": _teach,
         "rows": _rows,
+        "command": lambda frame, _previous: [(call.tool, call.arguments) for call in frame.calls] if frame.pending is None else [],
         "undo": lambda frame, _previous: [("undo_change", {"change_set_ids": frame.changes, "partly": frame.detail == "partly"})],
     }
     builder = builders.get(frame.intent)

@@ -82,8 +82,9 @@ def shown_diff(ctx: Context, diff: list[dict[str, Any]]) -> list[ShownChange]:
     shown = []
     for item in diff:
         key = (item["noun"], item["id"])
-        if item["created"] and item["field"] in ("currency", "owner_id", "pipeline_id", "status", "occurred_at") and len(diff) > 1:
-            continue  # what any new record has
+        usual = item["field"] in ("currency", "pipeline_id", "status", "name", "subject", "phrase") or item["new"] in ("now", "", None)
+        if item["created"] and usual and len(diff) > 1:
+            continue  # what any new record has, and its name, which stands beside each field
         currency = currencies.get(key) or _currency_of(ctx, item["noun"], item["id"])
         old, new = (_shown(ctx, item["field"], value, currency) for value in (item["old"], item["new"]))
         record = labels.get(key) or f"{item['noun']} {item['id'] or ''}".strip()

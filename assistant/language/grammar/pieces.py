@@ -471,10 +471,21 @@ def _joined(frame: Frame) -> None:
     frame.filters = kept
 
 
+def settled(frame: Frame, entity: Entity) -> Frame:
+    """A command on the record that is meant."""
+    for call in frame.calls:
+        if call.waiting:
+            call.arguments[call.waiting], call.waiting = entity.id, ""
+    frame.entity = entity
+    return frame
+
+
 def with_entity(ctx: Context, frame: Frame, entity: Entity) -> Frame:
     """The frame with a name settled: as its subject, or as a filter."""
     frame.entities.append(entity)
     frame.said.append(entity.label)
+    if frame.intent == "command":
+        return settled(frame, entity)
     if frame.intent == "record":
         frame.entity = entity
         return frame

@@ -10,6 +10,7 @@ from assistant.language.dates import Clock
 from assistant.language.dialogue import SETS, Dialogue
 from assistant.language.frames import Frame
 from assistant.language.grammar.accounts import unaccounted
+from assistant.language.grammar.commands import Commands
 from assistant.language.grammar.followups import FollowUps
 from assistant.language.grammar.limits import beyond
 from assistant.language.grammar.merging import FORGETTING
@@ -93,6 +94,7 @@ CONSTRUCTIONS = (
     "_changed_by",
     "_entered",
     "_undo",
+    "_command",
     "_write",
     "_definition",
     "_returned",
@@ -153,7 +155,7 @@ _YES_OR_NO = re.compile(
 )
 
 
-class Reader(Talk, Undoing, FollowUps):
+class Reader(Talk, Undoing, Commands, FollowUps):
     """Decides on one frame for the parts."""
 
     def frame(self) -> Frame:

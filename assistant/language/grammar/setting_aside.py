@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from assistant.language.chart import Chart, Edge
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Frame
+from assistant.language.grammar.commands import commands_of
 from assistant.language.grammar.preambles import question_after
 from assistant.language.grammar.reader import read
+from assistant.language.lexicon import WRITE_VERBS
 from assistant.language.parts import Parts
 from crm_core.context import Context
 from crm_core.errors import Invalid
@@ -44,6 +46,8 @@ _TRIES = 6
 
 def read_apart(ctx: Context, message: str, dialogue: Dialogue | None = None) -> tuple[Frame, Chart, Parts]:
     """As ``read``; a message that is refused for words of an aside is read without it, and the frame tells what that was."""
+    if several := commands_of(message, WRITE_VERBS):
+        return _all_commands(ctx, message, several, dialogue)
     whole = read(ctx, message, dialogue)
     frame, chart, _parts = whole
     if (asked := _after_preamble(ctx, whole, dialogue)) is not None:
@@ -63,6 +67,34 @@ def read_apart(ctx: Context, message: str, dialogue: Dialogue | None = None) -> 
             shorter[0].aside, shorter[0].confidence = aside, ASIDE_CONFIDENCE
             return shorter
     return whole
+
+
+def _all_commands(ctx: Context, message: str, several: list[str], dialogue: Dialogue | None) -> tuple[Frame, Chart, Parts]:
+    """Several commands as one reading: each leans on those before it, and where one is not understood none is carried out."""
+    frames = list(dialogue.frames) if dialogue is not None else []
+    merged = Frame(intent="command")
+    first: tuple[Frame, Chart, Parts] | None = None
+    for piece in several:
+        reading = read(ctx, piece, Dialogue(frames))
+        first = first or reading
+        frame = reading[0]
+        if frame.intent != "command":
+            told = (
+                frame.detail if frame.intent == "unknown" and frame.detail else f"I do not understand '{piece.strip()}' as a change that I can make"
+            )
+            return Frame(
+                intent="unknown", detail=f"{told.rstrip('.')}. Nothing of your message was carried out; say that part in other words."
+            ), *reading[1:]
+        if frame.pending is not None and len(several) > 1:
+            return Frame(
+                intent="unknown", detail=f"'{piece.strip()}' can mean several records. Say that one by itself first, then the rest."
+            ), *reading[1:]
+        merged.calls += frame.calls
+        merged.entities += frame.entities
+        merged.entity = frame.entity or merged.entity
+        frames = [*frames, frame.model_copy(update={"salient": [*([frame.entity] if frame.entity else []), *frame.entities]})]
+    assert first is not None
+    return merged, *first[1:]
 
 
 def _after_preamble(ctx: Context, whole: tuple[Frame, Chart, Parts], dialogue: Dialogue | None) -> tuple[Frame, Chart, Parts] | None:

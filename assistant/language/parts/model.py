@@ -143,6 +143,9 @@ class Parts:
     #: Every word, and the metric phrases as they were said.
     words_seen: set[str] = field(default_factory=set)
     phrases: str = ""
+    #: The message as it is read, and the words of its times.
+    message: str = ""
+    said_times: list[str] = field(default_factory=list)
     #: How often something happened: comparison and number.
     multiplicity: tuple[str, int] | None = None
     write_verb: str = ""

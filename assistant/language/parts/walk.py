@@ -69,6 +69,8 @@ class Walk(Numbers, Connectives, Asides, Relations):
         self.parts.first_words = norms[:4]
         self.parts.words_seen = set(norms)
         self.parts.phrases = " ".join(norms)
+        self.parts.message = self.message
+        self.parts.said_times = [edge.text for edge in self.edges if edge.kind == "when"]
         self.parts.follow_up = any(norms[: len(cue.split())] == cue.split() for cue in FOLLOW_UP)
         self.parts.pronoun = any(norm in _PRONOUNS for norm in norms)
         self.parts.sorting = bool(re.search(r"\b(?:highest|lowest) first\b", self.parts.phrases))

@@ -1,0 +1,308 @@
+"""Changes that are asked for in words: on one deal, ticket or contact, a task, or what happened.
+
+"Move the Globex renewal to Negotiation and push its close date to 30 June", "log a call with Dana: she wants the security
+review", "remind me on Thursday to send the contract". Each becomes calls of the catalog's verbs; they are proposed with
+their preview, never applied here. What is said and has no place in a call makes the command one that is not understood.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from assistant.language.entities import Name
+from assistant.language.frames import Command, Entity, Frame, Pending
+from assistant.language.grammar.pieces import Pieces, settled
+from crm_core.access import visible
+from crm_core.models import Deal, PicklistValue, Stage, Ticket
+from crm_core.money import format_money
+from crm_core.periods import add_months
+from crm_core.text import fold, join_words
+
+_LOGGING = frozenset("log note record enter add".split())
+_KINDS = frozenset("call email meeting note".split())
+_GIVING = frozenset("give hand assign reassign transfer pass move".split())
+_ENDING = frozenset("mark set close win lose update change put make".split())
+_AMOUNTS = frozenset("set change update make raise lower increase decrease reduce bump put edit cut drop".split())
+_DONE = frozenset("close resolve solve mark complete set".split())
+_TASK = re.compile(
+    r"\b(?:remind (?P<who>me|us|\w+)|(?:add|create|make|put|set up|set)\b[^,.:;]{0,20}?\b(?:tasks?|to-?dos?|to do|reminders?|follow-?ups?)(?: tasks?| to-?dos?)?(?: for (?P<whom>\w+))?)\b(?P<rest>.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_BODY = re.compile(r"(?::|[,;.] | [-–—] )\s*(?P<body>\S.*)$", re.DOTALL)
+_NEXT_STEP = re.compile(r"\bnext step\b.*?(?::|\bto\b|\bis\b|=)\s*(?P<step>\S.*)$", re.IGNORECASE | re.DOTALL)
+#: Without a verb only the plain form sets a next step: "next step for Globex: send the contract".
+_NEXT_STEP_IS = re.compile(r"(?:the )?next step\b[^:?]*:\s*\S", re.IGNORECASE)
+_SHIFT = re.compile(
+    r"\b(?:back|out|by|another|forward)\s+(?:by\s+|another\s+)?(?P<count>a|an|one|two|three|four|five|six|\d+)\s+(?P<unit>day|week|month|quarter)s?\b"
+)
+_COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
+_LONG = 90
+MOST_CANDIDATES = 8
+
+
+class Commands(Pieces):
+    """Which verbs of the catalog, with what."""
+
+    def _command(self) -> Frame | None:
+        """ "Move the Globex renewal to Negotiation", "log a call with Dana: ...", "remind me on Thursday to ..."."""
+        verb = self.parts.write_verb
+        if not verb and not _NEXT_STEP_IS.match(self.parts.message):
+            return None
+        for build in (self._new_task, self._logged, self._on_a_ticket, self._on_a_contact, self._on_a_deal):
+            frame = build(verb)
+            if frame is not None:
+                self.frame_unknown = []
+                return frame
+        return None
+
+    # --- tasks and what happened ------------------------------------------------------------------------
+
+    def _new_task(self, _verb: str) -> Frame | None:
+        parts = self.parts
+        match = _TASK.search(parts.message)
+        if match is None:
+            return None
+        arguments: dict[str, Any] = {}
+        who = match["who"] or match["whom"]
+        names = list(parts.names)
+        if who and who.lower() not in ("me", "us"):
+            called = [
+                (place, people) for place, people in enumerate(parts.colleagues) if len(people) == 1 and fold(who) in fold(people[0][1]).split()
+            ]
+            if len(parts.people) == 1:
+                arguments["owner_id"] = parts.people[0][0]
+            elif called and called[0][0] < len(names):
+                arguments["owner_id"] = called[0][1][0][0]
+                del names[called[0][0]]
+            else:
+                return None  # a task of somebody who is no colleague
+        day = self._day_ahead()
+        if day is not None:
+            arguments["due_on"] = day.isoformat()
+        rest = self._without_times(match["rest"]).strip()
+        if "owner_id" in arguments:  # the rest of the colleague's name
+            label = next((people[0][1] for people in parts.colleagues if people), "") or parts.people[0][1]
+            rest = re.sub(rf"^(?:{'|'.join(re.escape(word) for word in label.split())})\b\s*", "", rest, flags=re.IGNORECASE)
+        begun = re.match(r"(?:[:,–-]\s*)?(?:to|that|about|for)\b[\s:]*|[:–-]\s*", rest, re.IGNORECASE)
+        if begun is None and match["who"]:
+            return None  # "remind me what my quota is" asks
+        subject = rest[begun.end() if begun is not None else 0 :].strip(" .,!")
+        if len(subject) < 3 or subject.endswith("?"):
+            return None
+        frame = Frame(intent="command", calls=[Command(tool="add_task", arguments=arguments | {"subject": subject[:1].upper() + subject[1:]})])
+        return self._about(frame, names)
+
+    def _logged(self, verb: str) -> Frame | None:
+        parts = self.parts
+        kinds = [kind for kind in parts.kinds if kind in _KINDS]
+        kind = next((kind for kind in kinds if kind != verb), kinds[0] if kinds else "")  # "note a call with ..."
+        if verb not in _LOGGING or not kind:
+            return None
+        match = _BODY.search(parts.message)
+        body = match["body"].strip() if match is not None else ""
+        head = parts.message[: match.start()] if match is not None else parts.message
+        said = len(head.split())
+        first = re.split(r"(?<=[.!?])\s", body)[0] if body else ""
+        names = [name for name in parts.names if name.first < said]
+        about = f" with {names[0].matches[0].label}" if names and len(names[0].matches) == 1 else ""
+        subject = first if 3 <= len(first) <= _LONG else f"{kind.capitalize()}{about}"
+        arguments: dict[str, Any] = {"kind": kind, "subject": subject[:1].upper() + subject[1:]}
+        if body and body != subject:
+            arguments["body"] = body
+        day = next((when.period.first for when, _cue in parts.times if when.first < said and when.period.days == 1), None)
+        if day is not None and day < self.ctx.today:
+            arguments["occurred_at"] = datetime.combine(day, time(12), self.ctx.zone).isoformat()
+        return self._about(Frame(intent="command", calls=[Command(tool="log_activity", arguments=arguments)]), names)
+
+    def _about(self, frame: Frame, names: list[Name]) -> Frame:
+        """Link what is made to the records that are named; of several of one name one is asked for."""
+        call = frame.calls[0]
+        for name in names[:3]:
+            matches = [match for match in name.matches if match.noun in ("company", "contact", "deal", "lead", "ticket")]
+            nouns = {match.noun for match in matches}
+            if len(matches) == 1:
+                call.arguments.setdefault(f"{matches[0].noun}_id", matches[0].id)
+                frame.entities.append(Entity(noun=matches[0].noun, id=matches[0].id, label=matches[0].label))
+            elif len(nouns) == 1 and frame.pending is None:
+                call.waiting = f"{nouns.pop()}_id"
+                candidates = [Entity(noun=match.noun, id=match.id, label=match.label) for match in matches[:MOST_CANDIDATES]]
+                frame.pending = Pending(name=self._spoken(name), candidates=candidates, hints=[match.hint for match in matches[:MOST_CANDIDATES]])
+        return frame
+
+    # --- one record -------------------------------------------------------------------------------------
+
+    def _on_a_ticket(self, verb: str) -> Frame | None:
+        """ "Close the ticket of Vector Textiles", "mark it resolved", of a ticket."""
+        parts = self.parts
+        meant = self.dialogue.meant(self.ctx, ("ticket",)) if not parts.names else None
+        solved = {"resolved", "closed", "closing", "completed"} & set(parts.states)
+        if verb not in _DONE or not ("ticket" in parts.nouns or meant is not None and solved) or parts.plural_noun:
+            return None
+        if parts.filters or parts.times or parts.unknown and set(parts.unknown) - {verb}:
+            return None
+        query = select(Ticket.id, Ticket.subject).where(Ticket.resolved_at.is_(None), Ticket.archived_at.is_(None), visible(self.ctx, Ticket))
+        if parts.names:
+            ids = [match.id for match in parts.names[0].matches if match.noun == "company"]
+            query = query.where(Ticket.company_id.in_(ids))
+        elif meant is not None:
+            query = query.where(Ticket.id == meant.id)
+        else:
+            return None
+        found = [Entity(noun="ticket", id=row.id, label=row.subject) for row in self.ctx.session.execute(query.order_by(Ticket.id))]
+        return self._on(found, [Command(tool="resolve_ticket", waiting="id")], "open ticket")
+
+    def _on_a_contact(self, _verb: str) -> Frame | None:
+        """ "Change Dana's title to CFO", "set the phone of Dana Grant to +1 555 ..."."""
+        parts = self.parts
+        wanted = [name for name in parts.fields if name in ("title", "phone", "email", "city")]
+        if len(wanted) != 1 or not parts.names or parts.names[0].noun != "contact":
+            return None
+        match = re.search(r"\bto\s+(?P<value>\S.*)$", parts.message)
+        if match is None:
+            return None
+        found = [Entity(noun="contact", id=item.id, label=item.label) for item in parts.names[0].matches if item.noun == "contact"]
+        call = Command(tool="update_contact", arguments={wanted[0]: match["value"].strip(" .!")}, waiting="id")
+        return self._on(found, [call], self._spoken(parts.names[0]), [item.hint for item in parts.names[0].matches])
+
+    def _on_a_deal(self, verb: str) -> Frame | None:
+        """All that is said of one deal: stage, outcome, amount, close date, next step, forecast, owner."""
+        parts = self.parts
+        used: list[int] = []
+        calls: list[Command] = []
+        fields: dict[str, Any] = {}
+        step = _NEXT_STEP.search(parts.message)
+        if step is not None:
+            fields["next_step"] = step["step"].strip(" .")
+        for place, raw in enumerate(parts.filters):
+            if raw.negated or raw.op != "is":
+                continue
+            if raw.field == "amount" and verb in _AMOUNTS:
+                fields["amount"] = str(raw.values[0])
+            elif raw.field == "forecast_category":
+                fields["forecast_category"] = raw.values[0]
+            elif raw.field == "stage":
+                kinds = set(self.ctx.session.scalars(select(Stage.kind).where(Stage.id.in_(raw.values))))
+                if kinds == {"open"}:
+                    calls.append(Command(tool="move_deal", arguments={"stage": raw.said}, waiting="id"))
+                elif kinds <= {"won", "lost"} and len(kinds) == 1:
+                    parts.states.append(kinds.pop())
+                else:
+                    continue
+            elif raw.field == "owner" and verb in _GIVING and len(raw.values) == 1:
+                calls.append(Command(tool="reassign", arguments={"noun": "deal", "owner_id": raw.values[0]}, waiting="id"))
+            elif raw.field != "loss_reason":
+                continue
+            used.append(place)
+        if "amount" in fields and parts.currencies:
+            if len(parts.currencies) > 1:
+                return None
+            fields["currency"] = next(iter(parts.currencies))
+        moved = self._moved_date()
+        if moved:
+            fields |= moved
+        if fields:
+            calls.insert(0, Command(tool="update_deal", arguments=fields, waiting="id"))
+        if "won" in parts.states and verb in _ENDING:
+            calls.append(Command(tool="win_deal", waiting="id"))
+        elif "lost" in parts.states and verb in _ENDING:
+            reason = next((raw.values[0] for raw in parts.filters if raw.field == "loss_reason"), "")
+            if not reason:
+                return Frame(intent="unknown", detail=self._why_lost())
+            calls.append(Command(tool="lose_deal", arguments={"reason": reason}, waiting="id"))
+        strange = {word for word in parts.unknown if word.lower() != verb} if "next_step" not in fields else set()
+        extra = parts.plural_noun or parts.groups or parts.metrics or parts.relations or {"all", "every", "each", "both"} & parts.words_seen
+        unused = [raw for place, raw in enumerate(parts.filters) if place not in used and "next_step" not in fields]
+        told = bool(parts.times) and "expected_close_on" not in fields and "next_step" not in fields
+        if not calls or strange or extra or unused or told:
+            return None
+        found, hints, spoken = self._deals()
+        return self._on(found, calls, spoken, hints) if found else None
+
+    def _deals(self) -> tuple[list[Entity], list[str], str]:
+        """The open deals that can be meant: named, of a company that is named, or spoken of."""
+        parts = self.parts
+        name = next((item for item in parts.names if item.noun in ("deal", "company")), None)
+        if name is None:
+            if parts.names:
+                return [], [], ""
+            meant = self.dialogue.meant(self.ctx, ("deal",))
+            return ([meant], [""], meant.label) if meant is not None else ([], [], "")
+        query = select(Deal.id, Deal.name, Deal.amount_minor, Deal.currency).where(
+            Deal.status == "open", Deal.archived_at.is_(None), visible(self.ctx, Deal)
+        )
+        ids = [match.id for match in name.matches if match.noun == name.noun]
+        query = query.where((Deal.id if name.noun == "deal" else Deal.company_id).in_(ids)).order_by(Deal.id)
+        rows = self.ctx.session.execute(query.limit(MOST_CANDIDATES + 1)).all()
+        hints = [format_money(row.amount_minor, row.currency) if row.amount_minor is not None else "no amount" for row in rows]
+        spoken = self._spoken(name) if name.noun == "deal" else f"open deal of {self._spoken(name)}"
+        return [Entity(noun="deal", id=row.id, label=row.name) for row in rows], hints, spoken
+
+    def _on(self, found: list[Entity], calls: list[Command], spoken: str, hints: list[str] | None = None) -> Frame:
+        """The calls on the one record that is meant, or the question which."""
+        frame = Frame(intent="command", calls=calls)
+        if not found:
+            return Frame(intent="unknown", detail=f"I find no {spoken} that you may see, so there is nothing to change.")
+        if len(found) == 1:
+            return settled(frame, found[0])
+        frame.pending = Pending(name=spoken, candidates=found[:MOST_CANDIDATES], hints=(hints or [""] * len(found))[:MOST_CANDIDATES])
+        return frame
+
+    def _why_lost(self) -> str:
+        query = select(PicklistValue.value).where(PicklistValue.noun == "deal", PicklistValue.field == "loss_reason")
+        reasons = list(self.ctx.session.scalars(query.order_by(PicklistValue.position)))
+        return (
+            f"Why was it lost? Say it with one of these reasons: {join_words(reasons, 'or')}."
+            if reasons
+            else "Why was it lost? Say it with the reason."
+        )
+
+    # --- times ------------------------------------------------------------------------------------------
+
+    def _moved_date(self) -> dict[str, Any]:
+        """The close date that is named, or the one now moved by so much."""
+        parts = self.parts
+        about = "expected_close" in parts.fields or bool({"slipped", "closing"} & set(parts.states)) or re.search(r"\bclos(?:e|ing)\b", parts.phrases)
+        if not about:
+            return {}
+        shift = _SHIFT.search(parts.phrases)
+        if shift is not None:
+            found, _hints, _spoken = self._deals()
+            now = self.ctx.session.get(Deal, found[0].id) if len(found) == 1 else None
+            if now is None or now.expected_close_on is None:
+                return {}
+            count = _COUNTS.get(shift["count"]) or int(shift["count"])
+            day, unit = now.expected_close_on, shift["unit"]
+            days = {"day": 1, "week": 7}.get(unit)
+            later = day + timedelta(days=count * days) if days else add_months(day, count * (3 if unit == "quarter" else 1))
+            parts.times = []
+            return {"expected_close_on": later.isoformat()}
+        ahead = self._day_ahead()
+        return {"expected_close_on": ahead.isoformat()} if ahead is not None else {}
+
+    def _day_ahead(self) -> date | None:
+        """The day that a time means for what is still to come: a month or quarter by its last day."""
+        if not self.parts.times:
+            return None
+        when, _cue = self.parts.times[0]
+        period = when.ahead if when.ahead is not None and when.period.end <= self.ctx.today + timedelta(days=1) else when.period
+        if when.edge in ("until", "") and (period.days > 1 or when.edge):
+            return period.end - timedelta(days=1)
+        return period.first
+
+    def _without_times(self, text: str) -> str:
+        """The text without the words of its times: "call Dana" of "on Thursday to call Dana"."""
+        for said in self.parts.said_times:
+            text = re.sub(rf"\s*\b(?:(?:on|by|at|for|until|before|due|in|this|the)\s+)?{re.escape(said)}", " ", text, count=1, flags=re.IGNORECASE)
+        return " ".join(text.split())
+
+
+def commands_of(message: str, verbs: frozenset[str]) -> list[str]:
+    """The commands of a message that holds several, each by its words: "log a call with Dana, push the close date to June"."""
+    verb = "|".join(sorted(verbs))
+    pieces = re.split(rf"(?:[,;.]\s+(?:and\s+|then\s+|also\s+)*|\s+and\s+(?:then\s+|also\s+)?)(?=(?:{verb})\b)", message.strip(), flags=re.IGNORECASE)
+    starts = [re.match(rf"(?:(?:please|ok|okay|and|now)[,\s]+)*(?:{verb})\b", piece, re.IGNORECASE) is not None for piece in pieces]
+    return pieces if len(pieces) > 1 and all(starts) else []

@@ -1,0 +1,163 @@
+"""Changes asked for in words: what is proposed is what was said, nothing is applied, and what is not understood changes nothing."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+
+from assistant.answer import Answer
+from assistant.language.grammar.commands import commands_of
+from assistant.language.lexicon import WRITE_VERBS
+from tests.language.test_lang_conversation import Conversation
+from tests.language.test_lang_readings import Talk, machinery, software
+
+__all__ = ["machinery", "software"]  # fixtures
+
+
+@pytest.fixture(params=["software", "machinery"])
+def talk(request: pytest.FixtureRequest) -> Conversation:
+    """A fresh thread with either company."""
+    return Conversation(request.getfixturevalue(request.param))
+
+
+def deal(talk: Conversation) -> tuple[int, str]:
+    """An open deal whose name is its own."""
+    query = (
+        "SELECT id, name FROM deal WHERE status = 'open' AND archived_at IS NULL AND expected_close_on IS NOT NULL AND instr(name, '–') = 0 "
+        "AND name IN (SELECT name FROM deal GROUP BY name HAVING count(*) = 1) ORDER BY id LIMIT 1"
+    )
+    ((number, name),) = talk.rows(query)
+    return number, name
+
+
+def stages(talk: Conversation, number: int) -> list[str]:
+    """The other open stages of a deal's pipeline."""
+    return talk.scalars(
+        "SELECT stage.name FROM stage JOIN deal ON deal.pipeline_id = stage.pipeline_id "
+        f"WHERE deal.id = {number} AND stage.kind = 'open' AND stage.id != deal.stage_id ORDER BY position DESC"  # noqa: S608
+    )
+
+
+def calls(answer: Answer, talk: Conversation) -> list[tuple[str, dict[str, Any]]]:
+    """Verb and arguments of what was proposed, as it was kept."""
+    import json
+
+    kept = []
+    for proposal in answer.proposals:
+        ((capability, arguments),) = talk.rows(f"SELECT capability, arguments FROM change_set WHERE id = {proposal.change_set_id}")  # noqa: S608
+        kept.append((capability, json.loads(arguments)))
+    return kept
+
+
+class TestOneDeal:
+    def test_stage_amount_and_close_date(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        stage = stages(talk, number)[0]
+        assert calls(talk.say(f"move {name} to {stage}"), talk) == [("move_deal", {"stage": stage, "id": number})]
+        assert calls(talk.say("make it 51k"), talk) == [("update_deal", {"amount": "51000", "id": number})]
+        ((close,),) = talk.rows(f"SELECT expected_close_on FROM deal WHERE id = {number}")  # noqa: S608
+        ((_verb, moved),) = calls(talk.say("push its close date back two weeks"), talk)
+        assert (date.fromisoformat(moved["expected_close_on"]) - date.fromisoformat(str(close))).days == 14
+
+    def test_next_step_in_its_own_words(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        answer = talk.say(f"next step for {name}: send the signed contract to legal")
+        assert calls(answer, talk) == [("update_deal", {"next_step": "send the signed contract to legal", "id": number})]
+
+    def test_won_lost_and_given_away(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        assert calls(talk.say(f"mark {name} as won"), talk) == [("win_deal", {"id": number})]
+        assert talk.say(f"mark {name} as lost").outcome == "asked"
+        reason = talk.scalars("SELECT value FROM picklist_value WHERE noun = 'deal' AND field = 'loss_reason' ORDER BY position LIMIT 1")[0]
+        assert calls(talk.say(f"mark {name} lost, {reason}"), talk) == [("lose_deal", {"reason": reason, "id": number})]
+        ((user, colleague),) = talk.rows(
+            f"SELECT id, name FROM user_account WHERE role = 'rep' AND active AND id != (SELECT owner_id FROM deal WHERE id = {number}) ORDER BY id LIMIT 1"  # noqa: S608
+        )
+        assert calls(talk.say(f"give {name} to {colleague}"), talk) == [("reassign", {"noun": "deal", "owner_id": user, "id": number})]
+
+    def test_nothing_is_applied(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        before = talk.rows(f"SELECT * FROM deal WHERE id = {number}")  # noqa: S608
+        for message in (f"set {name} to 12k", f"mark {name} as won", "yes", "apply it", "ok do it"):
+            talk.say(message)
+        assert talk.rows(f"SELECT * FROM deal WHERE id = {number}") == before  # noqa: S608
+
+    def test_of_several_one_is_asked_for_and_the_choice_goes_on(self, talk: Conversation) -> None:
+        ((company, name),) = talk.rows(
+            "SELECT company.id, company.name FROM deal JOIN company ON company.id = company_id WHERE status = 'open' AND deal.archived_at IS NULL "
+            "AND company.name IN (SELECT name FROM company GROUP BY name HAVING count(*) = 1) GROUP BY 1, 2 HAVING count(*) BETWEEN 2 AND 8 ORDER BY 1 LIMIT 1"
+        )
+        asked = talk.say(f"set the amount of the {name} deal to 33k")
+        assert asked.outcome == "asked", asked.text
+        assert not asked.proposals
+        deals = talk.scalars(f"SELECT id FROM deal WHERE company_id = {company} AND status = 'open' AND archived_at IS NULL ORDER BY id")  # noqa: S608
+        assert calls(talk.say("the second"), talk) == [("update_deal", {"amount": "33000", "id": deals[1]})]
+
+
+class TestActivities:
+    def test_a_task_has_its_words_its_day_and_its_people(self, talk: Conversation) -> None:
+        ((contact, name),) = talk.rows(
+            "SELECT id, name FROM contact WHERE archived_at IS NULL AND name IN (SELECT name FROM contact GROUP BY name HAVING count(*) = 1) "
+            "AND name NOT IN (SELECT name FROM user_account) ORDER BY id LIMIT 1"
+        )
+        ((verb, arguments),) = calls(talk.say(f"remind me on 3 December to send the offer to {name}"), talk)
+        assert verb == "add_task"
+        assert (arguments["due_on"], arguments["contact_id"]) == ("2026-12-03", contact)
+        assert arguments["subject"] == f"Send the offer to {name}"
+
+    def test_a_call_with_what_was_said(self, talk: Conversation) -> None:
+        ((company, name),) = talk.rows(
+            "SELECT id, name FROM company WHERE archived_at IS NULL AND name IN (SELECT name FROM company GROUP BY name HAVING count(*) = 1) ORDER BY id LIMIT 1"
+        )
+        ((verb, arguments),) = calls(talk.say(f"log a call with {name} yesterday: they want the security review. Budget is approved."), talk)
+        assert (verb, arguments["kind"], arguments["company_id"]) == ("log_activity", "call", company)
+        assert arguments["body"] == "they want the security review. Budget is approved."
+        assert arguments["occurred_at"].startswith("2026-11-19T12:00")
+
+    def test_a_question_that_begins_like_a_command_stays_one(self, talk: Conversation) -> None:
+        assert not talk.say("remind me what the win rate was last quarter").proposals
+
+
+class TestSeveral:
+    def test_they_are_told_apart_at_their_verbs(self) -> None:
+        message = "log a call with Dana, she wants the review, push the close date to June and remind me to write"
+        assert commands_of(message, WRITE_VERBS) == [
+            "log a call with Dana, she wants the review",
+            "push the close date to June",
+            "remind me to write",
+        ]
+        assert commands_of("move Acme to Bid", WRITE_VERBS) == []
+        assert commands_of("what did we win, and set how?", WRITE_VERBS) == []
+
+    def test_all_are_proposed(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        stage = stages(talk, number)[0]
+        answer = talk.say(f"move {name} to {stage} and push its close date to 15 January and remind me on Monday to call them")
+        assert [verb for verb, _arguments in calls(answer, talk)] == ["move_deal", "update_deal", "add_task"]
+
+    def test_where_one_is_not_understood_none_is(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        answer = talk.say(f"move {name} to {stages(talk, number)[0]}, set the frobnication to nine")
+        assert not answer.proposals
+        assert "Nothing of your message" in answer.text
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "move all open deals to Negotiation",
+        "set the amount to 40k",
+        "delete everything",
+        "mark the purple one as won",
+        "update the deal",
+        "move Zorblax to Negotiation",
+        "set the frobnication of our biggest deal to 5",
+        "give them to Tom",
+    ],
+)
+def test_what_is_not_plain_is_not_proposed(software: Talk, message: str) -> None:
+    answer = Conversation(software).say(message)
+    assert not answer.proposals, answer.text
+    assert answer.outcome in ("declined", "asked")
