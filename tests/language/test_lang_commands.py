@@ -10,8 +10,9 @@ import pytest
 from assistant.answer import Answer
 from assistant.language.grammar.commands import commands_of
 from assistant.language.lexicon import WRITE_VERBS
+from crm_core.changes import decide
 from tests.language.test_lang_conversation import Conversation
-from tests.language.test_lang_readings import Talk, machinery, software
+from tests.language.test_lang_readings import NOW, Talk, machinery, software
 
 __all__ = ["machinery", "software"]  # fixtures
 
@@ -118,6 +119,52 @@ class TestActivities:
 
     def test_a_question_that_begins_like_a_command_stays_one(self, talk: Conversation) -> None:
         assert not talk.say("remind me what the win rate was last quarter").proposals
+
+
+class TestTakingBack:
+    def yes(self, talk: Conversation, answer: Answer) -> None:
+        """Approve all that an answer proposes."""
+        for proposal in answer.proposals:
+            decide(talk.talk.engine, talk.talk.user, proposal.change_set_id, proposal.diff_hash, door="test", now=NOW)
+
+    def state(self, talk: Conversation, number: int) -> tuple[Any, ...]:
+        ((stage, amount),) = talk.rows(f"SELECT stage_id, amount_minor FROM deal WHERE id = {number}")  # noqa: S608
+        return stage, amount
+
+    def test_that_then_all_of_today_then_redo(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        start = self.state(talk, number)
+        self.yes(talk, talk.say(f"move {name} to {stages(talk, number)[0]}"))
+        moved = self.state(talk, number)
+        self.yes(talk, talk.say(f"set {name} to 51k"))
+        changed = self.state(talk, number)
+        assert len({start, moved, changed}) == 3
+        self.yes(talk, talk.say("undo that"))
+        assert self.state(talk, number) == moved
+        self.yes(talk, talk.say("redo"))
+        assert self.state(talk, number) == changed
+        self.yes(talk, talk.say("undo everything I did today"))
+        assert self.state(talk, number) == start
+
+    def test_the_change_of_a_record_by_its_name_or_number(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        start = self.state(talk, number)
+        for words in ("undo the change on {name}", "undo change {change}"):
+            proposed = talk.say(f"set {name} to 52k")
+            self.yes(talk, proposed)
+            self.yes(talk, talk.say(words.format(name=name, change=proposed.proposals[0].change_set_id)))
+            assert self.state(talk, number) == start
+
+    def test_where_nothing_was_changed_that_is_said(self, talk: Conversation) -> None:
+        answer = talk.say("undo what I did yesterday")
+        assert not answer.proposals
+        assert "no change" in answer.text
+
+    def test_a_condition_of_a_question_is_no_change(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        self.yes(talk, talk.say(f"set {name} to 53k"))
+        talk.say("open deals by region")
+        assert not talk.say("undo the region").proposals
 
 
 class TestSeveral:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from assistant.language.dates import When
 from assistant.language.frames import Frame
 from assistant.language.grammar.pieces import Pieces
+from assistant.language.wording import show_period
 from crm_core.models import ChangeSet
 from crm_core.periods import FAR_PAST, local_midnight
 from crm_core.services.change_sets import MOST, ListChanges, list_changes
@@ -21,7 +23,7 @@ _UNDO = re.compile(
 _TAKEN_BACK = re.compile(_OPENERS + r"(?:take|roll|put) (?:that|it|this|them) back(?P<rest>.*)$")
 _REDO = re.compile(_OPENERS + r"(?:redo|do (?:it|that) again after all|undo (?:the|that|your|my) (?:last )?undo)\b")
 _PERIOD_WORDS = frozenset("today yesterday morning afternoon hour hours minutes week since just now earlier".split())
-NOTHING_TO_UNDO = "I find no change of yours{when} that was applied and not undone yet, so there is nothing to take back."
+NOTHING_TO_UNDO = "I find no change{when} that was applied, that you may take back, and that is not undone yet."
 
 
 class Undoing(Pieces):
@@ -40,24 +42,42 @@ class Undoing(Pieces):
             return Frame(intent="undo", changes=[int(groups["number"])], detail="partly" if groups.get("partly") else "")
         rest = (groups.get("rest") or "").split()
         times = [when for when, _cue in parts.times if when.end > when.first]
-        if rest and not (times or parts.names) and not set(rest) <= _PERIOD_WORDS | {"please", "again", "for", "me", "then", "the", "in", "last"}:
+        people = [*parts.people, *(people[0] for people in parts.colleagues if len(people) == 1)]
+        known = times or parts.names or people
+        if rest and not known and not set(rest) <= _PERIOD_WORDS | {"please", "again", "for", "me", "then", "the", "in", "last"}:
             return None  # "undo the region filter": a condition of the question
         detail = "partly" if groups.get("partly") else ""
+        several = (
+            (groups.get("what") or "").split()[:1] in (["what"], ["everything"], ["all"]) or bool(times) or bool({"what", "everything"} & set(rest))
+        )
+        since, end, when = self._span(times)
+        if people:  # "undo what Priya did today", of a manager or an administrator
+            theirs = [item for item in self._applied(since=since, everybody=True) if item.requester_id == people[0][0]]
+            return self._of(self._within(theirs, end, several=several), detail, f"{when} of {people[0][1]}")
         if parts.names:
             match_of = parts.names[0].matches[0]
-            touching = self._applied(noun=match_of.noun, id=match_of.id)
-            return self._of(touching[:1], detail, f" on {match_of.label}")
-        several = (groups.get("what") or "").split()[:1] in (["what"], ["everything"], ["all"]) or bool(times)
+            return self._of(self._applied(noun=match_of.noun, id=match_of.id)[:1], detail, f" on {match_of.label}")
         if not several:
-            return self._of([item for item in self._applied() if item.capability != "undo_change"][:1], detail, "")
-        first = times[0].period.first if times else self.ctx.today
-        since = local_midnight(first, self.ctx.zone) if first > FAR_PAST else None
-        end = local_midnight(times[0].period.end, self.ctx.zone) if times else None
-        found = [item for item in self._applied(since=since) if item.capability != "undo_change" and (end is None or item.created_at < end)]
-        return self._of(found, detail, f" {times[0].period.describe()}" if times else " today")
+            return self._of(self._within(self._applied(), None, several=False), detail, "")
+        if not times:
+            since, when = local_midnight(self.ctx.today, self.ctx.zone), " today"
+        return self._of(self._within(self._applied(since=since), end, several=True), detail, when)
 
-    def _applied(self, *, since: datetime | None = None, noun: str = "", id: int | None = None) -> list[ChangeSet]:
-        return list_changes(self.ctx, ListChanges(status="applied", since=since, noun=noun, id=id, limit=MOST))
+    def _span(self, times: list[When]) -> tuple[datetime | None, datetime | None, str]:
+        """From when and until when the changes were asked for, and how that reads."""
+        if not times:
+            return None, None, ""
+        period = times[0].period
+        since = local_midnight(period.first, self.ctx.zone) if period.first > FAR_PAST else None
+        return since, local_midnight(period.end, self.ctx.zone), f" {show_period(period)}"
+
+    def _within(self, found: list[ChangeSet], end: datetime | None, *, several: bool) -> list[ChangeSet]:
+        """Those that are no undo themselves, up to a moment; only the latest, unless several are meant."""
+        kept = [item for item in found if item.capability != "undo_change" and (end is None or item.created_at < end)]
+        return kept if several else kept[:1]
+
+    def _applied(self, *, since: datetime | None = None, everybody: bool = False, noun: str = "", id: int | None = None) -> list[ChangeSet]:
+        return list_changes(self.ctx, ListChanges(status="applied", since=since, everybody=everybody, noun=noun, id=id, limit=MOST))
 
     def _of(self, found: list[ChangeSet], detail: str, when: str) -> Frame:
         self.frame_unknown = []
