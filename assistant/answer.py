@@ -117,6 +117,8 @@ class Approval(BaseModel):
     rule: str
     diff: list[dict[str, Any]]
     diff_hash: str
+    #: Applied already, since its class needs nobody's yes.
+    applied: bool = False
     #: The diff as people read it: record, title, old, new.
     changes: list[dict[str, Any]] = Field(default_factory=list)
 

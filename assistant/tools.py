@@ -22,7 +22,7 @@ from assistant.language.wording import show_cell, show_value
 from assistant.retrieval.search import Passages, SearchInteractions, search_interactions
 from assistant.safety import fence, unfenced
 from assistant.turn import Done, Turn
-from crm_core.changes import preview, propose
+from crm_core.changes import preview, propose_or_apply
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import RapportError
 from crm_core.metrics.definitions import Unit
@@ -144,7 +144,7 @@ class ToolUnknown(RapportError):
 
 
 def _propose(ctx: Context, turn: Turn, name: str, arguments: dict[str, Any]) -> Approval:
-    proposal = propose(ctx, name, arguments, message=turn.message)
+    proposal = propose_or_apply(ctx, name, arguments, message=turn.message)
     approval = Approval.model_validate(preview(ctx, proposal))
     turn.proposals.append(approval)
     return approval
@@ -164,6 +164,8 @@ def _enter(turn: Turn, done: Done) -> str:
         done.figure = turn.ledger.enter_movement(result, {"tool": done.tool, "arguments": done.arguments}, as_of, _filters(turn))
         return movement_for_model(result, done.figure.ref)
     if isinstance(result, Approval):
+        if result.applied:
+            return f"Applied: {result.title}. The user can take it back."
         return f"Proposed, not applied: {result.title}. The user sees the preview and decides."
     if isinstance(result, Passages):
         turn.notices += result.notices

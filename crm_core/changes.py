@@ -28,6 +28,8 @@ from crm_core.text import plural
 EXPIRES_MINUTES = 30
 #: Fields whose change moves money or outcome and so needs a second look even on one's own record.
 SENSITIVE = frozenset({"stage_id", "status", "amount_minor", "currency", "owner_id", "closed_at", "loss_reason", "archived_at"})
+#: Verbs that are applied as soon as they are asked for, where they only make a record of the requester's own.
+AT_ONCE = frozenset({"log_activity", "add_task"})
 #: Records that only administration changes, whichever verb does.
 ADMIN_NOUNS = frozenset({"user", "product", "grant"})
 _QUIET = frozenset({"created_at"})
@@ -39,14 +41,16 @@ class Moved(Conflict):
 
 @dataclass(frozen=True)
 class Risk:
-    """A risk class and the sentence that set it. Every class needs a yes; ``second`` needs another person's."""
+    """A risk class and the sentence that set it: ``none`` applies at once, ``second`` needs another person's yes, all others the requester's."""
 
     name: str
     rule: str
 
 
-def classify(effect: Effect, diff: list[dict[str, Any]]) -> Risk:
+def classify(effect: Effect, diff: list[dict[str, Any]], *, capability: str = "", requester_id: int | None = None) -> Risk:
     """The risk of a change, from what it does alone; no text from outside and no model has a say."""
+    if capability in AT_ONCE and all(_is_own_note(item, requester_id) for item in diff):
+        return Risk("none", "What happened and tasks of one's own are kept at once; undo takes them back.")
     rows = {(item["noun"], item["id"]) for item in diff}
     fields = {item["field"] for item in diff if not item["created"]}
     if effect is Effect.admin or len(rows) > 200 or any(noun in ADMIN_NOUNS for noun, _id in rows):
@@ -58,6 +62,19 @@ def classify(effect: Effect, diff: list[dict[str, Any]]) -> Risk:
     if len(rows) > 5:
         return Risk("high", "More than five records ask first.")
     return Risk("low", "An ordinary change asks its requester.")
+
+
+def _is_own_note(item: dict[str, Any], requester_id: int | None) -> bool:
+    """Whether a line of a diff only makes an activity of the requester's own."""
+    return bool(item["noun"] == "activity" and item["created"]) and (item["field"] != "owner_id" or item["new"] == requester_id)
+
+
+def _takes_back_own_notes(ctx: Context, capability: str, arguments: dict[str, Any], requester_id: int) -> bool:
+    """Whether an undo is only of what the requester had kept at once."""
+    if capability != "undo_change":
+        return False
+    taken = [load_change_set(ctx, number) for number in arguments["change_set_ids"]]
+    return all(item.risk == "none" and item.requester_id == requester_id for item in taken)
 
 
 def diff_hash(diff: list[dict[str, Any]]) -> str:
@@ -118,7 +135,10 @@ def propose(ctx: Context, capability: str, arguments: dict[str, Any], *, message
         ctx.session.expire_all()
     if not diff:
         raise Invalid("This would change nothing; the record is like that already.")
-    risk = classify(CATALOG[capability].effect, diff)
+    asker = requester_id or _user(ctx)
+    risk = classify(CATALOG[capability].effect, diff, capability=capability, requester_id=asker)
+    if _takes_back_own_notes(ctx, capability, arguments, asker):
+        risk = Risk("none", "What was kept at once is taken back at once.")
     proposal = ChangeSet(
         title=title[:400],
         capability=capability,
@@ -128,7 +148,7 @@ def propose(ctx: Context, capability: str, arguments: dict[str, Any], *, message
         risk=risk.name,
         rule=risk.rule,
         status="proposed",
-        requester_id=requester_id or _user(ctx),
+        requester_id=asker,
         message=message[:4000],
         created_at=ctx.now,
         expires_at=ctx.now + timedelta(minutes=EXPIRES_MINUTES),
@@ -166,6 +186,16 @@ def approve(ctx: Context, change_set_id: int, shown_hash: str) -> Any:
     if diff_hash(diff) != proposal.diff_hash:
         raise Moved("The records changed since this was proposed, so it was not applied; look at the new preview.")
     return result
+
+
+def propose_or_apply(ctx: Context, capability: str, arguments: dict[str, Any], *, message: str = "") -> ChangeSet:
+    """Propose a change, and apply it in the same transaction where its class needs nobody's yes; its ``status`` tells which."""
+    proposal = propose(ctx, capability, arguments, message=message)
+    if proposal.risk == "none":
+        approve(ctx, proposal.id, proposal.diff_hash)
+        ctx.session.info.pop("change_set_id", None)
+        ctx.session.refresh(proposal)
+    return proposal
 
 
 def decide(engine: Engine, who: int, change_set_id: int, shown_hash: str, *, door: str, now: datetime | None = None) -> Any:
@@ -211,6 +241,7 @@ def preview(ctx: Context, proposal: ChangeSet) -> dict[str, Any]:
         "rule": proposal.rule,
         "diff": proposal.diff,
         "diff_hash": proposal.diff_hash,
+        "applied": proposal.status == "applied",
         "changes": [item.model_dump() for item in shown_diff(ctx, proposal.diff)],
     }
 

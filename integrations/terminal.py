@@ -52,6 +52,7 @@ def print_answer(answer: Answer) -> None:
 
 def print_proposal(block: Approval, state: str = "proposed") -> None:
     """A change with its diff; of a proposed one, how to decide on it."""
+    state = "applied" if block.applied else state
     head = "[yellow]Proposed, not applied[/yellow]" if state == "proposed" else f"[bold]{state.capitalize()}[/bold]"
     console.print(f"{head} (change {block.change_set_id}): {escape(block.title)}. [dim]{escape(block.rule)}[/dim]")
     for line in block.lines():

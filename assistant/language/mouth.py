@@ -115,6 +115,8 @@ def _one(turn: Turn, frame: Frame, item: Done) -> str:
     if isinstance(result, Passages):
         return _passages(turn, frame, result)
     if isinstance(result, Approval):
+        if result.applied:
+            return f"Done: {result.title}. Say 'undo that' to take it back."
         return f"Proposed, not applied: {result.title}. Look at the preview and decide."
     if isinstance(result, list) and result and isinstance(result[0], MetricInfo):
         info = result[0]

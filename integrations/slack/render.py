@@ -158,6 +158,8 @@ def _chart(block: Chart) -> list[dict[str, Any]]:
 def approval(block: Approval, address: str) -> list[dict[str, Any]]:
     """A proposed change: its diff, and buttons that are bound to it."""
     lines = "\n".join(f"• {escape(line)}" for line in block.lines(CHANGES))
+    if block.applied:
+        return [*(section(part) for part in _split(lines)), *applied(block.change_set_id, block.rule)]
     head = section(f"*Proposed, not applied:* {escape(block.title)}")
     more = f" The whole of it is on {address}." if len(block.changes) > CHANGES else ""
     buttons = [

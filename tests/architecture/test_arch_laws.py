@@ -27,7 +27,7 @@ from assistant.retrieval.search import SearchInteractions, search_interactions
 from assistant.tools import ASSISTANT_TOOLS, offered_tools, plain, run_tool
 from assistant.turn import Turn
 from crm_core.access import Actor
-from crm_core.changes import EXPIRES_MINUTES, approve, classify, propose
+from crm_core.changes import AT_ONCE, EXPIRES_MINUTES, approve, classify, propose
 from crm_core.context import Context
 from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound, RapportError
 from crm_core.events import as_of
@@ -378,7 +378,27 @@ class TestTheModelProposesAndPolicyDecides:
     def test_every_verb_is_called_here(self, small: World) -> None:
         assert set(calls(small)) == set(WRITES)
 
-    @pytest.mark.parametrize("name", WRITES)
+    @pytest.mark.parametrize("name", sorted(AT_ONCE))
+    def test_only_notes_and_tasks_of_ones_own_are_kept_at_once_and_one_word_takes_them_back(self, small: World, name: str) -> None:
+        who, _, arguments = calls(small)[name]
+        turn = turn_of(small, who)
+        _text, done = run_tool(turn, name, arguments)
+        assert done.error == ""
+        (kept,) = turn.proposals
+        assert kept.applied
+        with small.read() as ctx:
+            assert ctx.session.get_one(ChangeSet, kept.change_set_id).status == "applied"
+        text, _done = run_tool(turn_of(small, who), "undo_change", {"change_set_ids": [kept.change_set_id]})
+        assert text.startswith("Applied")
+        with small.read() as ctx:
+            assert ctx.session.get_one(ChangeSet, kept.change_set_id).status == "undone"
+
+    def test_a_task_for_somebody_else_asks_first(self, small: World) -> None:
+        turn = turn_of(small, "rep")
+        run_tool(turn, "add_task", {"subject": "Send paper", "owner_id": small.users["colleague"]})
+        assert [proposal.applied for proposal in turn.proposals] == [False]
+
+    @pytest.mark.parametrize("name", [name for name in WRITES if name not in AT_ONCE])
     def test_a_write_through_a_tool_changes_no_row_and_is_at_most_a_proposal(self, small: World, name: str) -> None:
         who, _, arguments = calls(small)[name]
         before = rows(small, "change_set")

@@ -204,7 +204,8 @@ class TestRisk:
         [
             ("create_company", "low"),
             ("update_contact", "low"),
-            ("log_activity", "low"),
+            ("log_activity", "none"),
+            ("add_task", "none"),
             ("update_deal", "high"),
             ("move_deal", "high"),
             ("win_deal", "high"),

@@ -167,6 +167,19 @@ class TestTakingBack:
         assert not talk.say("undo the region").proposals
 
 
+class TestAtOnce:
+    def test_what_happened_is_kept_at_once_and_undone_by_a_word(self, talk: Conversation) -> None:
+        count = "SELECT count(*) FROM activity WHERE archived_at IS NULL"
+        (before,) = talk.scalars(count)
+        answer = talk.say("log a note: the fair in March was worth it")
+        assert answer.text.startswith("Done")
+        assert talk.scalars(count) == [before + 1]
+        assert talk.say("undo that").text.startswith("Done")
+        assert talk.scalars(count) == [before]
+        assert talk.say("redo").text.startswith("Done")
+        assert talk.scalars(count) == [before + 1]
+
+
 class TestSeveral:
     def test_they_are_told_apart_at_their_verbs(self) -> None:
         message = "log a call with Dana, she wants the review, push the close date to June and remind me to write"

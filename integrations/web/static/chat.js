@@ -143,6 +143,10 @@ const BLOCKS = {
       const old = make("td", "old", item.created ? "" : item.old), value = make("td", "new", item.new);
       row.append(old, value);
     }
+    if (block.applied) {
+      sheet.append(table, make("span", "sub", "Applied. "), undo(block.change_set_id, sheet));
+      return sheet;
+    }
     const yes = make("button", "", "Apply"), no = make("button", "quiet", "Refuse");
     const decided = (words) => { said.textContent = ` ${words}`; yes.remove(); no.remove(); };
     yes.onclick = () => api(`/api/changes/${block.change_set_id}/approve`, { method: "POST", body: JSON.stringify({ diff_hash: block.diff_hash }) })
