@@ -171,6 +171,7 @@ class Commands(Pieces):
     def _on_a_deal(self, verb: str) -> Frame | None:
         """All that is said of one deal: stage, outcome, amount, close date, next step, forecast, owner."""
         parts = self.parts
+        many = parts.plural_noun or parts.groups or parts.metrics or parts.relations or {"all", "every", "each", "both"} & parts.words_seen
         used: list[int] = []
         calls: list[Command] = []
         fields: dict[str, Any] = {}
@@ -211,13 +212,13 @@ class Commands(Pieces):
         elif "lost" in parts.states and verb in _ENDING:
             reason = next((raw.values[0] for raw in parts.filters if raw.field == "loss_reason"), "")
             if not reason:
-                return Frame(intent="unknown", detail=self._why_lost())
+                named = not many and bool(self._deals()[0])
+                return Frame(intent="unknown", detail=self._why_lost()) if named else None
             calls.append(Command(tool="lose_deal", arguments={"reason": reason}, waiting="id"))
         strange = {word for word in parts.unknown if word.lower() != verb} if "next_step" not in fields else set()
-        extra = parts.plural_noun or parts.groups or parts.metrics or parts.relations or {"all", "every", "each", "both"} & parts.words_seen
         unused = [raw for place, raw in enumerate(parts.filters) if place not in used and "next_step" not in fields]
         told = bool(parts.times) and "expected_close_on" not in fields and "next_step" not in fields
-        if not calls or strange or extra or unused or told:
+        if not calls or strange or many or unused or told:
             return None
         found, hints, spoken = self._deals()
         return self._on(found, calls, spoken, hints) if found else None

@@ -82,6 +82,9 @@ class Records(Lists):
         """ "What did Dana say about pricing?", "any mention of a competitor at Acme?", "last call with Acme"."""
         parts = self.parts
         spoken = "said" in parts.cues or "heard" in parts.cues
+        if spoken and parts.order in ("newest", "oldest") and "email" in parts.fields and not parts.kinds:
+            parts.fields = [name for name in parts.fields if name != "email"]
+            parts.kinds, parts.nouns = ["email"], parts.nouns or ["activity"]  # "what did she write in her last email"
         speakers = [name for name in parts.metrics if name in METRICS and METRICS[name].rows == "company"]
         if spoken and STRONG_SAID & parts.words_seen and not parts.aggregates and speakers == parts.metrics:
             parts.metrics.clear()  # "what did customers say": whoever they are
@@ -162,7 +165,8 @@ class Records(Lists):
     def _search(self) -> Frame:
         """A search over what was said, with everything that narrows it."""
         parts = self.parts
-        frame = Frame(intent="interactions", topic=self._topic(), kinds=list(parts.kinds), latest=parts.order == "newest")
+        kinds = list(parts.kinds) if parts.kinds != ["note"] else []  # "our notes" is all that was written down
+        frame = Frame(intent="interactions", topic=self._topic(), kinds=kinds, latest=parts.order == "newest")
         self._attach_names(frame, shape_for(self.ctx, "activity"), subject=True)
         frame.filters += [
             self._filter(shape_for(self.ctx, "activity"), raw)

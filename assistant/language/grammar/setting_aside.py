@@ -46,8 +46,9 @@ _TRIES = 6
 
 def read_apart(ctx: Context, message: str, dialogue: Dialogue | None = None) -> tuple[Frame, Chart, Parts]:
     """As ``read``; a message that is refused for words of an aside is read without it, and the frame tells what that was."""
-    if several := commands_of(message, WRITE_VERBS):
-        return _all_commands(ctx, message, several, dialogue)
+    several = commands_of(message, WRITE_VERBS)
+    if several and (commands := _all_commands(ctx, several, dialogue)) is not None:
+        return commands
     whole = read(ctx, message, dialogue)
     frame, chart, _parts = whole
     if (asked := _after_preamble(ctx, whole, dialogue)) is not None:
@@ -69,8 +70,11 @@ def read_apart(ctx: Context, message: str, dialogue: Dialogue | None = None) -> 
     return whole
 
 
-def _all_commands(ctx: Context, message: str, several: list[str], dialogue: Dialogue | None) -> tuple[Frame, Chart, Parts]:
-    """Several commands as one reading: each leans on those before it, and where one is not understood none is carried out."""
+def _all_commands(ctx: Context, several: list[str], dialogue: Dialogue | None) -> tuple[Frame, Chart, Parts] | None:
+    """Several commands as one reading: each leans on those before it, and where one is not understood none is carried out.
+
+    None where the first is no command at all: "add up the meetings and give me the figure".
+    """
     frames = list(dialogue.frames) if dialogue is not None else []
     merged = Frame(intent="command")
     first: tuple[Frame, Chart, Parts] | None = None
@@ -78,6 +82,8 @@ def _all_commands(ctx: Context, message: str, several: list[str], dialogue: Dial
         reading = read(ctx, piece, Dialogue(frames))
         first = first or reading
         frame = reading[0]
+        if frame.intent != "command" and reading is first and frame.intent != "write":
+            return None
         if frame.intent != "command":
             told = (
                 frame.detail if frame.intent == "unknown" and frame.detail else f"I do not understand '{piece.strip()}' as a change that I can make"

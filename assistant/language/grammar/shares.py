@@ -26,6 +26,8 @@ _IN_WHAT = re.compile(
 )
 _SPANNING = frozenset("start end beginning ended longer close then it".split())
 _OUTCOMES = frozenset("won lost signed booked sold closed".split())
+_LATER = re.compile(r"\b(?:later|further|forward|onwards?|next (?:one|stage)|went on|go on|goes on|past)\b")
+_MOVING = frozenset("left moved went forward further made past leave leaves move moves".split())
 _BECAME = re.compile(r"\b(?:won|win|lost|lose|convert\w*|closed?|resolved?|bought)\b")
 _WENT_ON = re.compile(r"\b(?:go|goes|went|move[sd]?|moving|pass|passed|convert\w*|advance[sd]?|reach\w*|make|made|get|got|left|leave|survive\w*)\b")
 #: After these comes what the part is.
@@ -52,6 +54,10 @@ class Shares(FigureFrames):
         told = [*parts.states, *(STATE_OF_METRIC[name][1] for name in parts.metrics if name in STATE_OF_METRIC)]
         states = ["won" if "won" in told else "", *told]
         staged = any(raw.field == "stage" for raw in parts.filters)
+        by_stage = "stage" in (*parts.groups, *parts.wh_groups, *parts.fields)
+        if (staged or by_stage) and _WENT_ON.search(parts.phrases) and _LATER.search(parts.phrases) and not told:
+            self.frame_unknown = [word for word in self.frame_unknown if word.lower() not in _MOVING]
+            return self._with_groups(self._frame_metric("stage_conversion"))  # "of all that left Proposal, what percentage moved forward?"
         came = _CAME_FROM.search(parts.phrases)
         became = came is not None and _BECAME.search(parts.phrases[came.end() :])  # "of leads that came from fairs, converted": a rate
         inside = _IN_WHAT.search(parts.phrases) is not None or self._was_of_that_sort()
