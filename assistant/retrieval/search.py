@@ -39,8 +39,11 @@ FLOOR = 0.23
 NARROW_FLOOR = 0.13
 #: The same where half of several words stand in no passage at all: nobody here speaks of the matter.
 STRANGE_FLOOR = 0.32
-#: The same where such a question is narrowed by nothing: "why does my script say 'permission denied'?" finds a neighbour of anything.
-ADRIFT_FLOOR = 0.5
+#: The same where nothing narrows the question and any of its words is strange; and where it has many words, half of them strange:
+#: "why does my script say 'permission denied'?" has a neighbour everywhere.
+ADRIFT_FLOOR, LOST_FLOOR = 0.36, 0.5
+#: Words from which on a question is long enough to tell by their strangeness what it is not about.
+MANY_WORDS = 5
 _COVERAGE = 0.5
 #: A word in more passages than this is as common as any.
 MOST_COUNTED = 20_000
@@ -111,8 +114,10 @@ def search_interactions(ctx: Context, args: SearchInteractions, index: VectorInd
 def _floor(args: SearchInteractions, seen: dict[str, int]) -> float:
     """How near a passage must be in meaning; nearer, the more of the question's words nobody ever used here."""
     strange = sum(not passages for passages in seen.values())
+    if not args.filters and strange:
+        return LOST_FLOOR if len(seen) >= MANY_WORDS and strange * 2 >= len(seen) else ADRIFT_FLOOR
     if not args.filters:
-        return ADRIFT_FLOOR if strange else FLOOR
+        return FLOOR
     return STRANGE_FLOOR if len(seen) > 1 and strange * 2 >= len(seen) else NARROW_FLOOR
 
 

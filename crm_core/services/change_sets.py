@@ -450,9 +450,3 @@ def _undo_price(ctx: Context, record: Noun, old: Any, new: Any, *, dry: bool) ->
 
 
 _PARTS: dict[str, Part] = {"contact_roles": _undo_role, "line_items": _undo_line, "price": _undo_price}
-
-
-def said_of(undone: Undone) -> str:
-    """What was taken back, in a sentence."""
-    text = f"Taken back: {undone.title} ({plural(undone.records, 'record')})."
-    return f"{text} Left as it is: {join_words(undone.left[:NAMED])}." if undone.left else text

@@ -229,6 +229,10 @@ class TestSearch:
         assert running.known["money"] not in [item.id for item in by_words.found]
         assert by_words.notices[0].startswith(WORDS_ONLY)
 
+    def test_what_nobody_here_speaks_of_has_no_neighbour(self, running: Desk) -> None:
+        for query in ("bash script permission denied run", "grandmother recipe apricot dumplings yeast"):
+            assert running.search(query).found == [], query
+
     def test_filters_and_days_hold(self, running: Desk) -> None:
         company = [Filter(field="company", op="is", values=[running.known["company"]])]
         found = running.search(PARAPHRASE, filters=company, limit=25)
