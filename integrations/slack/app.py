@@ -59,7 +59,7 @@ def build_slack_app(product: Rapport, *, token_verification: bool = True) -> App
     app.event("app_mention")(door.mention)
     app.event("app_home_opened")(door.home)
     app.action(re.compile(r"choose_\d+"))(door.choice)
-    app.action(re.compile(r"apply|refuse|undo"))(door.decision)
+    app.action(re.compile(r"^(?:apply|refuse|undo)$"))(door.decision)
     app.error(door.failed)
     return app
 

@@ -197,6 +197,27 @@ class TestSeveral:
         answer = talk.say(f"move {name} to {stage} and push its close date to 15 January and remind me on Monday to call them")
         assert [verb for verb, _arguments in calls(answer, talk)] == ["move_deal", "update_deal", "add_task"]
 
+    def test_after_a_call_its_company_has_the_deal_that_is_moved(self, talk: Conversation) -> None:
+        ((number, company, contact),) = talk.rows(
+            "SELECT min(deal.id), company.name, min(contact.name) FROM deal JOIN company ON company.id = deal.company_id JOIN contact ON contact.company_id = company.id "
+            "WHERE status = 'open' AND deal.archived_at IS NULL AND contact.archived_at IS NULL "
+            "AND company.name IN (SELECT name FROM company GROUP BY name HAVING count(*) = 1) "
+            "AND contact.name IN (SELECT name FROM contact GROUP BY name HAVING count(*) = 1) AND contact.name NOT IN (SELECT name FROM user_account) "
+            "GROUP BY company.id HAVING count(DISTINCT deal.id) = 1 ORDER BY 1 LIMIT 1"
+        )
+        answer = talk.say(f"log a call with {contact} at {company}, the security review is due by Friday, push the close date to 15 January")
+        ((logged, call), (moved, change)) = calls(answer, talk)
+        assert (logged, moved) == ("log_activity", "update_deal")
+        assert call["subject"] == "The security review is due by Friday"
+        assert change == {"expected_close_on": "2027-01-15", "id": number}
+        assert [proposal.applied for proposal in answer.proposals] == [True, False]
+
+    def test_what_was_said_goes_on_after_a_comma(self, talk: Conversation) -> None:
+        answer = talk.say("log a note: they want us to send the deck, update the pricing and call back")
+        ((verb, arguments),) = calls(answer, talk)
+        assert verb == "log_activity"
+        assert "update the pricing" in arguments.get("body", arguments["subject"])
+
     def test_where_one_is_not_understood_none_is(self, talk: Conversation) -> None:
         number, name = deal(talk)
         answer = talk.say(f"move {name} to {stages(talk, number)[0]}, set the frobnication to nine")

@@ -10,10 +10,13 @@ of its subject and a name to the order in ``reader``:
   gives a figure its period, comparison and groups.
 - ``followups``: a message that leans on the conversation before; ``pointing`` finds the record that "her" or "that
   company" means, ``merging`` puts new parts in the place of old ones, ``behind`` lists the records of a figure.
+- ``measuring``, ``shares``: numbers of the records added up, and parts in percent; ``returning``: back to an earlier question.
+- ``commands``, ``undoing``: what is to be changed, and what is to be taken back.
 - ``limits``: what is asked in known words and computed by nothing here; refused with what comes nearest.
 - ``reader``: the order, and the last check. A frame whose content words were not all understood is turned into an
   honest refusal rather than a guess.
-- ``setting_aside``: a refused message read once more without what was said around its question.
+- ``setting_aside``: a refused message read once more without what was said around its question; ``preambles``: what is said before
+  one; several commands in a message, each by itself.
 """
 
 from assistant.language.grammar.pieces import with_entity

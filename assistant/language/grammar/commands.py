@@ -20,6 +20,7 @@ from crm_core.access import visible
 from crm_core.models import Deal, PicklistValue, Stage, Ticket
 from crm_core.money import format_money
 from crm_core.periods import add_months
+from crm_core.services.search import Match
 from crm_core.text import fold, join_words
 
 _LOGGING = frozenset("log note record enter add".split())
@@ -121,7 +122,7 @@ class Commands(Pieces):
     def _about(self, frame: Frame, names: list[Name]) -> Frame:
         """Link what is made to the records that are named; of several of one name one is asked for."""
         call = frame.calls[0]
-        for name in names[:3]:
+        for _place, name in self._narrow(list(enumerate(names)))[:3]:
             matches = [match for match in name.matches if match.noun in ("company", "contact", "deal", "lead", "ticket")]
             nouns = {match.noun for match in matches}
             if len(matches) == 1:
@@ -230,8 +231,10 @@ class Commands(Pieces):
         if name is None:
             if parts.names:
                 return [], [], ""
-            meant = self.dialogue.meant(self.ctx, ("deal",))
-            return ([meant], [""], meant.label) if meant is not None else ([], [], "")
+            meant = self.dialogue.meant(self.ctx, ("deal",)) or self.dialogue.meant(self.ctx, ("company",))
+            if meant is None or meant.noun == "deal":
+                return ([meant], [""], meant.label) if meant is not None else ([], [], "")
+            name = Name(0, 0, (Match(noun="company", id=meant.id, label=meant.label, score=100),), True)
         query = select(Deal.id, Deal.name, Deal.amount_minor, Deal.currency).where(
             Deal.status == "open", Deal.archived_at.is_(None), visible(self.ctx, Deal)
         )

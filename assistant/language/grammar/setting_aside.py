@@ -75,32 +75,40 @@ def _all_commands(ctx: Context, several: list[str], dialogue: Dialogue | None) -
 
     None where the first is no command at all: "add up the meetings and give me the figure".
     """
-    frames = list(dialogue.frames) if dialogue is not None else []
-    merged = Frame(intent="command")
-    first: tuple[Frame, Chart, Parts] | None = None
+    before = list(dialogue.frames) if dialogue is not None else []
+    read_so_far: list[tuple[str, tuple[Frame, Chart, Parts]]] = []
     for piece in several:
-        reading = read(ctx, piece, Dialogue(frames))
-        first = first or reading
+        reading = read(ctx, piece, Dialogue([*before, *(_spoken_of(frame) for _said, (frame, *_rest) in read_so_far)]))
         frame = reading[0]
-        if frame.intent != "command" and reading is first and frame.intent != "write":
+        if frame.intent == "command":
+            read_so_far.append((piece, reading))
+        elif not read_so_far and frame.intent != "write":
             return None
-        if frame.intent != "command":
+        elif read_so_far and read_so_far[-1][1][0].calls[0].tool == "log_activity":  # what was said goes on: "..., update the pricing and call back"
+            said = f"{read_so_far.pop()[0]}, {piece}"
+            read_so_far.append((said, read(ctx, said, Dialogue([*before, *(_spoken_of(frame) for _said, (frame, *_rest) in read_so_far)]))))
+        else:
             told = (
                 frame.detail if frame.intent == "unknown" and frame.detail else f"I do not understand '{piece.strip()}' as a change that I can make"
             )
             return Frame(
                 intent="unknown", detail=f"{told.rstrip('.')}. Nothing of your message was carried out; say that part in other words."
             ), *reading[1:]
-        if frame.pending is not None and len(several) > 1:
-            return Frame(
-                intent="unknown", detail=f"'{piece.strip()}' can mean several records. Say that one by itself first, then the rest."
-            ), *reading[1:]
-        merged.calls += frame.calls
-        merged.entities += frame.entities
-        merged.entity = frame.entity or merged.entity
-        frames = [*frames, frame.model_copy(update={"salient": [*([frame.entity] if frame.entity else []), *frame.entities]})]
-    assert first is not None
-    return merged, *first[1:]
+    frames = [reading[0] for _said, reading in read_so_far]
+    waiting = [frame for frame in frames if frame.pending is not None]
+    if len(waiting) > 1 or any(frame.intent != "command" for frame in frames):
+        return Frame(intent="unknown", detail="Several parts of your message can mean several records. Say them one by one."), *read_so_far[0][1][1:]
+    merged = Frame(
+        intent="command", calls=[call for frame in frames for call in frame.calls], entities=[item for frame in frames for item in frame.entities]
+    )
+    merged.pending = waiting[0].pending if waiting else None
+    merged.entity = next((frame.entity for frame in reversed(frames) if frame.entity is not None), None)
+    return merged, *read_so_far[0][1][1:]
+
+
+def _spoken_of(frame: Frame) -> Frame:
+    """A command as the next one can lean on it: "push its close date"."""
+    return frame.model_copy(update={"salient": [*([frame.entity] if frame.entity else []), *frame.entities]})
 
 
 def _after_preamble(ctx: Context, whole: tuple[Frame, Chart, Parts], dialogue: Dialogue | None) -> tuple[Frame, Chart, Parts] | None:
