@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from assistant.answer import Answer
 from assistant.conversation import ThreadView, TurnView, list_threads, rate, read_thread
 from crm_core.errors import Invalid, RapportError
-from integrations.http.deps import Caller, Product
+from integrations.http.deps import Caller, IdempotencyHeader, Product, once_across
 
 router = APIRouter(prefix="/api", tags=["chat"])
 
@@ -59,9 +59,14 @@ Clock = Annotated[datetime, Depends(_clock)]
 
 
 @router.post("/chat")
-def chat(product: Product, user_id: Caller, message: ChatMessage, moment: Clock) -> Answer:
-    """Answer a message: text, blocks, figures with their origin, citations."""
-    return product.agent.answer(message.message, user_id, thread=message.thread, door="http", now=moment)
+def chat(request: Request, product: Product, user_id: Caller, message: ChatMessage, moment: Clock, key: IdempotencyHeader = None) -> Answer:
+    """Answer a message: text, blocks, figures with their origin, citations. A repeat with the same Idempotency-Key has no second effect."""
+
+    def answer() -> Answer:
+        return product.agent.answer(message.message, user_id, thread=message.thread, door="http", now=moment)
+
+    answered: Answer = once_across(product, user_id, request, key, message, answer)
+    return answered
 
 
 @router.post("/chat/stream", response_class=EventSourceResponse)

@@ -226,18 +226,57 @@ def once(ctx: Context, request: Request, key: str | None, arguments: BaseModel, 
     """Run a creation once per key: a repeat gives the kept result, the same key with another body is refused."""
     if key is None:
         return action()
-    body = json.dumps({"path": request.url.path, "body": arguments.model_dump(mode="json", exclude_unset=True)}, sort_keys=True)
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    known = ctx.session.scalar(select(IdempotencyKey).where(IdempotencyKey.user_id == ctx.actor.user_id, IdempotencyKey.key == key))
+    digest = _digest(request, arguments)
+    known = _known(ctx, key, digest)
     if known is not None:
-        if known.request_hash != digest:
-            raise Conflict("This Idempotency-Key was used with another request; use a new key for a new creation.")
         return known.response
     result = action()
     response = result.model_dump(mode="json")
     ctx.session.add(IdempotencyKey(user_id=ctx.actor.user_id, key=key, request_hash=digest, response=response, created_at=ctx.now))
     ctx.session.flush()
     return response
+
+
+def once_across(product: Rapport, user_id: int, request: Request, key: str | None, arguments: BaseModel, action: Callable[[], BaseModel]) -> Any:
+    """As ``once``, for an action with transactions of its own: the key is taken first, so that two at a time have one effect.
+
+    Raises ``Conflict`` while the first is still at work, or where it never came to an end.
+    """
+    if key is None:
+        return action()
+    digest = _digest(request, arguments)
+    with unit_of_work(product.engine, user_id, write=True, door="http") as ctx:
+        known = _known(ctx, key, digest)
+        if known is None:
+            ctx.session.add(IdempotencyKey(user_id=user_id, key=key, request_hash=digest, response={}, created_at=ctx.now))
+        elif known.response:
+            return known.response
+        else:
+            raise Conflict("This request was sent before and has no answer yet. Wait, then look whether it was carried out before you send it anew.")
+    try:
+        response = action().model_dump(mode="json")
+    except RapportError:  # it was refused and had no effect: the key is free again
+        with unit_of_work(product.engine, user_id, write=True, door="http") as ctx:
+            ctx.session.delete(_known(ctx, key, digest))
+        raise
+    with unit_of_work(product.engine, user_id, write=True, door="http") as ctx:
+        kept = _known(ctx, key, digest)
+        assert kept is not None
+        kept.response = response
+    return response
+
+
+def _digest(request: Request, arguments: BaseModel) -> str:
+    body = json.dumps({"path": request.url.path, "body": arguments.model_dump(mode="json", exclude_unset=True)}, sort_keys=True)
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+def _known(ctx: Context, key: str, digest: str) -> IdempotencyKey | None:
+    """What is kept under a key; raises ``Conflict`` where it belongs to another request."""
+    known = ctx.session.scalar(select(IdempotencyKey).where(IdempotencyKey.user_id == ctx.actor.user_id, IdempotencyKey.key == key))
+    if known is not None and known.request_hash != digest:
+        raise Conflict("This Idempotency-Key was used with another request; use a new key for a new creation.")
+    return known
 
 
 def tagged(response: Response, view: Any) -> Any:

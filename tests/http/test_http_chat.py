@@ -140,6 +140,27 @@ class TestAnswer:
         assert len(body["text"].split()) > 5
 
 
+class TestRepeatedRequest:
+    def send(self, house: House, message: str, key: str) -> httpx.Response:
+        return house.door("rep").post("/api/chat", json={"message": message, "now": NOW.isoformat()}, headers={"Idempotency-Key": key})
+
+    def test_it_has_one_effect_and_the_same_answer(self, house: House) -> None:
+        before = house.count("activity", "kind = 'note'")
+        first, second = (self.send(house, "log a note: the fair was worth it", "k-1") for _ in range(2))
+        assert first.status_code == second.status_code == 200
+        assert first.json() == second.json()
+        assert house.count("activity", "kind = 'note'") == before + 1
+
+    def test_another_message_under_the_same_key_is_refused(self, house: House) -> None:
+        self.send(house, "log a note: the fair was worth it", "k-2")
+        assert_problem(self.send(house, "log a note: it was not", "k-2"), 409, "another request")
+
+    def test_what_was_refused_may_be_sent_again(self, house: House) -> None:
+        bad = {"message": "x" * 9_000, "now": NOW.isoformat()}
+        for _ in range(2):
+            assert house.door("rep").post("/api/chat", json=bad, headers={"Idempotency-Key": "k-3"}).status_code == 422
+
+
 class TestThreads:
     def test_a_conversation_is_listed_and_read_back(self, house: House) -> None:
         first = answer(house, QUESTION)
