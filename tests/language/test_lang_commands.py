@@ -117,6 +117,18 @@ class TestActivities:
         assert arguments["body"] == "they want the security review. Budget is approved."
         assert arguments["occurred_at"].startswith("2026-11-19T12:00")
 
+    @pytest.mark.parametrize(
+        ("said", "kind"), [("had a great call with {}:", "call"), ("just met {} yesterday,", "meeting"), ("spoke to {};", "call")]
+    )
+    def test_what_happened_is_told_without_asking_to_log_it(self, talk: Conversation, said: str, kind: str) -> None:
+        ((company, name),) = talk.rows(
+            "SELECT id, name FROM company WHERE archived_at IS NULL AND name IN (SELECT name FROM company GROUP BY name HAVING count(*) = 1) ORDER BY id LIMIT 1"
+        )
+        ((verb, arguments),) = calls(talk.say(f"{said.format(name)} they want a discount for two years"), talk)
+        assert (verb, arguments["kind"], arguments["company_id"]) == ("log_activity", kind, company)
+        assert "they want a discount for two years" in (arguments["subject"] + arguments.get("body", "")).lower()
+        assert not talk.say(f"{said.format(name)} who else is there?").proposals
+
     def test_a_question_that_begins_like_a_command_stays_one(self, talk: Conversation) -> None:
         assert not talk.say("remind me what the win rate was last quarter").proposals
 

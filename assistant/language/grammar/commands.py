@@ -37,6 +37,12 @@ _BODY = re.compile(r"(?::|[,;.] | [-–—] )\s*(?P<body>\S.*)$", re.DOTALL)
 _NEXT_STEP = re.compile(r"\bnext step\b.*?(?::|\bto\b|\bis\b|=)\s*(?P<step>\S.*)$", re.IGNORECASE | re.DOTALL)
 #: Without a verb only the plain form sets a next step: "next step for Globex: send the contract".
 _NEXT_STEP_IS = re.compile(r"(?:the )?next step\b[^:?]*:\s*\S", re.IGNORECASE)
+#: What happened, told without asking to log it: "had a call with Dana: she is happy", "met Acme today, they want a discount".
+_TOLD = re.compile(
+    r"(?:(?:just|i|we|have|ive) )*(?:(?:had|did|finished) (?:a |an |my |our |the )?(?:\w+ )?(?P<kind>call|meeting|demo|visit|chat) (?:with|at)"
+    r"|(?P<verb>met|spoke|talked|called|rang|phoned)(?: with| to)?) "
+)
+_TOPIC = re.compile(r"\b(?:about|regarding|re) (?P<topic>\S.*)$", re.IGNORECASE)
 _SHIFT = re.compile(
     r"\b(?:back|out|by|another|forward)\s+(?:by\s+|another\s+)?(?P<count>a|an|one|two|three|four|five|six|\d+)\s+(?P<unit>day|week|month|quarter)s?\b"
 )
@@ -51,7 +57,8 @@ class Commands(Pieces):
     def _command(self) -> Frame | None:
         """ "Move the Globex renewal to Negotiation", "log a call with Dana: ...", "remind me on Thursday to ..."."""
         verb = self.parts.write_verb
-        if not verb and not _NEXT_STEP_IS.match(self.parts.message):
+        told = _TOLD.match(self.parts.phrases) is not None and "?" not in self.parts.message and _BODY.search(self.parts.message) is not None
+        if not (verb or told or _NEXT_STEP_IS.match(self.parts.message)):
             return None
         for build in (self._new_task, self._logged, self._on_a_ticket, self._on_a_contact, self._on_a_deal):
             frame = build(verb)
@@ -99,9 +106,12 @@ class Commands(Pieces):
 
     def _logged(self, verb: str) -> Frame | None:
         parts = self.parts
+        told = _TOLD.match(parts.phrases) if not verb else None
         kinds = [kind for kind in parts.kinds if kind in _KINDS]
+        if told is not None:
+            kinds = ["meeting" if told["kind"] in ("meeting", "demo", "visit") or told["verb"] == "met" else "call"]
         kind = next((kind for kind in kinds if kind != verb), kinds[0] if kinds else "")  # "note a call with ..."
-        if verb not in _LOGGING or not kind:
+        if verb not in _LOGGING and told is None or not kind:
             return None
         match = _BODY.search(parts.message)
         body = match["body"].strip() if match is not None else ""
@@ -110,7 +120,9 @@ class Commands(Pieces):
         first = re.split(r"(?<=[.!?])\s", body)[0] if body else ""
         names = [name for name in parts.names if name.first < said]
         about = f" with {names[0].matches[0].label}" if names and len(names[0].matches) == 1 else ""
-        subject = first if 3 <= len(first) <= _LONG else f"{kind.capitalize()}{about}"
+        topic = _TOPIC.search(self._without_times(head))
+        plain = f"{kind.capitalize()} about {topic['topic'].strip(' .')}" if topic is not None else f"{kind.capitalize()}{about}"
+        subject = first if 3 <= len(first) <= _LONG else plain[:_LONG]
         arguments: dict[str, Any] = {"kind": kind, "subject": subject[:1].upper() + subject[1:]}
         if body and body != subject:
             arguments["body"] = body
@@ -180,7 +192,7 @@ class Commands(Pieces):
         if step is not None:
             fields["next_step"] = step["step"].strip(" .")
         for place, raw in enumerate(parts.filters):
-            if raw.negated or raw.op != "is":
+            if raw.negated or raw.op != "is" and not (raw.field == "amount" and raw.op == "at_most" and " up to " in parts.phrases):
                 continue
             if raw.field == "amount" and verb in _AMOUNTS:
                 fields["amount"] = str(raw.values[0])
@@ -203,6 +215,11 @@ class Commands(Pieces):
             if len(parts.currencies) > 1:
                 return None
             fields["currency"] = next(iter(parts.currencies))
+        to_whom = [people[0] for people in parts.colleagues if len(people) == 1]
+        if "owner" in parts.fields and verb in _ENDING and not any(call.tool == "reassign" for call in calls):
+            whom = [*parts.people, *to_whom][:1]
+            calls += [Command(tool="reassign", arguments={"noun": "deal", "owner_id": key}, waiting="id") for key, _label in whom]
+            used += [place for place, raw in enumerate(parts.filters) if raw.field == "owner"]
         moved = self._moved_date()
         if moved:
             fields |= moved
@@ -269,7 +286,13 @@ class Commands(Pieces):
     def _moved_date(self) -> dict[str, Any]:
         """The close date that is named, or the one now moved by so much."""
         parts = self.parts
-        about = "expected_close" in parts.fields or bool({"slipped", "closing"} & set(parts.states)) or re.search(r"\bclos(?:e|ing)\b", parts.phrases)
+        pushed = parts.write_verb in ("push", "postpone", "delay", "shift") and _SHIFT.search(parts.phrases)
+        about = (
+            pushed
+            or "expected_close" in parts.fields
+            or bool({"slipped", "closing"} & set(parts.states))
+            or re.search(r"\bclos(?:e|ing)\b", parts.phrases)
+        )
         if not about:
             return {}
         shift = _SHIFT.search(parts.phrases)
