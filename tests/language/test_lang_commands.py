@@ -129,6 +129,9 @@ class TestActivities:
         assert "they want a discount for two years" in (arguments["subject"] + arguments.get("body", "")).lower()
         assert not talk.say(f"{said.format(name)} who else is there?").proposals
 
+    def test_what_was_said_with_nobody_of_the_crm_is_not_logged(self, talk: Conversation) -> None:
+        assert not talk.say("spoke to our CFO, she wants the pipeline by region").proposals
+
     def test_a_question_that_begins_like_a_command_stays_one(self, talk: Conversation) -> None:
         assert not talk.say("remind me what the win rate was last quarter").proposals
 

@@ -129,7 +129,10 @@ class Commands(Pieces):
         day = next((when.period.first for when, _cue in parts.times if when.first < said and when.period.days == 1), None)
         if day is not None and day < self.ctx.today:
             arguments["occurred_at"] = datetime.combine(day, time(12), self.ctx.zone).isoformat()
-        return self._about(Frame(intent="command", calls=[Command(tool="log_activity", arguments=arguments)]), names)
+        frame = self._about(Frame(intent="command", calls=[Command(tool="log_activity", arguments=arguments)]), names)
+        if told is not None and not (frame.entities or frame.pending):
+            return None  # "spoke to our CFO, she wants the pipeline by region" tells why something is asked
+        return frame
 
     def _about(self, frame: Frame, names: list[Name]) -> Frame:
         """Link what is made to the records that are named; of several of one name one is asked for."""
