@@ -316,7 +316,7 @@ class Agent:
         except Exception:
             log.exception("A turn failed.")
             turn.outcome = "failed"
-            words = "Something went wrong on my side and nothing was changed. Please ask again; if it happens again, tell an administrator."
+            words = f"Something went wrong on my side{_what_stands(turn)}. If it happens again, tell an administrator."
         return self._finish(turn, words)
 
     def _speak(self, turn: Turn) -> str:
@@ -420,6 +420,14 @@ class Agent:
                     del self._locks[thread]
                 else:
                     self._locks[thread] = (lock, waiting - 1)
+
+
+def _what_stands(turn: Turn) -> str:
+    """What a turn that failed has done already."""
+    applied = [proposal.title for proposal in turn.proposals if proposal.applied]
+    if applied:
+        return f", but this was done before: {'; '.join(applied)}. Say 'undo that' to take it back"
+    return " and nothing was changed. Please ask again"
 
 
 def _history(turn: Turn) -> list[Any]:

@@ -18,7 +18,9 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict
 
+from assistant.answer import Approval
 from assistant.language import understand
+from assistant.language.frames import Frame
 from assistant.language.mouth import compose
 from assistant.language.planner import plan
 from assistant.turn import Turn
@@ -52,7 +54,15 @@ class EmbeddedChatModel(BaseChatModel):
         return ChatResult(generations=[ChatGeneration(message=message)])
 
     def _first(self, turn: Turn) -> AIMessage:
-        """Read the message; call the tools that its reading needs, or answer at once where it needs none."""
+        """Read the message; call the tools that its reading needs, or answer at once where it needs none.
+
+        Where a real model that failed had changes made or proposed, these are told, and the message is not carried out again.
+        """
+        if turn.fell_back and turn.proposals:
+            turn.frame = Frame(intent="command")
+            turn.done = [done for done in turn.done if done.error == "" and isinstance(done.result, Approval)]
+            turn.skipped = 0
+            return AIMessage(content=compose(turn))
         turn.skipped = len(turn.done)
         turn.frame = turn.reading or understand(turn)
         calls = [] if turn.frame.pending else plan(turn.frame, turn.dialogue.question())

@@ -56,6 +56,8 @@ def compose(turn: Turn) -> str:
     if frame.intent == "record" or any(isinstance(item.result, View) for item in results):
         return _record(turn, frame, results)
     texts = [_one(turn, frame, item) for item in results]
+    if frame.intent == "command":  # what was asked for and did not come about must not go unsaid
+        texts += [f"Not done: {item.error}" for item in errors]
     return "\n\n".join(text for text in texts if text)
 
 

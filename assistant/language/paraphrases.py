@@ -16,6 +16,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from assistant.language.tokens import is_verbatim
+
 Entry = tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]]
 
 _SPLITTING = (
@@ -342,6 +344,8 @@ def plainer(message: str, *, leaning: bool, money: frozenset[str] = frozenset())
     ``money`` are the words for the company's own currency: "split the dollars by rep" asks for amounts where those are
     dollars, and for another currency elsewhere.
     """
+    if is_verbatim(message):
+        return message
     text = message
     if leaning and money:
         own = "|".join(re.escape(word) for word in sorted(money) if word.isalpha())

@@ -268,14 +268,34 @@ _SHORTHAND: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
 )
 
 
+#: Commands whose words are kept as they were said: what happened, a task, a next step.
+_VERBATIM = re.compile(
+    r"\W*(?:(?:please|ok|okay|and|now|just|i|we|have|can you|could you)[,\s]+)*(?:log|note|record|enter|remind|had|met|spoke|talked|called|rang|phoned"
+    r"|(?:add|create|make|put|set|set up)\b[^,.:;?]{0,20}?\b(?:tasks?|to-?dos?|to do|reminders?|follow-?ups?|notes?|calls?|meetings?|emails?)"
+    r"|(?:(?:set|change|update|make|put) )?(?:the |its |their )?next step)\b",
+    re.IGNORECASE,
+)
+
+
+def is_verbatim(message: str) -> bool:
+    """Whether a message is a command whose own words are kept, so that nothing of it may be left out or put otherwise."""
+    return _VERBATIM.match(message) is not None
+
+
+def _asked_alone(message: str) -> str:
+    """The message without who asks and what for."""
+    return _REASON.sub(
+        "", _PURPOSE.sub("", _NEEDED_FOR.sub("", _ASKED_BY.sub("", _WANTED_BY.sub("", _OCCASION.sub("", _ON_BEHALF.sub("", message))))))
+    )
+
+
 def expand(message: str) -> str:
     """The message with contractions and common shorthand written out."""
+    verbatim = is_verbatim(message)
     message = spell_numbers(message)
-    message = spell_dates(
-        _REASON.sub("", _PURPOSE.sub("", _NEEDED_FOR.sub("", _ASKED_BY.sub("", _WANTED_BY.sub("", _OCCASION.sub("", _ON_BEHALF.sub("", message)))))))
-    )
+    message = spell_dates(message if verbatim else _asked_alone(message))
     text = _CONTRACTED.sub(lambda match: _CONTRACTIONS[match.group().lower()], message.replace("’", "'"))
-    for pattern, full in _SHORTHAND:
+    for pattern, full in () if verbatim else _SHORTHAND:
         text = pattern.sub(full, text)
     return text
 

@@ -407,6 +407,18 @@ class TestWrites:
         assert office.house.value("SELECT status FROM change_set WHERE id = :id", id=proposal.change_set_id) not in ("applied", "approved")
         assert "not applied" in office.server.asked[1].results()[0]
 
+    def test_what_a_model_kept_before_it_failed_is_told_and_not_kept_again(self, office: Office) -> None:
+        company = office.house.value("SELECT name FROM company WHERE archived_at IS NULL ORDER BY id LIMIT 1")
+        number = "SELECT count(*) FROM activity"
+        before = office.house.value(number)
+        office.server.call(tool_call("log_activity", {"kind": "call", "subject": "They ask for a discount"}))
+        office.server.fail(500)
+        answer = office.ask(f"log a call with {company}: they ask for a discount")
+        assert answer.model == "embedded"
+        assert office.house.value(number) == before + 1
+        assert "Done: Log activity: They ask for a discount" in answer.text
+        assert [proposal.applied for proposal in answer.proposals] == [True]
+
     def test_hostile_calls_apply_nothing(self, office: Office) -> None:
         deal, version = self.deal(office)
         before = office.changes()

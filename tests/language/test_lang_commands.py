@@ -129,6 +129,16 @@ class TestActivities:
         assert "they want a discount for two years" in (arguments["subject"] + arguments.get("body", "")).lower()
         assert not talk.say(f"{said.format(name)} who else is there?").proposals
 
+    @pytest.mark.parametrize("said", ["she wants to see the security review no matter who signs", "the dollars are high to low, in general"])
+    def test_nothing_that_was_said_is_lost_or_put_otherwise(self, talk: Conversation, said: str) -> None:
+        ((company, name),) = talk.rows(
+            "SELECT id, name FROM company WHERE archived_at IS NULL AND name IN (SELECT name FROM company GROUP BY name HAVING count(*) = 1) ORDER BY id LIMIT 1"
+        )
+        for words in (f"log a call with {name}: {said}", f"log a call with {name} {said}", f"note about {name} that {said}"):
+            ((verb, arguments),) = calls(talk.say(words), talk)
+            assert (verb, arguments["company_id"]) == ("log_activity", company)
+            assert said in f"{arguments['subject'].lower()} {arguments.get('body', '')}"
+
     def test_what_was_said_with_nobody_of_the_crm_is_not_logged(self, talk: Conversation) -> None:
         assert not talk.say("spoke to our CFO, she wants the pipeline by region").proposals
 

@@ -33,7 +33,7 @@ _TASK = re.compile(
     r"\b(?:remind (?P<who>me|us|\w+)|(?:add|create|make|put|set up|set)\b[^,.:;]{0,20}?\b(?:tasks?|to-?dos?|to do|reminders?|follow-?ups?)(?: tasks?| to-?dos?)?(?: for (?P<whom>\w+))?)\b(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
-_BODY = re.compile(r"(?::|[,;.] | [-–—] )\s*(?P<body>\S.*)$", re.DOTALL)
+BODY = re.compile(r"(?::|[,;.] | [-–—] )\s*(?P<body>\S.*)$", re.DOTALL)
 _NEXT_STEP = re.compile(r"\bnext step\b.*?(?::|\bto\b|\bis\b|=)\s*(?P<step>\S.*)$", re.IGNORECASE | re.DOTALL)
 #: Without a verb only the plain form sets a next step: "next step for Globex: send the contract".
 _NEXT_STEP_IS = re.compile(r"(?:the )?next step\b[^:?]*:\s*\S", re.IGNORECASE)
@@ -43,6 +43,13 @@ _TOLD = re.compile(
     r"|(?P<verb>met|spoke|talked|called|rang|phoned)(?: with| to)?) "
 )
 _TOPIC = re.compile(r"\b(?:about|regarding|re) (?P<topic>\S.*)$", re.IGNORECASE)
+_THAT = re.compile(r"\bthat (?P<said>\S.*)$", re.IGNORECASE | re.DOTALL)
+#: Words of a log that tell nothing by themselves.
+_LOG_WORDS = (
+    _LOGGING
+    | frozenset("a an the my our with at to from by of in on for as and please just new short quick today s i we can could you had have did".split())
+    | frozenset("call calls phone email mail e meeting note demo visit chat met spoke talked called rang phoned activity".split())
+)
 _SHIFT = re.compile(
     r"\b(?:back|out|by|another|forward)\s+(?:by\s+|another\s+)?(?P<count>a|an|one|two|three|four|five|six|\d+)\s+(?P<unit>day|week|month|quarter)s?\b"
 )
@@ -57,7 +64,7 @@ class Commands(Pieces):
     def _command(self) -> Frame | None:
         """ "Move the Globex renewal to Negotiation", "log a call with Dana: ...", "remind me on Thursday to ..."."""
         verb = self.parts.write_verb
-        told = _TOLD.match(self.parts.phrases) is not None and "?" not in self.parts.message and _BODY.search(self.parts.message) is not None
+        told = _TOLD.match(self.parts.phrases) is not None and "?" not in self.parts.message and BODY.search(self.parts.message) is not None
         if not (verb or told or _NEXT_STEP_IS.match(self.parts.message)):
             return None
         for build in (self._new_task, self._logged, self._on_a_ticket, self._on_a_contact, self._on_a_deal):
@@ -113,7 +120,7 @@ class Commands(Pieces):
         kind = next((kind for kind in kinds if kind != verb), kinds[0] if kinds else "")  # "note a call with ..."
         if verb not in _LOGGING and told is None or not kind:
             return None
-        match = _BODY.search(parts.message)
+        match = BODY.search(parts.message)
         body = match["body"].strip() if match is not None else ""
         head = parts.message[: match.start()] if match is not None else parts.message
         said = len(head.split())
@@ -122,6 +129,10 @@ class Commands(Pieces):
         about = f" with {names[0].matches[0].label}" if names and len(names[0].matches) == 1 else ""
         topic = _TOPIC.search(self._without_times(head))
         plain = f"{kind.capitalize()} about {topic['topic'].strip(' .')}" if topic is not None else f"{kind.capitalize()}{about}"
+        if self._says_more(head, names):  # "log a call with Dana she wants the security review": nothing of it may be lost
+            clause = _THAT.search(parts.message) if _THAT.search(head) else None
+            body = clause["said"].strip() if clause is not None else parts.message.strip()
+            first = body if clause is not None else ""
         subject = first if 3 <= len(first) <= _LONG else plain[:_LONG]
         arguments: dict[str, Any] = {"kind": kind, "subject": subject[:1].upper() + subject[1:]}
         if body and body != subject:
@@ -133,6 +144,12 @@ class Commands(Pieces):
         if told is not None and not (frame.entities or frame.pending):
             return None  # "spoke to our CFO, she wants the pipeline by region" tells why something is asked
         return frame
+
+    def _says_more(self, head: str, names: list[Name]) -> bool:
+        """Whether the words around the names of a log say something beyond its kind, its topic and its day."""
+        left = fold(_TOPIC.sub("", self._without_times(head))) if not _THAT.search(head) else fold(head)
+        known = {word for name in names for item in (self._spoken(name), *(match.label for match in name.matches)) for word in fold(item).split()}
+        return any(word not in known | _LOG_WORDS for word in re.findall(r"[^\W_]+", left))
 
     def _about(self, frame: Frame, names: list[Name]) -> Frame:
         """Link what is made to the records that are named; of several of one name one is asked for."""

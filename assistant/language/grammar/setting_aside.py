@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from assistant.language.chart import Chart, Edge
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Frame
-from assistant.language.grammar.commands import commands_of
+from assistant.language.grammar.commands import BODY, commands_of
 from assistant.language.grammar.preambles import question_after
 from assistant.language.grammar.reader import read
 from assistant.language.lexicon import WRITE_VERBS
@@ -84,7 +84,7 @@ def _all_commands(ctx: Context, several: list[str], dialogue: Dialogue | None) -
             read_so_far.append((piece, reading))
         elif not read_so_far and frame.intent != "write":
             return None
-        elif read_so_far and read_so_far[-1][1][0].calls[0].tool == "log_activity":  # what was said goes on: "..., update the pricing and call back"
+        elif read_so_far and _says_something(*read_so_far[-1]):  # what was said goes on: "..., update the pricing and call back"
             said = f"{read_so_far.pop()[0]}, {piece}"
             read_so_far.append((said, read(ctx, said, Dialogue([*before, *(_spoken_of(frame) for _said, (frame, *_rest) in read_so_far)]))))
         else:
@@ -104,6 +104,11 @@ def _all_commands(ctx: Context, several: list[str], dialogue: Dialogue | None) -
     merged.pending = waiting[0].pending if waiting else None
     merged.entity = next((frame.entity for frame in reversed(frames) if frame.entity is not None), None)
     return merged, *read_so_far[0][1][1:]
+
+
+def _says_something(message: str, reading: tuple[Frame, Chart, Parts]) -> bool:
+    """Whether a command logs what was said, in words after a colon or comma, which may go on with a verb."""
+    return reading[0].calls[0].tool == "log_activity" and BODY.search(message) is not None
 
 
 def _spoken_of(frame: Frame) -> Frame:

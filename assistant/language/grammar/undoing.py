@@ -55,8 +55,10 @@ class Undoing(Pieces):
             theirs = [item for item in self._applied(since=since, everybody=True) if item.requester_id == people[0][0]]
             return self._of(self._within(theirs, end, several=several), detail, f"{when} of {people[0][1]}")
         if parts.names:
-            match_of = parts.names[0].matches[0]
-            return self._of(self._applied(noun=match_of.noun, id=match_of.id)[:1], detail, f" on {match_of.label}")
+            named = parts.names[0]
+            changed = [item for match in named.matches for item in self._applied(noun=match.noun, id=match.id)[:1]]
+            found = sorted(changed, key=lambda item: item.id, reverse=True)[:1]  # of several of one name, the one that was changed last
+            return self._of(found, detail, f" on {named.matches[0].label if len(named.matches) == 1 else self._spoken(named)}")
         if not several:
             return self._of(self._within(self._applied(), None, several=False), detail, "")
         if not times:
