@@ -30,7 +30,7 @@ from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 from sqlalchemy import Engine
 
-from assistant.answer import Answer, Approval, Block
+from assistant.answer import Answer, Block
 from assistant.blocks import blocks_of, choices_block, citations_of
 from assistant.conversation import Memory, keep, recall
 from assistant.language import remember, understand
@@ -43,7 +43,7 @@ from assistant.prompts import render
 from assistant.retrieval.search import Passages
 from assistant.safety import clean_message, fence
 from assistant.tools import WRITES_OFFERED, offered_tools, run_tool
-from assistant.turn import Listener, Turn
+from assistant.turn import Listener, Turn, approvals_of
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Invalid, RapportError
 from crm_core.metrics.definitions import METRICS
@@ -343,7 +343,9 @@ class Agent:
 
     def _finish(self, turn: Turn, words: str) -> Answer:
         turn.done.sort(key=lambda done: done.place)
-        turn.proposals = [done.result for done in turn.done if isinstance(done.result, Approval)]  # in the order in which they were asked for
+        made = {item.change_set_id: item for item in turn.proposals}  # a later call may have gone into the proposal of an earlier one
+        order = dict.fromkeys(item.change_set_id for done in turn.done for item in approvals_of(done))
+        turn.proposals = [made[number] for number in order if number in made]
         if not (turn.embedded or turn.fell_back):
             passages = sum(len(done.result.found) for done in turn.done if isinstance(done.result, Passages))
             dated = words

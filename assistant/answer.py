@@ -121,6 +121,12 @@ class Approval(BaseModel):
     applied: bool = False
     #: The diff as people read it: record, title, old, new.
     changes: list[dict[str, Any]] = Field(default_factory=list)
+    #: Of a change of several records: how many of which, and what the deals among them are worth.
+    summary: str = ""
+    #: Lines of the whole diff; a long one is given in part.
+    lines_in_all: int = 0
+    #: Why some of what was asked for is not part of it.
+    left_out: list[str] = Field(default_factory=list)
 
     def lines(self, most: int = 20) -> list[str]:
         """The diff in lines of text, ``Globex renewal, amount: $40,000 → $45,000``; how many more there are where it is longer."""

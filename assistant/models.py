@@ -18,12 +18,11 @@ from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
 from pydantic import ConfigDict
 
-from assistant.answer import Approval
 from assistant.language import understand
 from assistant.language.frames import Frame
 from assistant.language.mouth import compose
 from assistant.language.planner import plan
-from assistant.turn import Turn
+from assistant.turn import Turn, approvals_of
 from crm_core.errors import Invalid
 from crm_core.settings import Settings
 
@@ -60,7 +59,7 @@ class EmbeddedChatModel(BaseChatModel):
         """
         if turn.fell_back and turn.proposals:
             turn.frame = Frame(intent="command")
-            turn.done = [done for done in turn.done if done.error == "" and isinstance(done.result, Approval)]
+            turn.done = [done for done in turn.done if not done.error and approvals_of(done)]
             turn.skipped = 0
             return AIMessage(content=compose(turn))
         turn.skipped = len(turn.done)

@@ -8,6 +8,7 @@ never applied here; they become proposals that policy and people decide.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -21,8 +22,8 @@ from assistant.language.teaching import check_word
 from assistant.language.wording import show_cell, show_value
 from assistant.retrieval.search import Passages, SearchInteractions, search_interactions
 from assistant.safety import fence, unfenced
-from assistant.turn import Done, Turn
-from crm_core.changes import preview, propose_or_apply
+from assistant.turn import Done, Turn, approvals_of
+from crm_core.changes import Step, preview, propose_together
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import RapportError
 from crm_core.metrics.definitions import Unit
@@ -39,6 +40,13 @@ MODEL_ROWS = 30
 FREE_TEXTS = frozenset({"body", "detail", "description", "subject", "text", "note", "notes", "title", "next_step"})
 #: Longest tool result that a model reads, in characters.
 MODEL_CHARS = 12_000
+
+
+class CarryOut(Args):
+    """Changes that one message asks for, as one."""
+
+    steps: list[Step] = Field(min_length=1, description="Verbs with their arguments, each on one record or on many.")
+    replaces: list[int] = Field(default_factory=list, description="Numbers of the changes that this corrects.")
 
 
 class ExplainPrevious(Args):
@@ -74,7 +82,7 @@ WRITES_OFFERED = (
 
 
 #: What only the embedded model calls, for the words that people said: they teach words and take changes back, models do not.
-OWN = ("teach_word", "forget_word", "undo_change")
+OWN = ("teach_word", "forget_word", "undo_change", "carry_out")
 #: All that a model may call, reads first; fewer than 25.
 OFFERED = (*(name for name, item in CATALOG.items() if item.effect is Effect.read), *WRITES_OFFERED, *ASSISTANT_TOOLS)
 
@@ -124,17 +132,20 @@ def _run(turn: Turn, name: str, arguments: dict[str, Any]) -> Any:
     if name == "explain_previous":
         return list(turn.previous_figures)
     capability = CATALOG.get(name)
-    write = capability is not None and capability.effect is not Effect.read
+    write = name == "carry_out" or capability is not None and capability.effect is not Effect.read
     with unit_of_work(turn.engine, turn.user_id, write=write, now=turn.now, door="agent") as ctx:
         if name == "search_interactions":
             return search_interactions(ctx, SearchInteractions.model_validate(arguments), turn.index)
+        if name == "carry_out":
+            wanted = CarryOut.model_validate(arguments)
+            return _propose(ctx, turn, wanted.steps, wanted.replaces)
         assert capability is not None
         checked = capability.arguments.model_validate(arguments)
         if not write:
             return capability.function(ctx, checked)
         if isinstance(checked, TeachWord):
             check_word(ctx, checked.phrase, checked.meaning)
-        return _propose(ctx, turn, name, checked.model_dump(mode="json", exclude_unset=True))
+        return _propose(ctx, turn, [Step(capability=name, arguments=checked.model_dump(mode="json", exclude_unset=True))])
 
 
 class ToolUnknown(RapportError):
@@ -143,11 +154,13 @@ class ToolUnknown(RapportError):
     code = "unknown_tool"
 
 
-def _propose(ctx: Context, turn: Turn, name: str, arguments: dict[str, Any]) -> Approval:
-    proposal = propose_or_apply(ctx, name, arguments, message=turn.message)
-    approval = Approval.model_validate(preview(ctx, proposal))
-    turn.proposals.append(approval)
-    return approval
+def _propose(ctx: Context, turn: Turn, steps: list[Step], replaces: Sequence[int] = ()) -> list[Approval]:
+    """Propose changes, and apply what needs nobody's yes; whatever one message asks for goes into one proposal."""
+    waiting = next((item.change_set_id for item in turn.proposals if not item.applied), None)
+    made = propose_together(ctx, steps, message=turn.message, replaces=replaces, extends=waiting)
+    approvals = [Approval.model_validate(preview(ctx, item)) for item in made]
+    turn.proposals = [item for item in turn.proposals if item.change_set_id not in {new.change_set_id for new in approvals}] + approvals
+    return approvals
 
 
 def _enter(turn: Turn, done: Done) -> str:
@@ -163,10 +176,8 @@ def _enter(turn: Turn, done: Done) -> str:
     if isinstance(result, Movement):
         done.figure = turn.ledger.enter_movement(result, {"tool": done.tool, "arguments": done.arguments}, as_of, _filters(turn))
         return movement_for_model(result, done.figure.ref)
-    if isinstance(result, Approval):
-        if result.applied:
-            return f"Applied: {result.title}. The user can take it back."
-        return f"Proposed, not applied: {result.title}. The user sees the preview and decides."
+    if approvals := approvals_of(done):
+        return " ".join(_told(item) for item in approvals)
     if isinstance(result, Passages):
         turn.notices += result.notices
         turn.ledger.enter_quotation(json.dumps(plain(result), ensure_ascii=False, default=str))
@@ -177,6 +188,13 @@ def _enter(turn: Turn, done: Done) -> str:
     turn.ledger.enter_text(json.dumps(ours, ensure_ascii=False, default=str))
     turn.ledger.enter_quotation(json.dumps(outside, ensure_ascii=False, default=str))
     return json.dumps(_fence_outside(carried), ensure_ascii=False, default=str)
+
+
+def _told(approval: Approval) -> str:
+    left = f" Not done: {' '.join(approval.left_out)}" if approval.left_out else ""
+    if approval.applied:
+        return f"Applied: {approval.title}. The user can take it back.{left}"
+    return f"Proposed, not applied: {approval.title}. The user sees the preview and decides.{left}"
 
 
 def _are_figures(result: Any) -> bool:

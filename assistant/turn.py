@@ -34,6 +34,11 @@ class Done:
     place: int = 0
 
 
+def approvals_of(done: Done) -> list[Approval]:
+    """The changes that a call had made or proposed."""
+    return [item for item in done.result if isinstance(item, Approval)] if isinstance(done.result, list) else []
+
+
 @dataclass
 class Turn:
     """The runtime context of the agent. The caller stands here and nowhere in a model's arguments."""

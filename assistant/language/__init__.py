@@ -75,6 +75,7 @@ def remember(turn: Turn) -> Frame | None:
     results = [done.result for done in turn.done if not done.error]
     if not results and frame.pending is None:
         return None
+    frame.made = [item.change_set_id for item in turn.proposals] if frame.intent == "command" else []
     salient: list[Entity] = []
     view = next((item for item in results if isinstance(item, View)), None)
     above: list[Entity] = []

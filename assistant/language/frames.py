@@ -60,11 +60,15 @@ class Pending(BaseModel):
 
 
 class Command(BaseModel):
-    """A call of a verb that changes something; ``waiting`` is the argument that gets the number of a record still to be chosen."""
+    """A call of a verb that changes something; ``waiting`` is the argument that gets the number of a record still to be chosen.
+
+    With ``ids`` it is made on each of these records.
+    """
 
     tool: str
     arguments: dict[str, Any] = Field(default_factory=dict)
     waiting: str = ""
+    ids: list[int] = Field(default_factory=list)
 
 
 class Frame(BaseModel):
@@ -124,6 +128,9 @@ class Frame(BaseModel):
     aside: str = ""
     #: What is to be changed.
     calls: list[Command] = Field(default_factory=list)
+    #: Numbers of the changes that came of ``calls``, and of those that the calls correct.
+    made: list[int] = Field(default_factory=list)
+    replaces: list[int] = Field(default_factory=list)
     #: Numbers of the applied changes that are to be taken back.
     changes: list[int] = Field(default_factory=list)
     #: Columns of a list, where not the usual ones are asked for.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 from assistant.answer import Approval, Figure
 from assistant.language.frames import Frame
 from assistant.language.wording import fact, history_text, list_text, metric_text, money_of, movement_text, show_day
 from assistant.retrieval.search import Passage, Passages
-from assistant.turn import Done, Turn
+from assistant.turn import Done, Turn, approvals_of
 from crm_core.metrics.listing import ListResult
 from crm_core.metrics.movement import Movement
 from crm_core.metrics.question import MetricResult
@@ -29,6 +30,8 @@ CAN_CHANGE = (
     "I can change one deal's stage, amount, close date, next step, forecast or owner, win or lose it, resolve a ticket, change a contact's title, "
     "phone or e-mail, log a call, e-mail, meeting or note, add a task, and take a change back; each is shown before anything happens."
 )
+#: Reasons that are told one by one.
+NAMED = 3
 #: Longest quotation, in characters.
 QUOTE_CHARS = 280
 _TALK = {
@@ -116,16 +119,25 @@ def _one(turn: Turn, frame: Frame, item: Done) -> str:
         return text
     if isinstance(result, Passages):
         return _passages(turn, frame, result)
-    if isinstance(result, Approval):
-        if result.applied:
-            return f"Done: {result.title}. Say 'undo that' to take it back."
-        return f"Proposed, not applied: {result.title}. Look at the preview and decide."
+    if approvals := approvals_of(item):
+        return "\n\n".join(_approval(turn, approval) for approval in approvals)
     if isinstance(result, list) and result and isinstance(result[0], MetricInfo):
         info = result[0]
         return f"**{info.title.capitalize()}** (in {info.unit}): {info.meaning}"
     if isinstance(result, list):
         return _explain(turn, result)
     return ""
+
+
+def _approval(turn: Turn, told: Approval) -> str:
+    """What a change is, or that it is done; of a large one what it touches, and why a part of what was asked for is not in it."""
+    latest = next((item for item in turn.proposals if item.change_set_id == told.change_set_id), told)
+    text = f"Done: {latest.title}. Say 'undo that' to take it back."
+    if not latest.applied:
+        text = f"Proposed, not applied: {latest.title}. {latest.summary}{' ' if latest.summary else ''}Look at the preview and decide."
+    reasons = Counter(latest.left_out)
+    told_of = [f"{reason} ({count} records)" if count > 1 else reason for reason, count in reasons.items()]
+    return f"{text} Not done: {' '.join(told_of[:NAMED])}" if told_of else text
 
 
 def _explain(turn: Turn, figures: list[Figure]) -> str:

@@ -27,7 +27,7 @@ def plan(frame: Frame, previous: Frame | None) -> list[Call]:
         "teach": _teach,
         "forget": _teach,
         "rows": _rows,
-        "command": lambda frame, _previous: [(call.tool, call.arguments) for call in frame.calls] if frame.pending is None else [],
+        "command": _command,
         "undo": lambda frame, _previous: [("undo_change", {"change_set_ids": frame.changes, "partly": frame.detail == "partly"})],
     }
     builder = builders.get(frame.intent)
@@ -147,6 +147,14 @@ def _teach(frame: Frame, _previous: Frame | None) -> list[Call]:
     """A taught word is a change like any other: previewed, and applied by a yes."""
     word: dict[str, Any] = {"phrase": frame.detail, "company": frame.step == "company"}
     return [("forget_word", word)] if frame.intent == "forget" else [("teach_word", word | {"meaning": frame.topic})]
+
+
+def _command(frame: Frame, _previous: Frame | None) -> list[Call]:
+    """All that a message asks to be changed, as one change."""
+    if frame.pending is not None:
+        return []
+    steps = [{"capability": call.tool, "arguments": call.arguments} | ({"ids": call.ids} if call.ids else {}) for call in frame.calls]
+    return [("carry_out", {"steps": steps} | ({"replaces": frame.replaces} if frame.replaces else {}))]
 
 
 def _define(frame: Frame, _previous: Frame | None) -> list[Call]:

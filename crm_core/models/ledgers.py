@@ -60,8 +60,21 @@ class ChangeSet(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     decided_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: The proposal that this one was made in place of, where its requester corrected or edited it.
+    replaces_id: Mapped[int | None] = mapped_column(BigInteger)
 
-    __table_args__ = (CheckConstraint("status in ('proposed', 'applied', 'refused', 'expired', 'conflict', 'undone')", name="status"),)
+    __table_args__ = (CheckConstraint("status in ('proposed', 'applied', 'refused', 'expired', 'conflict', 'undone', 'replaced')", name="status"),)
+
+
+class PolicyText(Base):
+    """A policy that an administrator set; the newest row holds, and where there is none the shipped policy."""
+
+    __tablename__ = "policy"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    text: Mapped[str] = mapped_column(Text)
+    set_by: Mapped[int | None] = mapped_column(ForeignKey("user_account.id"))
+    set_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Thread(Base):

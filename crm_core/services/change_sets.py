@@ -27,7 +27,7 @@ from crm_core.services.records import Args, keep_an_admin, load, note_change, to
 from crm_core.services.words import take_back_word
 from crm_core.text import join_words, plural
 
-Status = Literal["proposed", "applied", "refused", "expired", "conflict", "undone"]
+Status = Literal["proposed", "applied", "refused", "expired", "conflict", "undone", "replaced"]
 #: Changes that are taken back in one.
 MOST = 200
 #: Conflicts that a sentence names one by one.
@@ -230,13 +230,19 @@ def _mark(ctx: Context, change: ChangeSet) -> None:
     )
     if moved.rowcount != 1:  # type: ignore[attr-defined]
         raise Conflict(f"'{change.title}' was undone by somebody else just now.")
-    if change.capability == "undo_change":
+    if taken := taken_back_by(change):
         ctx.session.execute(
             update(ChangeSet)
-            .where(ChangeSet.id.in_(change.arguments["change_set_ids"]), ChangeSet.status == "undone")
+            .where(ChangeSet.id.in_(taken), ChangeSet.status == "undone")
             .values(status="applied")
             .execution_options(synchronize_session="fetch")
         )
+
+
+def taken_back_by(change: ChangeSet) -> list[int]:
+    """The numbers of the changes that a change takes back, with all or one of its steps."""
+    steps = change.arguments.get("steps") or [{"capability": change.capability, "arguments": change.arguments}]
+    return [number for step in steps if step["capability"] == "undo_change" for number in step["arguments"]["change_set_ids"]]
 
 
 def _what_happened(ctx: Context, change_set_id: int) -> dict[tuple[str, int], _Taken]:

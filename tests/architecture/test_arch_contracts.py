@@ -38,7 +38,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("services",),
     ("metrics",),
     ("context",),
-    ("events", "access"),
+    ("events", "access", "policy"),
     ("models",),
     ("database", "periods", "money", "settings", "ports"),
     ("errors", "text"),

@@ -42,13 +42,15 @@ def stages(talk: Conversation, number: int) -> list[str]:
 
 
 def calls(answer: Answer, talk: Conversation) -> list[tuple[str, dict[str, Any]]]:
-    """Verb and arguments of what was proposed, as it was kept."""
+    """Verb and arguments of what was proposed, step by step, as it was kept."""
     import json
 
     kept = []
     for proposal in answer.proposals:
         ((capability, arguments),) = talk.rows(f"SELECT capability, arguments FROM change_set WHERE id = {proposal.change_set_id}")  # noqa: S608
-        kept.append((capability, json.loads(arguments)))
+        plain = json.loads(arguments)
+        steps = plain["steps"] if capability == "several" else [{"capability": capability, "arguments": plain}]
+        kept += [(step["capability"], step["arguments"]) for step in steps]
     return kept
 
 
@@ -220,7 +222,8 @@ class TestSeveral:
         number, name = deal(talk)
         stage = stages(talk, number)[0]
         answer = talk.say(f"move {name} to {stage} and push its close date to 15 January and remind me on Monday to call them")
-        assert [verb for verb, _arguments in calls(answer, talk)] == ["move_deal", "update_deal", "add_task"]
+        assert [verb for verb, _arguments in calls(answer, talk)] == ["add_task", "move_deal", "update_deal"]
+        assert [proposal.applied for proposal in answer.proposals] == [True, False], "the task at once, the rest as one change"
 
     def test_after_a_call_its_company_has_the_deal_that_is_moved(self, talk: Conversation) -> None:
         ((number, company, contact),) = talk.rows(
