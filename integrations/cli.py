@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from integrations.changing import changes_app, policy_app
+from integrations.command import As, acting, assemble_product, stop, user_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from assistant.answer import Answer
-    from crm_core.context import Context
-    from integrations.app import Rapport
 
 app = typer.Typer(help="Rapport: the CRM you talk to.", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 index_app = typer.Typer(help="The search index over interactions.", no_args_is_help=True)
 words_app = typer.Typer(help="Words that you teach: what your team calls things.", no_args_is_help=True)
-changes_app = typer.Typer(help="Changes: those that wait for your yes, those that were applied, and taking them back.", no_args_is_help=True)
 user_app = typer.Typer(help="Users, their sign-in links and API keys.", no_args_is_help=True)
 app.add_typer(index_app, name="index")
 app.add_typer(user_app, name="user")
 app.add_typer(words_app, name="words")
 app.add_typer(changes_app, name="changes")
-
-As = Annotated[
-    str, typer.Option("--as", metavar="EMAIL", help="Act as this user; RAPPORT_USER, or else the first administrator.", envvar="RAPPORT_USER")
-]
+app.add_typer(policy_app, name="policy")
 
 
 def main() -> None:
@@ -39,47 +33,12 @@ def main() -> None:
     try:
         app()
     except RapportError as error:
-        _stop(error.message)
+        stop(error.message)
     except ValueError as error:  # an argument model that refuses its values
         details = getattr(error, "errors", None)
         if details is None:
             raise
-        _stop("; ".join(f"{item['loc'][-1] if item['loc'] else 'value'}: {item['msg']}" for item in details()) + ". See --help for what is accepted.")
-
-
-def _stop(sentence: str, code: int = 2) -> NoReturn:
-    typer.secho(sentence, err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
-    raise SystemExit(code)
-
-
-def _assemble(*, index_owner: bool = False) -> Rapport:
-    from crm_core.settings import load_settings
-    from integrations.app import assemble
-
-    return assemble(load_settings(), index_owner=index_owner)
-
-
-def _user(product: Rapport, email: str) -> int:
-    from sqlalchemy import select
-
-    from crm_core.access import system_actor
-    from crm_core.context import unit_of_work
-    from crm_core.errors import NotFound
-    from crm_core.models import Organisation, User
-    from crm_core.services.users import user_by_email
-
-    with unit_of_work(product.engine, system_actor(), write=False) as ctx:
-        if ctx.session.scalar(select(Organisation.id)) is None:
-            raise NotFound("There is no company in this database yet; run 'rapport demo' or 'rapport import DIR' first.")
-        if email:
-            user_id = user_by_email(ctx.session, email)
-            if user_id is None:
-                raise NotFound(f"There is no active user with the address {email}; 'rapport user list' shows who there is.")
-            return user_id
-        first = ctx.session.scalar(select(User.id).where(User.role == "admin", User.active).order_by(User.id).limit(1))
-        if first is None:
-            raise NotFound("There is no administrator yet; add one with 'rapport user add NAME EMAIL --role admin'.")
-        return first
+        stop("; ".join(f"{item['loc'][-1] if item['loc'] else 'value'}: {item['msg']}" for item in details()) + ". See --help for what is accepted.")
 
 
 @app.command()
@@ -91,9 +50,9 @@ def ask(
     json_: Annotated[bool, typer.Option("--json", help="Print the whole answer as JSON.")] = False,
 ) -> None:
     """Ask one question and print the answer."""
-    product = _assemble()
+    product = assemble_product()
     try:
-        user_id, moment = _user(product, as_), _moment(now)
+        user_id, moment = user_of(product, as_), _moment(now)
         product.index.start()
         answer = product.agent.answer(question, user_id, thread=thread or None, door="cli", now=moment)
         if json_:
@@ -130,8 +89,8 @@ def chat(as_: As = "") -> None:
     from crm_core.errors import RapportError
     from integrations.terminal import read_line, remember_lines
 
-    product = _assemble()
-    user_id = _user(product, as_)
+    product = assemble_product()
+    user_id = user_of(product, as_)
     product.index.start()
     remember_lines(product.settings.data_dir / "chat_history")
     thread: str | None = None
@@ -199,7 +158,7 @@ def slack() -> None:
     """Serve Slack in Socket Mode, with the tokens of RAPPORT_SLACK_BOT_TOKEN and RAPPORT_SLACK_APP_TOKEN."""
     from integrations.slack.run import run_socket_mode
 
-    run_socket_mode(_assemble(index_owner=False))
+    run_socket_mode(assemble_product(index_owner=False))
 
 
 @app.command()
@@ -211,9 +170,9 @@ def explain(
     """Show how a question is understood: tokens, spans, all readings with their scores, the tool calls and their SQL."""
     from integrations.terminal import print_reading
 
-    product = _assemble()
+    product = assemble_product()
     try:
-        print_reading(product.engine, _user(product, as_), question, _moment(now))
+        print_reading(product.engine, user_of(product, as_), question, _moment(now))
     finally:
         product.close()
 
@@ -223,17 +182,13 @@ def words_list(as_: As = "") -> None:
     """Show the words that were taught, with who taught them."""
     from crm_core.services.words import taught_words
 
-    product = _assemble()
-    try:
-        with _reading(product, as_) as ctx:
-            words = taught_words(ctx)
-            if not words:
-                typer.echo("No words are taught yet; teach one with: rapport words teach WORD MEANING")
-            for word in words:
-                whose = "everybody" if word.company else "you"
-                typer.echo(f"{word.phrase}: {word.meaning} (for {whose}, taught by {word.taught_by or 'nobody known'} on {word.taught_at:%Y-%m-%d})")
-    finally:
-        product.close()
+    with acting(as_, write=False) as (_product, ctx):
+        words = taught_words(ctx)
+    if not words:
+        typer.echo("No words are taught yet; teach one with: rapport words teach WORD MEANING")
+    for word in words:
+        whose = "everybody" if word.company else "you"
+        typer.echo(f"{word.phrase}: {word.meaning} (for {whose}, taught by {word.taught_by or 'nobody known'} on {word.taught_at:%Y-%m-%d})")
 
 
 @words_app.command("teach")
@@ -295,9 +250,9 @@ def words_forget(
     from crm_core.context import unit_of_work
     from crm_core.services.words import ForgetWord, forget_word
 
-    product = _assemble()
+    product = assemble_product()
     try:
-        with unit_of_work(product.engine, _user(product, as_), write=True, door="cli") as ctx:
+        with unit_of_work(product.engine, user_of(product, as_), write=True, door="cli") as ctx:
             word = forget_word(ctx, ForgetWord(phrase=phrase, company=company))
         typer.echo(f"Forgotten: {word.phrase} ({word.meaning}).")
     finally:
@@ -309,9 +264,9 @@ def _teach(pairs: list[tuple[str, str]], as_: str, *, company: bool) -> None:
     from crm_core.context import unit_of_work
     from crm_core.services.words import TeachWord, teach_word
 
-    product = _assemble()
+    product = assemble_product()
     try:
-        with unit_of_work(product.engine, _user(product, as_), write=True, door="cli") as ctx:
+        with unit_of_work(product.engine, user_of(product, as_), write=True, door="cli") as ctx:
             for phrase, meaning in pairs:
                 check_word(ctx, phrase, meaning)
                 teach_word(ctx, TeachWord(phrase=phrase, meaning=meaning, company=company))
@@ -320,121 +275,12 @@ def _teach(pairs: list[tuple[str, str]], as_: str, *, company: bool) -> None:
         product.close()
 
 
-@contextmanager
-def _reading(product: Rapport, as_: str) -> Iterator[Context]:
-    from crm_core.context import unit_of_work
-
-    with unit_of_work(product.engine, _user(product, as_), write=False, door="cli") as ctx:
-        yield ctx
-
-
-@changes_app.command("list")
-def changes_list(
-    status: Annotated[str, typer.Option(help="proposed, applied, refused, expired, conflict or undone.")] = "",
-    text: Annotated[str, typer.Option(help="Words of the title, or of the message that asked for it.")] = "",
-    everybody: Annotated[bool, typer.Option("--everybody", help="Those of all whose changes you may see.")] = False,
-    as_: As = "",
-) -> None:
-    """Show proposed and decided changes, newest first."""
-    from crm_core.services.change_sets import ListChanges, list_changes, state_of
-
-    product = _assemble()
-    try:
-        with _reading(product, as_) as ctx:
-            found = list_changes(ctx, ListChanges.model_validate({"status": status or None, "text": text, "everybody": everybody}))
-            if not found:
-                typer.echo("There are no such changes.")
-            for item in found:
-                typer.echo(f"{item.id}: {item.title} ({state_of(ctx, item)}, {item.created_at.astimezone(ctx.zone):%Y-%m-%d %H:%M})")
-    finally:
-        product.close()
-
-
-@changes_app.command("show")
-def changes_show(number: Annotated[int, typer.Argument(help="Number of the change.")], as_: As = "") -> None:
-    """Show one change: what it does or did, field by field."""
-    from crm_core.changes import preview
-    from crm_core.services.change_sets import load_change_set, state_of
-
-    product = _assemble()
-    try:
-        with _reading(product, as_) as ctx:
-            change = load_change_set(ctx, number)
-            shown, state = preview(ctx, change), state_of(ctx, change)
-        _print_change(shown, state)
-    finally:
-        product.close()
-
-
-@changes_app.command("apply")
-def changes_apply(number: Annotated[int, typer.Argument(help="Number of the proposed change.")], as_: As = "") -> None:
-    """Show a proposed change as it is now and apply exactly that, after a yes."""
-    from crm_core.changes import decide, preview
-    from crm_core.services.change_sets import load_change_set, state_of
-
-    product = _assemble()
-    try:
-        user_id = _user(product, as_)
-        with _reading(product, as_) as ctx:
-            change = load_change_set(ctx, number)
-            shown, state = preview(ctx, change), state_of(ctx, change)
-        _print_change(shown, state)
-        if state != "proposed":
-            _stop(f"This change is {state}; there is nothing to apply.")
-        typer.confirm("Apply this?", abort=True)
-        decide(product.engine, user_id, number, str(shown["diff_hash"]), door="cli")
-        typer.echo(f"Applied. To take it back: rapport changes undo {number}")
-    finally:
-        product.close()
-
-
-@changes_app.command("refuse")
-def changes_refuse(number: Annotated[int, typer.Argument(help="Number of the proposed change.")], as_: As = "") -> None:
-    """Turn a proposed change down."""
-    from crm_core.changes import refuse
-    from crm_core.context import unit_of_work
-
-    product = _assemble()
-    try:
-        with unit_of_work(product.engine, _user(product, as_), write=True, door="cli") as ctx:
-            refuse(ctx, number)
-        typer.echo("Refused; nothing was changed.")
-    finally:
-        product.close()
-
-
-@changes_app.command("undo")
-def changes_undo(
-    numbers: Annotated[list[int], typer.Argument(help="Numbers of applied changes.")],
-    partly: Annotated[bool, typer.Option("--partly", help="Take back what can be, and leave what somebody changed since.")] = False,
-    as_: As = "",
-) -> None:
-    """Propose to take applied changes back; nothing happens until you apply that."""
-    from crm_core.changes import preview, propose
-    from crm_core.context import unit_of_work
-
-    product = _assemble()
-    try:
-        with unit_of_work(product.engine, _user(product, as_), write=True, door="cli") as ctx:
-            shown = preview(ctx, propose(ctx, "undo_change", {"change_set_ids": numbers, "partly": partly}))
-        _print_change(shown, "proposed")
-    finally:
-        product.close()
-
-
-def _print_change(shown: dict[str, object], state: str) -> None:
-    from assistant.answer import Approval
-    from integrations.terminal import print_proposal
-
-    print_proposal(Approval.model_validate(shown), state)
-
-
 @index_app.command("rebuild")
 def index_rebuild() -> None:
     """Build the index anew from the database."""
     from integrations.terminal import progress_bar
 
-    product = _assemble(index_owner=True)
+    product = assemble_product(index_owner=True)
     try:
         with progress_bar() as progress:
             count = product.index.rebuild(progress)
@@ -448,7 +294,7 @@ def index_check() -> None:
     """Say whether the index is whole; mend it where it is not."""
     from integrations.terminal import progress_bar
 
-    product = _assemble(index_owner=True)
+    product = assemble_product(index_owner=True)
     try:
         with progress_bar() as progress:
             product.index.open_or_rebuild(progress)
@@ -471,7 +317,7 @@ def user_add(
     from crm_core.services.setup import Conventions, set_up
     from crm_core.services.users import CreateUser, create_user
 
-    product = _assemble()
+    product = assemble_product()
     set_up(product.engine, Conventions())
     with unit_of_work(product.engine, system_actor(), write=True, door="cli") as ctx:
         view = create_user(ctx, CreateUser.model_validate({"name": name, "email": email, "role": role, "team": team or None}))
@@ -487,8 +333,8 @@ def user_list() -> None:
     from crm_core.context import unit_of_work
     from crm_core.models import User
 
-    product = _assemble()
-    _user(product, "")
+    product = assemble_product()
+    user_of(product, "")
     with unit_of_work(product.engine, system_actor(), write=False) as ctx:
         for user in ctx.session.scalars(select(User).order_by(User.id)):
             typer.echo(f"{user.id:>5}  {user.name:<28} {user.email:<44} {user.role:<9} {'' if user.active else 'inactive'}")
@@ -500,8 +346,8 @@ def user_link(email: Annotated[str, typer.Argument(help="Whose link.")] = "") ->
     from crm_core.context import unit_of_work
     from crm_core.services.users import create_sign_in_link
 
-    product = _assemble()
-    user_id = _user(product, email)
+    product = assemble_product()
+    user_id = user_of(product, email)
     with unit_of_work(product.engine, user_id, write=True, door="cli") as ctx:
         secret = create_sign_in_link(ctx, user_id)
     typer.echo(f"{product.settings.address}/login?token={secret}")
@@ -515,8 +361,8 @@ def user_key(
     from crm_core.context import unit_of_work
     from crm_core.services.users import create_api_key
 
-    product = _assemble()
-    with unit_of_work(product.engine, _user(product, email), write=True, door="cli") as ctx:
+    product = assemble_product()
+    with unit_of_work(product.engine, user_of(product, email), write=True, door="cli") as ctx:
         typer.echo(create_api_key(ctx, name).secret)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -18,6 +20,10 @@ from crm_core.services.change_sets import load_change_set, shown_diff, state_of
 EXPIRES_MINUTES = 30
 #: Lines of a diff that a preview holds; the whole is kept, and can be fetched as a list.
 SHOWN_LINES = 200
+
+
+#: A cell that begins so would be computed by a spreadsheet.
+_FORMULA = frozenset("=+-@\t\r")
 
 
 class Moved(Conflict):
@@ -241,6 +247,17 @@ def preview(ctx: Context, proposal: ChangeSet) -> dict[str, Any]:
         "lines_in_all": len(proposal.diff),
         "left_out": [item["reason"] for item in proposal.arguments.get("left_out", [])],
     }
+
+
+def diff_csv(ctx: Context, change: ChangeSet) -> str:
+    """Every line of a change as CSV, with a heading; a cell that a spreadsheet would take for a formula is quoted with an apostrophe."""
+    out = io.StringIO()
+    writer = csv.writer(out)
+    writer.writerow(["kind", "number", "record", "field", "before", "after"])
+    for item in shown_diff(ctx, change.diff):
+        cells = [item.noun, item.id or "new", item.record, item.title, "" if item.created else item.old, item.new]
+        writer.writerow([f"'{cell}" if isinstance(cell, str) and cell[:1] in _FORMULA else cell for cell in cells])
+    return out.getvalue()
 
 
 def refuse(ctx: Context, change_set_id: int) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from crm_core.changes import decide, propose, refuse
+from crm_core.changes import decide, diff_csv, edit, preview, propose, refuse, steps_of
 from crm_core.context import Context
 from crm_core.models import ChangeSet
-from crm_core.services.change_sets import ListChanges, list_changes, load_change_set, shown_diff, state_of
+from crm_core.services.change_sets import ListChanges, list_changes, load_change_set, state_of
 from integrations.http.deps import Caller, Product, Read, Write
 
 router = APIRouter(tags=["changes"])
@@ -35,11 +35,26 @@ class ProposalView(BaseModel):
     diff: list[dict[str, Any]]
     diff_hash: str
     changes: list[dict[str, Any]]
+    #: Of a change of several records: how many of which, and what the deals among them are worth.
+    summary: str
+    #: Lines of the whole diff; of a long one ``diff`` and ``changes`` hold the first, and ``rows.csv`` all.
+    lines_in_all: int
+    #: Why some of what was asked for is not part of it.
+    left_out: list[str]
+    #: What is done, verb by verb; ``edit`` takes other arguments for each.
+    steps: list[dict[str, Any]]
     message: str
+    replaces_id: int | None
     requester_id: int
     created_at: datetime
     expires_at: datetime
     decided_at: datetime | None
+
+
+class Edit(BaseModel):
+    """Other values for a proposal."""
+
+    arguments: list[dict[str, Any]] = Field(max_length=200, description="For each step the arguments to set or replace; empty where none.")
 
 
 class Undo(BaseModel):
@@ -58,6 +73,20 @@ def changes(ctx: Read, wanted: Annotated[ListChanges, Query()]) -> list[Proposal
 def change(ctx: Read, change_set_id: int) -> ProposalView:
     """One proposed or decided change with its diff."""
     return _view(ctx, load_change_set(ctx, change_set_id))
+
+
+@router.get("/api/changes/{change_set_id}/rows.csv", response_class=Response)
+def rows(ctx: Read, change_set_id: int) -> Response:
+    """Every line of a change as CSV: kind of record, its number and name, field, before, after."""
+    name = f"change-{change_set_id}.csv"
+    text = diff_csv(ctx, load_change_set(ctx, change_set_id))
+    return Response(text, media_type="text/csv; charset=utf-8", headers={"Content-Disposition": f'attachment; filename="{name}"'})
+
+
+@router.post("/api/changes/{change_set_id}/edit", status_code=201)
+def edit_change(ctx: Write, change_set_id: int, wanted: Edit) -> ProposalView:
+    """Put a proposal with other values in place of one that waits; the old one no longer stands."""
+    return _view(ctx, edit(ctx, change_set_id, wanted.arguments))
 
 
 @router.post("/api/changes/{change_set_id}/approve")
@@ -81,6 +110,7 @@ def undo_applied(ctx: Write, change_set_id: int, how: Undo) -> ProposalView:
 
 
 def _view(ctx: Context, row: ChangeSet) -> ProposalView:
-    shown = [item.model_dump() for item in shown_diff(ctx, row.diff)]
-    fields = {name: getattr(row, name) for name in ProposalView.model_fields if name not in ("status", "changes")}
-    return ProposalView(**fields, status=state_of(ctx, row), changes=shown)
+    shown = preview(ctx, row)
+    told = {name: shown[name] for name in ("diff", "changes", "summary", "lines_in_all", "left_out")}
+    told |= {name: getattr(row, name) for name in ProposalView.model_fields if name not in (*told, "status", "steps")}
+    return ProposalView(**told, status=state_of(ctx, row), steps=[step.model_dump(mode="json") for step in steps_of(row)])

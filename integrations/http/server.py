@@ -34,6 +34,7 @@ from integrations.http import (
     deals,
     leads,
     metrics,
+    policy,
     products,
     tickets,
     users,
@@ -100,7 +101,7 @@ def build_app(product: Rapport) -> FastAPI:
         responses={status: {"model": Problem, "content": {"application/problem+json": {}}} for status in (401, 403, 404, 409, 413, 422, 428)},
     )
     app.state.rapport = product
-    for module in (chat, metrics, companies, contacts, leads, deals, tickets, products, users, activities, words, changes, account):
+    for module in (chat, metrics, companies, contacts, leads, deals, tickets, products, users, activities, words, changes, policy, account):
         app.include_router(module.router)
     _add_problems(app)
     app.add_middleware(Guard)

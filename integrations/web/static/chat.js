@@ -134,7 +134,7 @@ const BLOCKS = {
   },
   approval(block) {
     const sheet = make("div", "sheet approval"), table = make("table", "diff"), said = make("span", "sub");
-    sheet.append(make("h3", "", block.title), make("div", "sub", block.rule));
+    sheet.append(make("h3", "", block.title), make("div", "sub", [block.summary, block.rule].filter(Boolean).join(" ")));
     let record = "";
     for (const item of block.changes) {
       const row = table.insertRow();
@@ -143,12 +143,19 @@ const BLOCKS = {
       const old = make("td", "old", item.created ? "" : item.old), value = make("td", "new", item.new);
       row.append(old, value);
     }
+    sheet.append(table);
+    if (block.lines_in_all > block.changes.length && block.lines_in_all > 200) {
+      const all = make("a", "sub", `All ${block.lines_in_all.toLocaleString("en")} lines as CSV`);
+      all.href = `/api/changes/${block.change_set_id}/rows.csv`;
+      sheet.append(all);
+    }
+    for (const reason of new Set(block.left_out || [])) sheet.append(make("div", "sub", `Not part of it: ${reason}`));
     if (block.applied) {
-      sheet.append(table, make("span", "sub", "Applied. "), undo(block.change_set_id, sheet));
+      sheet.append(make("span", "sub", "Applied. "), undo(block.change_set_id, sheet));
       return sheet;
     }
-    const yes = make("button", "", "Apply"), no = make("button", "quiet", "Refuse");
-    const decided = (words) => { said.textContent = ` ${words}`; yes.remove(); no.remove(); };
+    const yes = make("button", "", "Apply"), no = make("button", "quiet", "Refuse"), other = make("button", "quiet", "Edit");
+    const decided = (words) => { said.textContent = ` ${words}`; yes.remove(); no.remove(); other.remove(); };
     yes.onclick = () => api(`/api/changes/${block.change_set_id}/approve`, { method: "POST", body: JSON.stringify({ diff_hash: block.diff_hash }) })
       .then(() => { decided("Applied. "); sheet.append(undo(block.change_set_id, sheet)); })
       .catch((error) => {
@@ -159,10 +166,43 @@ const BLOCKS = {
     no.onclick = () => api(`/api/changes/${block.change_set_id}/refuse`, { method: "POST" })
       .then(() => decided("Refused; nothing was changed."))
       .catch((error) => { said.textContent = ` ${error.message}`; });
-    sheet.append(table, yes, " ", no, said);
+    other.onclick = () => edit(block.change_set_id, sheet, other, () => decided("Edited; the new proposal stands below."));
+    sheet.append(yes, " ", other, " ", no, said);
     return sheet;
   },
 };
+
+function edit(number, sheet, button, done) { // other values for a proposal: a form of its arguments, and a new proposal below
+  const form = make("form", "edit"), said = make("span", "sub");
+  const fail = (error) => { said.textContent = ` ${error.message}`; };
+  form.append(said);
+  button.disabled = true;
+  api(`/api/changes/${number}`).then((response) => response.json()).then((change) => {
+    const inputs = [];
+    change.steps.forEach((step, place) => {
+      for (const [name, value] of Object.entries(step.arguments)) {
+        if (value !== null && typeof value === "object" || /^(id|noun|version|.*_ids?)$/.test(name)) continue;
+        const label = make("label", "", `${name.replaceAll("_", " ")} `), input = make("input");
+        input.value = value ?? "";
+        label.append(input);
+        form.insertBefore(label, said);
+        inputs.push({ place, name, input, before: input.value });
+      }
+    });
+    if (!inputs.length) { said.textContent = " There is nothing to edit in this change; refuse it and say it in other words."; return; }
+    form.insertBefore(make("button", "", "Propose this"), said);
+    form.onsubmit = (event) => {
+      event.preventDefault();
+      const arguments_ = change.steps.map(() => ({}));
+      for (const { place, name, input, before } of inputs) if (input.value !== before) arguments_[place][name] = input.value;
+      api(`/api/changes/${number}/edit`, { method: "POST", body: JSON.stringify({ arguments: arguments_ }) })
+        .then((response) => response.json())
+        .then((fresh) => { form.remove(); done(); sheet.after(BLOCKS.approval({ ...fresh, change_set_id: fresh.id })); })
+        .catch(fail);
+    };
+  }).catch(fail);
+  sheet.append(form);
+}
 
 function undo(number, sheet) { // takes an applied change back: a proposal of its own, shown below it
   const button = make("button", "quiet", "Undo");
