@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,7 +23,7 @@ from assistant.language.wording import show_cell, show_value
 from assistant.retrieval.search import Passages, SearchInteractions, search_interactions
 from assistant.safety import fence, unfenced
 from assistant.turn import Done, Turn, approvals_of
-from crm_core.changes import Step, preview, propose_together
+from crm_core.changes import Step, preview, propose_together, refuse
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import RapportError
 from crm_core.metrics.definitions import Unit
@@ -31,6 +31,7 @@ from crm_core.metrics.listing import ListResult
 from crm_core.metrics.movement import STEPS, Movement
 from crm_core.metrics.question import MetricResult
 from crm_core.services.catalog import CATALOG, Effect
+from crm_core.services.change_sets import load_change_set
 from crm_core.services.records import Args
 from crm_core.services.words import TeachWord
 
@@ -47,6 +48,19 @@ class CarryOut(Args):
 
     steps: list[Step] = Field(min_length=1, description="Verbs with their arguments, each on one record or on many.")
     replaces: list[int] = Field(default_factory=list, description="Numbers of the changes that this corrects.")
+
+
+class Withdraw(Args):
+    """Proposals of the caller that are to wait no longer."""
+
+    change_set_ids: list[int] = Field(min_length=1, max_length=20, description="Their numbers.")
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """What was withdrawn, by its titles."""
+
+    titles: list[str]
 
 
 class ExplainPrevious(Args):
@@ -82,7 +96,7 @@ WRITES_OFFERED = (
 
 
 #: What only the embedded model calls, for the words that people said: they teach words and take changes back, models do not.
-OWN = ("teach_word", "forget_word", "undo_change", "carry_out")
+OWN = ("teach_word", "forget_word", "undo_change", "carry_out", "withdraw")
 #: All that a model may call, reads first; fewer than 25.
 OFFERED = (*(name for name, item in CATALOG.items() if item.effect is Effect.read), *WRITES_OFFERED, *ASSISTANT_TOOLS)
 
@@ -132,13 +146,15 @@ def _run(turn: Turn, name: str, arguments: dict[str, Any]) -> Any:
     if name == "explain_previous":
         return list(turn.previous_figures)
     capability = CATALOG.get(name)
-    write = name == "carry_out" or capability is not None and capability.effect is not Effect.read
+    write = name in ("carry_out", "withdraw") or capability is not None and capability.effect is not Effect.read
     with unit_of_work(turn.engine, turn.user_id, write=write, now=turn.now, door="agent") as ctx:
         if name == "search_interactions":
             return search_interactions(ctx, SearchInteractions.model_validate(arguments), turn.index)
         if name == "carry_out":
             wanted = CarryOut.model_validate(arguments)
             return _propose(ctx, turn, wanted.steps, wanted.replaces)
+        if name == "withdraw":
+            return _withdraw(ctx, Withdraw.model_validate(arguments).change_set_ids)
         assert capability is not None
         checked = capability.arguments.model_validate(arguments)
         if not write:
@@ -161,6 +177,14 @@ def _propose(ctx: Context, turn: Turn, steps: list[Step], replaces: Sequence[int
     approvals = [Approval.model_validate(preview(ctx, item)) for item in made]
     turn.proposals = [item for item in turn.proposals if item.change_set_id not in {new.change_set_id for new in approvals}] + approvals
     return approvals
+
+
+def _withdraw(ctx: Context, numbers: list[int]) -> Withdrawn:
+    titles = []
+    for number in numbers:
+        titles.append(load_change_set(ctx, number).title)
+        refuse(ctx, number)
+    return Withdrawn(titles)
 
 
 def _enter(turn: Turn, done: Done) -> str:

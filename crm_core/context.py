@@ -63,6 +63,7 @@ class Context:
 
 
 NOT_SET_UP = "The database is not set up; run 'rapport demo' or 'rapport import DIR' first."
+BUSY = "The database is busy with other changes, so nothing was done; try again in a moment."
 _sessions = sessionmaker(class_=RecordingSession, expire_on_commit=False, autoflush=True)
 
 
@@ -103,6 +104,8 @@ def unit_of_work(
         session.rollback()
         if "no such table" in str(error.orig) or "does not exist" in str(error.orig):
             raise Invalid(NOT_SET_UP) from error
+        if "database is locked" in str(error.orig):
+            raise Conflict(BUSY) from error
         raise
     except BaseException:
         session.rollback()

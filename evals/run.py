@@ -32,7 +32,7 @@ from integrations.app import Rapport
 #: Sets whose misses may be looked at; of all others only the counts are shown.
 OPEN_SETS = ("dev", "dev2", "dev_hard", "dialogues", "dialogues2", "dialogues3", "dialogues4", "out_of_scope")
 #: Files of a company's folder that hold no wordings.
-NO_WORDINGS = ("families", "profile", "writes", "writes_held_out")
+NO_WORDINGS = ("families", "profile", "writes", "writes2", "writes_held_out")
 
 
 @dataclass

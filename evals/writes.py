@@ -53,7 +53,7 @@ from integrations.app import Rapport, assemble
 
 Verdict = Literal["right", "wrong", "asked", "declined"]
 #: Sets whose misses may be looked at.
-OPEN = ("writes",)
+OPEN = ("writes", "writes2")
 TABLES = (
     "company",
     "contact",
@@ -120,6 +120,8 @@ def changes_between(before: Rows, after: Rows) -> dict[tuple[str, int], dict[str
     found: dict[tuple[str, int], dict[str, Any]] = {}
     for key, values in after.items():
         old = before.get(key)
+        if old is None and values.get("archived_at") is not None:
+            continue  # made and taken back
         if old is None:
             found[key] = {"+": True, **{name: value for name, value in values.items() if value not in (None, "") and name not in _QUIET}}
         elif values != old:

@@ -175,13 +175,13 @@ def _quantity_edges(tokens: list[Token]) -> list[Edge]:
     """Every number with its scale and currency; a currency said before it ("CHF 100") belongs to it."""
     edges = []
     for at, token in enumerate(tokens):
-        edge = _quantity_at(tokens, at)
+        edge = quantity_at(tokens, at)
         if edge is not None:
             edges.append(edge)
         elif (
             token.norm in CURRENCY_WORDS
             and at + 1 < len(tokens)
-            and (amount := _quantity_at(tokens, at + 1)) is not None
+            and (amount := quantity_at(tokens, at + 1)) is not None
             and amount.quantity is not None
         ):
             quantity = replace(amount.quantity, currency=CURRENCY_WORDS[token.norm])
@@ -189,7 +189,7 @@ def _quantity_edges(tokens: list[Token]) -> list[Edge]:
     return edges
 
 
-def _quantity_at(tokens: list[Token], at: int) -> Edge | None:
+def quantity_at(tokens: list[Token], at: int) -> Edge | None:
     """The number that begins at a place, if one does."""
     token = tokens[at]
     match = _QUANTITY.fullmatch(token.norm)

@@ -28,6 +28,12 @@ class Dialogue:
     """The frames of a thread, oldest first."""
 
     frames: list[Frame] = field(default_factory=list)
+    #: What was said around a command in the same message.
+    around: str = ""
+
+    def within(self, frames: list[Frame], around: str = "") -> Dialogue:
+        """The conversation as a part of a message finds it: with what that message said before."""
+        return Dialogue([*self.frames, *frames], around or self.around)
 
     @property
     def previous(self) -> Frame | None:

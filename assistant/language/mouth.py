@@ -119,6 +119,11 @@ def _one(turn: Turn, frame: Frame, item: Done) -> str:
         return text
     if isinstance(result, Passages):
         return _passages(turn, frame, result)
+    if item.tool == "withdraw" and frame.detail == "given_up":
+        turn.outcome = "asked"
+        return f"I did not understand that correction, so I withdrew what it corrects, and nothing of it was changed: {'; '.join(result.titles)}. Say the whole change anew."
+    if item.tool == "withdraw":
+        return f"Withdrawn, and nothing of it was changed: {'; '.join(result.titles)}."
     if approvals := approvals_of(item):
         return "\n\n".join(_approval(turn, approval) for approval in approvals)
     if isinstance(result, list) and result and isinstance(result[0], MetricInfo):

@@ -28,7 +28,7 @@ def plan(frame: Frame, previous: Frame | None) -> list[Call]:
         "forget": _teach,
         "rows": _rows,
         "command": _command,
-        "undo": lambda frame, _previous: [("undo_change", {"change_set_ids": frame.changes, "partly": frame.detail == "partly"})],
+        "undo": _undo,
     }
     builder = builders.get(frame.intent)
     return builder(frame, previous) if builder else []
@@ -155,6 +155,14 @@ def _command(frame: Frame, _previous: Frame | None) -> list[Call]:
         return []
     steps = [{"capability": call.tool, "arguments": call.arguments} | ({"ids": call.ids} if call.ids else {}) for call in frame.calls]
     return [("carry_out", {"steps": steps} | ({"replaces": frame.replaces} if frame.replaces else {}))]
+
+
+def _undo(frame: Frame, _previous: Frame | None) -> list[Call]:
+    """Applied changes are taken back, and proposals that wait are withdrawn."""
+    calls: list[Call] = [("withdraw", {"change_set_ids": frame.replaces})] if frame.replaces else []
+    if frame.changes:
+        calls.append(("undo_change", {"change_set_ids": frame.changes, "partly": frame.detail == "partly"}))
+    return calls
 
 
 def _define(frame: Frame, _previous: Frame | None) -> list[Call]:

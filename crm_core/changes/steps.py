@@ -103,8 +103,8 @@ def run_steps(ctx: Context, steps: Sequence[Step], *, lenient: bool = False) -> 
         raise Invalid(f"A change has 1 to {MOST_STEPS} steps.")
     ran = Ran()
     made: dict[tuple[str, int], str] = {}
-    titles: list[str] = []
     refused: list[RapportError] = []
+    undone: list[str] = []
     for step in steps:
         rows: list[dict[str, Any]] = []
         ctx.session.info["recorded"] = rows
@@ -122,11 +122,15 @@ def run_steps(ctx: Context, steps: Sequence[Step], *, lenient: bool = False) -> 
                 made[(row["noun"], row["record_id"])] = f"new {row['noun']} {len(made) + 1}"
         lines = _lines(ctx, rows, made)
         ran.parts.append((step, lines))
-        if lines:
-            titles.append(f"Undo: {ran.result.title}" if isinstance(ran.result, Undone) else _title(ctx, step.capability, lines))
+        if lines and isinstance(ran.result, Undone):
+            undone.append(f"Undo: {ran.result.title}")
     if refused and not ran.diff:
         raise refused[0]
-    ran.title = "; ".join(dict.fromkeys(titles))
+    by_verb: dict[str, list[dict[str, Any]]] = {}
+    for step, lines in ran.parts:
+        if lines and step.capability != "undo_change":
+            by_verb.setdefault(step.capability, []).extend(lines)
+    ran.title = "; ".join([*undone, *(_title(ctx, verb, lines) for verb, lines in by_verb.items())])
     if len(steps) > 1 or steps[0].ids:
         ran.result = Carried(title=ran.title, records=ran.records)
     return ran

@@ -206,7 +206,9 @@ class TestSteps:
 
     def test_moving_deals_is_no_question(self, conversation: Conversation) -> None:
         stage = conversation.scalars("select name from stage where kind = 'open' order by position limit 1 offset 1")[0]
-        assert conversation.say(f"move all open deals to {stage}").outcome == "declined"
+        answer = conversation.say(f"move all open deals to {stage}")
+        assert not answer.figures
+        assert [proposal.applied for proposal in answer.proposals] == [False]
 
     def test_what_is_overdue_narrows_the_tasks_of_each(self, conversation: Conversation) -> None:
         conditions = conversation.asked("overdue tasks by rep")["filters"]

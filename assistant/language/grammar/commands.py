@@ -30,7 +30,7 @@ _ENDING = frozenset("mark set close win lose update change put make".split())
 _AMOUNTS = frozenset("set change update make raise lower increase decrease reduce bump put edit cut drop".split())
 _DONE = frozenset("close resolve solve mark complete set".split())
 _TASK = re.compile(
-    r"\b(?:remind (?P<who>me|us|\w+)|(?:add|create|make|put|set up|set)\b[^,.:;]{0,20}?\b(?:tasks?|to-?dos?|to do|reminders?|follow-?ups?)(?: tasks?| to-?dos?)?(?: for (?P<whom>\w+))?)\b(?P<rest>.*)$",
+    r"\b(?:remind (?P<who>me|us|\w+)|put on (?P<theirs>\w+)(?: \w+)?['’]s (?:to-?do )?(?:list|plate|desk)|(?:i want|i need|i'?d like|give me|set me) an? (?:reminder|task)|(?:add|create|make|put|set up|set)\b[^,.:;]{0,20}?\b(?:tasks?|to-?dos?|to do|reminders?|follow-?ups?)(?: tasks?| to-?dos?)?(?: for (?P<whom>\w+)| (?:on|onto|to) (?P<whose>\w+)(?: \w+)?['’]s (?:to-?do )?(?:list|plate|desk))?)\b(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 BODY = re.compile(r"(?::|[,;.] | [-–—] )\s*(?P<body>\S.*)$", re.DOTALL)
@@ -43,6 +43,11 @@ _TOLD = re.compile(
     r"|(?P<verb>met|spoke|talked|called|rang|phoned)(?: with| to)?) "
 )
 _TOPIC = re.compile(r"\b(?:about|regarding|re) (?P<topic>\S.*)$", re.IGNORECASE)
+#: "Note that down" points at what was said before it.
+_NOTE_THAT = re.compile(
+    r"^\W*(?:please |pls |can you |could you )*(?:note|log|record|save|enter) (?:that|this|it)\b(?! (?:call|meeting|email|mail))", re.IGNORECASE
+)
+_PERSON = re.compile(r"\b(?:him|her|he|she)\b", re.IGNORECASE)
 _THAT = re.compile(r"\bthat (?P<said>\S.*)$", re.IGNORECASE | re.DOTALL)
 #: Words of a log that tell nothing by themselves.
 _LOG_WORDS = (
@@ -50,12 +55,28 @@ _LOG_WORDS = (
     | frozenset("a an the my our with at to from by of in on for as and please just new short quick today s i we can could you had have did".split())
     | frozenset("call calls phone email mail e meeting note demo visit chat met spoke talked called rang phoned activity".split())
 )
+#: Words before a next step that say nothing else.
+_SETTING_WORDS = frozenset(
+    "set change update make put edit deal deals opportunity its it that this s their ok ticket new so now let us lets renewal".split()
+)
 _SHIFT = re.compile(
     r"\b(?:back|out|by|another|forward)\s+(?:by\s+|another\s+)?(?P<count>a|an|one|two|three|four|five|six|\d+)\s+(?P<unit>day|week|month|quarter)s?\b"
+)
+#: How long something took: "25 min", "for an hour", "half an hour", "1.5 hours".
+_LASTED = re.compile(
+    r"\b(?P<half>half an hour)\b|\b(?P<quarter>quarter of an hour)\b|\b(?P<number>\d+(?:[.,]\d)?|an?|one|two|three)(?:\s|-)?(?P<unit>minutes?|mins?|hours?|hrs?|h)\b(?!\s+(?:ago|later|before|after|earlier|from))",
+    re.IGNORECASE,
 )
 _COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _LONG = 90
 MOST_CANDIDATES = 8
+
+
+def _minutes(match: re.Match[str]) -> int:
+    if match["half"] or match["quarter"]:
+        return 30 if match["half"] else 15
+    number = float(match["number"].replace(",", ".")) if match["number"][0].isdigit() else _COUNTS.get(match["number"].lower(), 1)
+    return round(number * (60 if match["unit"].lower().startswith("h") else 1))
 
 
 class Commands(Pieces):
@@ -82,7 +103,7 @@ class Commands(Pieces):
         if match is None:
             return None
         arguments: dict[str, Any] = {}
-        who = match["who"] or match["whom"]
+        who = match["who"] or match["whom"] or match["whose"] or match["theirs"]
         names = list(parts.names)
         if who and who.lower() not in ("me", "us"):
             called = [
@@ -118,7 +139,7 @@ class Commands(Pieces):
         if told is not None:
             kinds = ["meeting" if told["kind"] in ("meeting", "demo", "visit") or told["verb"] == "met" else "call"]
         kind = next((kind for kind in kinds if kind != verb), kinds[0] if kinds else "")  # "note a call with ..."
-        if verb not in _LOGGING and told is None or not kind:
+        if verb not in _LOGGING and told is None or not kind or _NOTE_THAT.match(parts.message):
             return None
         match = BODY.search(parts.message)
         body = match["body"].strip() if match is not None else ""
@@ -137,6 +158,9 @@ class Commands(Pieces):
         arguments: dict[str, Any] = {"kind": kind, "subject": subject[:1].upper() + subject[1:]}
         if body and body != subject:
             arguments["body"] = body
+        lasted = _LASTED.search(parts.message)
+        if lasted is not None:
+            arguments["duration_minutes"] = _minutes(lasted)
         day = next((when.period.first for when, _cue in parts.times if when.first < said and when.period.days == 1), None)
         if day is not None and day < self.ctx.today:
             arguments["occurred_at"] = datetime.combine(day, time(12), self.ctx.zone).isoformat()
@@ -145,15 +169,18 @@ class Commands(Pieces):
             return None  # "spoke to our CFO, she wants the pipeline by region" tells why something is asked
         return frame
 
-    def _says_more(self, head: str, names: list[Name]) -> bool:
-        """Whether the words around the names of a log say something beyond its kind, its topic and its day."""
+    def _says_more(self, head: str, names: list[Name], plain: frozenset[str] = frozenset()) -> bool:
+        """Whether the words around the names of a log say something beyond its kind, its topic and its day, and ``plain`` words."""
         left = fold(_TOPIC.sub("", self._without_times(head))) if not _THAT.search(head) else fold(head)
         known = {word for name in names for item in (self._spoken(name), *(match.label for match in name.matches)) for word in fold(item).split()}
-        return any(word not in known | _LOG_WORDS for word in re.findall(r"[^\W_]+", left))
+        return any(word not in known | _LOG_WORDS | plain for word in re.findall(r"[^\W_]+", left))
 
     def _about(self, frame: Frame, names: list[Name]) -> Frame:
-        """Link what is made to the records that are named; of several of one name one is asked for."""
+        """Link what is made to the records that are named or pointed at; of several of one name one is asked for."""
         call = frame.calls[0]
+        if not names and _PERSON.search(self.parts.message) and (person := self.dialogue.meant(self.ctx, ("contact",))) is not None:
+            call.arguments.setdefault("contact_id", person.id)  # "remind me to ring her"
+            frame.entities.append(person)
         for _place, name in self._narrow(list(enumerate(names)))[:3]:
             matches = [match for match in name.matches if match.noun in ("company", "contact", "deal", "lead", "ticket")]
             nouns = {match.noun for match in matches}
@@ -204,11 +231,19 @@ class Commands(Pieces):
     def _on_a_deal(self, verb: str) -> Frame | None:
         """All that is said of one deal: stage, outcome, amount, close date, next step, forecast, owner."""
         parts = self.parts
-        many = parts.plural_noun or parts.groups or parts.metrics or parts.relations or {"all", "every", "each", "both"} & parts.words_seen
+        many = (
+            parts.plural_noun
+            or parts.groups
+            or parts.metrics
+            or parts.relations
+            or {"all", "every", "each", "both", "those", "these", "them"} & parts.words_seen
+        )
         used: list[int] = []
         calls: list[Command] = []
         fields: dict[str, Any] = {}
         step = _NEXT_STEP.search(parts.message)
+        if step is not None and self._says_more(parts.message[: step.start()], list(parts.names), _SETTING_WORDS):
+            return None  # "close date becomes 15 January, and the next step is ..." says two things
         if step is not None:
             fields["next_step"] = step["step"].strip(" .")
         for place, raw in enumerate(parts.filters):
@@ -345,11 +380,3 @@ class Commands(Pieces):
         for said in self.parts.said_times:
             text = re.sub(rf"\s*\b(?:(?:on|by|at|for|until|before|due|in|this|the)\s+)?{re.escape(said)}", " ", text, count=1, flags=re.IGNORECASE)
         return " ".join(text.split())
-
-
-def commands_of(message: str, verbs: frozenset[str]) -> list[str]:
-    """The commands of a message that holds several, each by its words: "log a call with Dana, push the close date to June"."""
-    verb = "|".join(sorted(verbs))
-    pieces = re.split(rf"(?:[,;.]\s+(?:and\s+|then\s+|also\s+)*|\s+and\s+(?:then\s+|also\s+)?)(?=(?:{verb})\b)", message.strip(), flags=re.IGNORECASE)
-    starts = [re.match(rf"(?:(?:please|ok|okay|and|now)[,\s]+)*(?:{verb})\b", piece, re.IGNORECASE) is not None for piece in pieces]
-    return pieces if len(pieces) > 1 and all(starts) else []

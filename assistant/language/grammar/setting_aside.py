@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from assistant.language.chart import Chart, Edge
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Frame
-from assistant.language.grammar.commands import BODY, commands_of
+from assistant.language.grammar.commanding import read_change, read_commands
 from assistant.language.grammar.preambles import question_after
 from assistant.language.grammar.reader import read
-from assistant.language.lexicon import WRITE_VERBS
 from assistant.language.parts import Parts
 from crm_core.context import Context
 from crm_core.errors import Invalid
@@ -46,10 +45,18 @@ _TRIES = 6
 
 def read_apart(ctx: Context, message: str, dialogue: Dialogue | None = None) -> tuple[Frame, Chart, Parts]:
     """As ``read``; a message that is refused for words of an aside is read without it, and the frame tells what that was."""
-    several = commands_of(message, WRITE_VERBS)
-    if several and (commands := _all_commands(ctx, several, dialogue)) is not None:
-        return commands
-    whole = read(ctx, message, dialogue)
+    spoken = dialogue or Dialogue()
+    if (changes := read_commands(ctx, message, spoken)) is not None:
+        return changes
+    try:
+        whole = read(ctx, message, dialogue)
+    except Invalid:  # an impossible question may be a change all the same: "my deals closing in December go to 31 January"
+        change = read_change(ctx, message, spoken, (Frame(intent="unknown"), Chart([], []), Parts()))
+        if change is None or change[0].intent != "command":
+            raise
+        return change
+    if (change := read_change(ctx, message, spoken, whole)) is not None:
+        return change
     frame, chart, _parts = whole
     if (asked := _after_preamble(ctx, whole, dialogue)) is not None:
         return asked
@@ -68,52 +75,6 @@ def read_apart(ctx: Context, message: str, dialogue: Dialogue | None = None) -> 
             shorter[0].aside, shorter[0].confidence = aside, ASIDE_CONFIDENCE
             return shorter
     return whole
-
-
-def _all_commands(ctx: Context, several: list[str], dialogue: Dialogue | None) -> tuple[Frame, Chart, Parts] | None:
-    """Several commands as one reading: each leans on those before it, and where one is not understood none is carried out.
-
-    None where the first is no command at all: "add up the meetings and give me the figure".
-    """
-    before = list(dialogue.frames) if dialogue is not None else []
-    read_so_far: list[tuple[str, tuple[Frame, Chart, Parts]]] = []
-    for piece in several:
-        reading = read(ctx, piece, Dialogue([*before, *(_spoken_of(frame) for _said, (frame, *_rest) in read_so_far)]))
-        frame = reading[0]
-        if frame.intent == "command":
-            read_so_far.append((piece, reading))
-        elif not read_so_far and frame.intent != "write":
-            return None
-        elif read_so_far and _says_something(*read_so_far[-1]):  # what was said goes on: "..., update the pricing and call back"
-            said = f"{read_so_far.pop()[0]}, {piece}"
-            read_so_far.append((said, read(ctx, said, Dialogue([*before, *(_spoken_of(frame) for _said, (frame, *_rest) in read_so_far)]))))
-        else:
-            told = (
-                frame.detail if frame.intent == "unknown" and frame.detail else f"I do not understand '{piece.strip()}' as a change that I can make"
-            )
-            return Frame(
-                intent="unknown", detail=f"{told.rstrip('.')}. Nothing of your message was carried out; say that part in other words."
-            ), *reading[1:]
-    frames = [reading[0] for _said, reading in read_so_far]
-    waiting = [frame for frame in frames if frame.pending is not None]
-    if len(waiting) > 1 or any(frame.intent != "command" for frame in frames):
-        return Frame(intent="unknown", detail="Several parts of your message can mean several records. Say them one by one."), *read_so_far[0][1][1:]
-    merged = Frame(
-        intent="command", calls=[call for frame in frames for call in frame.calls], entities=[item for frame in frames for item in frame.entities]
-    )
-    merged.pending = waiting[0].pending if waiting else None
-    merged.entity = next((frame.entity for frame in reversed(frames) if frame.entity is not None), None)
-    return merged, *read_so_far[0][1][1:]
-
-
-def _says_something(message: str, reading: tuple[Frame, Chart, Parts]) -> bool:
-    """Whether a command logs what was said, in words after a colon or comma, which may go on with a verb."""
-    return reading[0].calls[0].tool == "log_activity" and BODY.search(message) is not None
-
-
-def _spoken_of(frame: Frame) -> Frame:
-    """A command as the next one can lean on it: "push its close date"."""
-    return frame.model_copy(update={"salient": [*([frame.entity] if frame.entity else []), *frame.entities]})
 
 
 def _after_preamble(ctx: Context, whole: tuple[Frame, Chart, Parts], dialogue: Dialogue | None) -> tuple[Frame, Chart, Parts] | None:

@@ -1,0 +1,398 @@
+"""Messages that change something: one command or several, corrections of the one before, and what only stands around them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from assistant.language.chart import Chart
+from assistant.language.dialogue import Dialogue
+from assistant.language.frames import Command, Entity, Frame
+from assistant.language.grammar.commands import BODY
+from assistant.language.grammar.edits import corrected, created, edited, makes_new, trimmed
+from assistant.language.grammar.edits.conditions import condition_of
+from assistant.language.grammar.edits.editing import on_target
+from assistant.language.grammar.edits.phrases import ASKS, begun
+from assistant.language.grammar.edits.targets import ASIDE, Target, Targets
+from assistant.language.grammar.edits.values import Unfit, Values
+from assistant.language.grammar.reader import read
+from assistant.language.lexicon import WRITE_VERBS
+from assistant.language.parts import Parts
+from crm_core.context import Context
+from crm_core.errors import Invalid
+from crm_core.metrics.filters import Filter
+
+Reading = tuple[Frame, Chart, Parts]
+#: Words with which a command can begin, beside those that the lexicon knows as verbs of change.
+_VERBS = WRITE_VERBS | frozenset(
+    "advance postpone delay defer slip extend pull reschedule bump promote raise lower increase reduce cut drop double halve flag tag label give hand transfer pass allocate delegate "
+    "win lose resolve solve complete finish tick archive restore reopen revive rename put make switch flip send note record remind abandon scrap adjust amend correct fix edit modify swap attach link register had".split()
+)
+_VERB = "|".join(sorted(_VERBS))
+_POLITE = r"(?:(?:please|pls|plz|also|then|and|now|just|ok|okay|finally|lastly|next(?=,)|can you|could you|would you|kindly|plus|btw|oh|i want to|i need to|let's|need to|to)[,:]?\s+)*"
+_CUT = re.compile(rf"(?:\s*[,;.!\n]+\s*|\s+&\s+|\s+plus\s+|\s*[,;]?\s+(?:and|then)\s+(?:then\s+|also\s+)?)(?={_POLITE}(?:{_VERB})\b)", re.IGNORECASE)
+_BEGINS = re.compile(rf"^\W*{_POLITE}(?:{_VERB})\b", re.IGNORECASE)
+#: Readings that answer nothing; a message that is answered well is no command, whatever words it begins with.
+_REFUSED = frozenset({"write", "unknown", "nothing"})
+#: What is told of one record and asks to be kept: "Globex is won", "we lost Globex on price", "Globex -> Negotiation".
+_TELLS = re.compile(
+    r"^\W*(?:\w+[\s,!:.]+){0,3}?(?:we|i)(?:'ve|’ve| have)?(?: just| officially| finally| sadly| unfortunately| now)* (?:won|lost|signed|landed|closed) \S"
+    r"|\b(?:is|was|has|'s)\b(?: been| now| just| officially| already| finally)* (?:closed[ -])?(?:won|lost|signed|resolved|solved|done|dead)\b|\b(?:is|are) now\b|\bis \S+(?: \S+){0,3} now\b|\b(?:goes?|should go|takes?) (?:\w+ )?(?:over|to)\b|\bnew (?:number|phone|email|title|mobile|address)\b|\b(?:can|could|should|must|needs? to|has to|is to|are to|gets?) (?:now |please |also |to )*(?:be )?(?:marked|moved|set|resolved|closed|dropped|archived|won|lost|assigned|given|handed|looked after|reopened|pushed|postponed|put|flagged)\b|\bpromoted to\b|^\W*(?:all|everything|every) .* to |\b(?:correct|right|new) \w+(?: \w+)? is\b|\bhas \d+ \w+ now\b|->|=>|→"
+    r"|^\W*(?:an? )?(?:brand[ -])?new (?:deal|opportunity|opp|bid|contact|ticket|case|lead|company|account)\b",
+    re.IGNORECASE,
+)
+_HEADED = re.compile(r"^[^:?,]{3,70}:\s+\S|^[^:?,.]{3,70}\s[–—-]\s+\S")
+#: An imperative within a message, and one that is politely asked for.
+_INSIDE = re.compile(rf"(?:[,;:.!–-]\s+|\bso\s+|\band\s+){_POLITE}(?:{_VERB})\b", re.IGNORECASE)
+_ASKED_FOR = re.compile(rf"\b(?:please|pls|plz|can you|could you|kindly)\s+(?:{_VERB})\b", re.IGNORECASE)
+#: What only asks for what was said before it: "could you correct this?".
+_NO_MORE = re.compile(
+    r"^(?:(?:please|kindly|so|can you|could you|and)\s+)*(?:correct|fix|update|change|adjust|amend|log|note|record|enter|do|reflect|save)\s+(?:this|that|it|both|these|those|accordingly|in the (?:crm|system))?(?:\s+(?:please|accordingly|for me|now|in the crm))*[\s?.!]*$",
+    re.IGNORECASE,
+)
+#: A question in so many words.
+_WANTS_TO_KNOW = re.compile(
+    r"^\W*(?:what|which|who|whose|how|when|where|why|show|list|display|find|count|tell|any|give me|get me|pull up|search|look|compare|break|rank|top|number of|total|sum|average"
+    r"|is|are|do|does|did|has|have)\b",
+    re.IGNORECASE,
+)
+_POINTS = re.compile(r"\b(?:it|its|that|this|them|they|those|these|he|she|his|her|him|their)\b", re.IGNORECASE)
+_LOG_IT = re.compile(
+    r"^(?:log|note|record|save|enter|put) (?:it|this|that|all that|that call|that down|it down)(?: down| in| (?:as|for) (?:a )?(?:call|meeting|note|email)"
+    r"| (?:on|under|to|at|for|with) (?:the |that |this |their |her |his )?(?:deal|company|account|contact|opportunity|ticket))?(?: please| pls| for me)?[\s.!]*$",
+    re.IGNORECASE,
+)
+_TOLD_KINDS = (
+    ("call", r"hung up|phone|phoned|call|called|rang|spoke|spoken|talked|chat|chatted|dial|off the line|on the line"),
+    ("meeting", r"met|meeting|sat down|lunch|coffee|dinner|visit|visited|demo|workshop|in person|on ?site|showed"),
+    ("email", r"emailed|mailed|wrote|email|mail|replied"),
+)
+_PIECE = re.compile(
+    r"\s*[,;!…]\s+|\.\s+|\s+[–—-]\s+|:\s+|\n+|\s+so\s+(?=(?:please|pls|can|could|let|we|i|tick|move|mark|put|hand|give|push|set|all|kindly)\b)"
+)
+_HEAD = re.compile(
+    r"^(?:(?:two|three|a few|some|several) (?:things|updates|changes)(?: please)?\s+)?(?:(?:for|on|re|regarding|about|update on|quick update on|concerning)\s+)?(?:the\s+)?",
+    re.IGNORECASE,
+)
+_CONDITION = re.compile(r"^(?:if|unless|when|once|as soon as|in case|provided|until|only if|should)\b", re.IGNORECASE)
+#: What must not be left aside after a command: numbers, days, and what goes on with it.
+_SAYS_MUCH = re.compile(
+    r"\d|[\"“”]|\b(?:next step|close date|amount|stage|forecast|priority|owner|title|phone|e-?mail|status|category|reason|and|but|except|not|only|unless|until|if|plus|also|tomorrow|today|monday|tuesday|wednesday|thursday|friday|next week|next month)\b",
+    re.IGNORECASE,
+)
+#: Words of a sentence's beginning that are tried as a name.
+MOST_NAME_WORDS = 7
+#: Verbs that begin a question as often as a change: "give me the deals", "pull up Acme".
+_ASKING_TOO = re.compile(
+    rf"^\W*{_POLITE}(?:give|get|pull|bring|take|put|make|send|open|close|call|list|find|add|drop|record|note|book|turn|work|change)\b", re.IGNORECASE
+)
+_CHANGES = frozenset({"command", "undo", "teach", "forget"})
+NOTHING_DONE = "Nothing of your message was carried out; say that part in other words."
+
+
+def read_commands(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None:
+    """The message as a correction of the change before, or as several changes; None where it is neither."""
+    if ASKS.match(trimmed(message)) is not None:
+        return None
+    if (frame := corrected(ctx, message, dialogue)) is not None:
+        return frame, Chart([], []), Parts()
+    if (conditional := _conditional(ctx, message, dialogue)) is not None:
+        return conditional
+    pieces = clauses_of(message)
+    return _several(ctx, pieces, dialogue) if len(pieces) > 1 else None
+
+
+def _conditional(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None:
+    """A change under a condition: prepared where it holds, told where it does not, refused where that cannot be decided."""
+    condition = condition_of(ctx, message, dialogue)
+    if condition is None or not _BEGINS.match(begun(condition.change)) and _TELLS.search(condition.change) is None:
+        return None
+    leaning = dialogue.within(condition.named)
+    pieces = clauses_of(condition.change)
+    found = _several(ctx, pieces, leaning) if len(pieces) > 1 else _one(ctx, condition.change, leaning)
+    if found is None or found[0].intent not in _CHANGES:
+        return None if condition.holds is None else found
+    if condition.holds is None:
+        detail = f"I cannot decide whether '{condition.told}', so nothing was prepared. I can look up whether somebody was called, mailed or met in a time."
+        return Frame(intent="unknown", detail=detail), *found[1:]
+    if not condition.holds:
+        return Frame(intent="unknown", detail=f"Nothing was changed, since that is not so: {condition.told}."), *found[1:]
+    return found
+
+
+def clauses_of(message: str) -> list[str]:
+    """The message cut where a new command begins: "log a call with Dana, push the close date to June"."""
+    return [piece for piece in _CUT.split(message.strip()) if piece.strip()]
+
+
+def read_change(ctx: Context, clause: str, dialogue: Dialogue, whole: Reading) -> Reading | None:
+    """What was read as no change, or as one that is not understood, by where its words part; None where that gives none either."""
+    frame = whole[0]
+    if frame.intent in _CHANGES or ASKS.match(trimmed(clause)) is not None:
+        return None
+    answers = frame.intent not in _REFUSED
+    if (
+        _HEADED.match(clause) is not None
+        and (headed := _headed(ctx, [piece for piece in _PIECE.split(clause) if piece.strip()], dialogue)) is not None
+    ):
+        return headed, whole[1], whole[2]
+    if (begins := begun(clause)) != clause.strip() and (plain := _read(ctx, begins, dialogue)) is not None and plain[0].intent == "command":
+        return plain
+    if answers and (_WANTS_TO_KNOW.match(begins) or clause.rstrip().endswith("?")):
+        return None
+    asked_for = bool(_BEGINS.match(begins) or _INSIDE.search(clause) or _TELLS.search(clause) or makes_new(clause))
+    if answers and not asked_for and not (whole[2].names or _POINTS.search(clause)):
+        return None
+    found = _cut_out(ctx, clause, dialogue)
+    if found is None or found.intent == "unknown" and (frame.intent == "unknown" and frame.detail or answers and not asked_for):
+        return None
+    if answers and found.pending is not None and not _BEGINS.match(begins):
+        return None
+    if answers and not asked_for and any(call.ids and call.tool != "reassign" for call in found.calls):
+        return None  # a question in few words rather than a change of many records
+    if answers and any(call.tool == "archive_record" for call in found.calls) and not re.match(r"^archive\b", begins, re.IGNORECASE):
+        return None  # "remove the closed ones": from the list that was asked for
+    if found.intent == "unknown" and answers and not (_TELLS.search(clause) or _BEGINS.match(begins)):
+        return None
+    return found, whole[1], whole[2]
+
+
+def _cut_out(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
+    """The change that a clause asks for: the whole of it, or what is left without what only stands before or after it."""
+    frame = _change(ctx, clause, dialogue)
+    refused = frame
+    if frame is not None and frame.intent == "command":
+        return frame
+    pieces = [piece for piece in _PIECE.split(clause) if piece.strip()]
+    if len(pieces) > 1 and (headed := _headed(ctx, pieces, dialogue)) is not None:
+        return headed
+    if _CONDITION.match(begun(clause)) or makes_new(clause):
+        return refused  # of what is new every word counts
+    if len(pieces) > 1 and (each := _each(ctx, pieces, dialogue)) is not None:
+        return each
+    for first, end in [*((first, len(pieces)) for first in range(1, len(pieces))), *((0, end) for end in range(len(pieces) - 1, 0, -1))]:
+        aside = ", ".join(piece.strip(" ,.") for piece in (*pieces[:first], *pieces[end:]))
+        if _SAYS_MUCH.search(aside if end < len(pieces) else ""):
+            continue
+        leaning = dialogue.within(_named_in(ctx, pieces[:first], dialogue), aside)
+        frame = _change(ctx, ", ".join(piece.strip(" ,.") for piece in pieces[first:end]), leaning)
+        if frame is not None and frame.intent == "command":
+            frame.aside = aside
+            return frame
+        refused = refused or frame
+    return refused
+
+
+def _each(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Frame | None:
+    """Several changes told one after the other: "Sue got promoted to CFO, and her new number is ..."; none where only one piece is a change."""
+    frames: list[Frame] = []
+    aside: list[str] = []
+    leaning = dialogue
+    for piece in pieces:
+        said = re.sub(r"^(?:and|then|also|plus|oh)\s+", "", begun(piece), flags=re.IGNORECASE)
+        frame = None if _NO_MORE.match(said) else _change(ctx, said, leaning)
+        if frame is not None and frame.intent == "command" and frame.pending is None:
+            frames.append(frame)
+            leaning = leaning.within([_spoken_of(frame)])
+        elif not _NO_MORE.match(said):
+            aside.append(piece.strip(" ,."))
+            leaning = leaning.within(_named_in(ctx, [piece], dialogue), piece)
+    told = len(frames) + sum(_NO_MORE.match(piece.strip()) is not None for piece in pieces)
+    if not frames or told < 2 or any(_SAYS_MUCH.search(piece) for piece in aside):
+        return None
+    return Frame(
+        intent="command", calls=_merged([call for frame in frames for call in frame.calls]), entity=frames[-1].entity, aside=", ".join(aside)
+    )
+
+
+def _change(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
+    return created(ctx, clause, dialogue) if makes_new(clause) else edited(ctx, clause, dialogue)
+
+
+def _named_in(ctx: Context, pieces: list[str], dialogue: Dialogue) -> list[Frame]:
+    """What is named before a command, for its pronouns: "Copper Ltd signed the renewal, mark it as won"."""
+    frames = []
+    for piece in pieces:
+        found: list[Entity] = []
+        for nouns in (("deal",), ("ticket",), ("contact",), ("company",), ("lead",)):
+            target = Targets(ctx, dialogue).find(piece, nouns)
+            if target is not None and len(target.found) == 1 and not target.many:
+                found.append(target.found[0])
+        if not found and (reading := _read(ctx, piece, dialogue)) is not None:
+            matches = [name.matches[0] for name in reading[2].names if len(name.matches) == 1]
+            found = [Entity(noun=match.noun, id=match.id, label=match.label) for match in matches]
+            if (begun_with := _begun_with(ctx, piece, dialogue)) is not None and begun_with.many:
+                ids: list[Any] = [item.id for item in begun_with.found]
+                frames.append(Frame(intent="list", noun=begun_with.noun, filters=[Filter(field="id", values=ids)], detail=ASIDE))
+                continue
+            found = (begun_with.found if begun_with is not None else []) + found
+        if found:
+            frames.append(Frame(intent="record", salient=found, detail=ASIDE))
+    return frames
+
+
+def _field_of(ctx: Context, target: Target, said: str) -> Frame | None:
+    """ "Stage Bid", "the next step is the contract", of a record that was named before."""
+    values = Values(ctx)
+    words = re.sub(r"^(?:the|its|his|her|their|set|put|make)\s+", "", trimmed(said), flags=re.IGNORECASE).split()
+    for size in (3, 2, 1):
+        name = values.field_named(target.noun, " ".join(words[:size]).strip(":=")) if len(words) > size else ""
+        if name:
+            value = re.sub(r"^(?:is|to|=|:|becomes|should(?: then| now)? be|now|will be|->)\s+", "", " ".join(words[size:]), flags=re.IGNORECASE)
+            try:
+                return on_target(target, values.set_to(target.noun, name, value))
+            except Unfit:
+                return None
+    return None
+
+
+def _begun_with(ctx: Context, piece: str, dialogue: Dialogue) -> Target | None:
+    """What the first words of a sentence name: "Globex renewal is dead", "my leads of 2024 will not answer"."""
+    words = piece.split()
+    for size in range(min(len(words) - 1, MOST_NAME_WORDS), 1, -1):
+        target = Targets(ctx, dialogue).find(" ".join(words[:size]), ("deal", "ticket", "lead"))
+        if target is not None and target.found and (len(target.found) == 1 or target.many):
+            return target
+    return None
+
+
+def _headed(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Frame | None:
+    """Several changes of one record that is named first: "Globex renewal: close date 15 January, and the next step is the contract"."""
+    head = _HEAD.sub("", pieces[0].strip(" ,.'\"“”"))
+    target = Targets(ctx, dialogue).find(head, ("deal", "ticket", "lead", "contact", "company"))
+    if target is None or len(target.found) != 1:
+        return None
+    leaning = Dialogue([*dialogue.frames, Frame(intent="record", entity=target.found[0], salient=[target.found[0]])])
+    calls: list[Command] = []
+    for piece in pieces[1:]:
+        said = re.sub(r"^(?:and|then|also|plus)\s+", "", piece.strip(), flags=re.IGNORECASE)
+        frame = _field_of(ctx, target, said) or edited(ctx, said, leaning)
+        for form in ("set it to {}", "set the {}", "set {} for it"):
+            frame = frame if frame is not None and frame.intent == "command" else edited(ctx, form.format(trimmed(said)), leaning)
+        if frame is None or frame.intent != "command" or frame.pending is not None:
+            return None
+        calls += frame.calls
+    return Frame(intent="command", calls=_merged(calls), entity=target.found[0]) if calls else None
+
+
+def _one(ctx: Context, clause: str, dialogue: Dialogue) -> Reading | None:
+    """One clause as a change; as it is read otherwise where it is none."""
+    whole = _read(ctx, clause, dialogue)
+    return whole and (read_change(ctx, clause, dialogue, whole) or whole)
+
+
+def _read(ctx: Context, clause: str, dialogue: Dialogue) -> Reading | None:
+    try:
+        return read(ctx, clause, dialogue)
+    except Invalid:
+        return None
+
+
+def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | None:
+    """Several commands as one reading: each leans on those before it, and where one is not understood none is carried out.
+
+    What stands before the first command and is none is left aside, and told. None where nothing is a command.
+    """
+    done: list[tuple[str, Reading]] = []
+    aside = ""
+    before: list[Frame] = []
+    log_it = False
+    for piece in pieces:
+        if not done and aside and _LOG_IT.match(begun(piece)) is not None:  # "just hung up with Dana, she is happy. log it"
+            piece, aside = f"log a {_kind_told(aside)} {aside}", ""
+            log_it = True
+        if (
+            done
+            and _makes(done[-1])
+            and (longer := _one(ctx, f"{done[-1][0]}, {piece}", _leaning(dialogue, done[:-1]))) is not None
+            and _makes(("", longer))
+        ):
+            done[-1] = (f"{done[-1][0]}, {piece}", longer)  # "open a ticket for Acme, and give it to Kofi"
+            continue
+        reading = _one(ctx, piece, _leaning(dialogue.within(before, aside), done))
+        frame = reading[0] if reading is not None else None
+        if reading is not None and frame is not None and frame.intent == "command":
+            done.append((piece, reading))
+        elif not done and not _BEGINS.match(piece):
+            aside = f"{aside}, {piece}" if aside else piece
+            before = _named_in(ctx, [part for part in _PIECE.split(aside) if part.strip()], dialogue)
+        elif done and _says_something(*done[-1]):  # what was said goes on: "..., update the pricing and call back"
+            said = f"{done.pop()[0]}, {piece}"
+            joined = _one(ctx, said, _leaning(dialogue, done))
+            if joined is None:
+                return None
+            done.append((said, joined))
+        elif not done and not log_it:
+            return None
+        else:
+            told = (
+                frame.detail
+                if frame is not None and frame.intent == "unknown" and frame.detail
+                else f"I do not understand '{piece.strip()}' as a change that I can make"
+            )
+            return Frame(intent="unknown", detail=f"{told.rstrip('.')}. {NOTHING_DONE}"), *(
+                reading or (Frame(intent="unknown"), Chart([], []), Parts())
+            )[1:]
+    if not done:
+        return None
+    frames = [reading[0] for _said, reading in done]
+    waiting = [frame for frame in frames if frame.pending is not None]
+    if len(waiting) > 1 or any(frame.intent != "command" for frame in frames):
+        return Frame(intent="unknown", detail="Several parts of your message can mean several records. Say them one by one."), *done[0][1][1:]
+    merged = Frame(
+        intent="command",
+        calls=_merged([call for frame in frames for call in frame.calls]),
+        entities=[item for frame in frames for item in frame.entities],
+        said=[said for frame in frames for said in frame.said],
+        aside=aside,
+    )
+    merged.pending = waiting[0].pending if waiting else None
+    merged.entity = next((frame.entity for frame in reversed(frames) if frame.entity is not None), None)
+    return merged, *done[0][1][1:]
+
+
+def _makes(done: tuple[str, Reading]) -> bool:
+    """Whether a reading makes a new record and nothing else."""
+    calls = done[1][0].calls
+    return len(calls) == 1 and calls[0].tool.startswith("create_") and done[1][0].intent == "command"
+
+
+def _kind_told(text: str) -> str:
+    """What kind of interaction is told of."""
+    return next((kind for kind, words in _TOLD_KINDS if re.search(rf"\b(?:{words})\b", text, re.IGNORECASE)), "note")
+
+
+def _leaning(dialogue: Dialogue, done: list[tuple[str, Reading]]) -> Dialogue:
+    return dialogue.within([_spoken_of(reading[0]) for _said, reading in done])
+
+
+def _spoken_of(frame: Frame) -> Frame:
+    """A command that was just read, with its records as those last spoken of."""
+    spoken = [*([frame.entity] if frame.entity is not None else []), *reversed(frame.entities)]
+    return frame.model_copy(update={"salient": spoken})
+
+
+def _says_something(message: str, reading: Reading) -> bool:
+    """Whether a command logs what was said, in words after a colon or comma, which may go on with a verb."""
+    tools = [call.tool for call in reading[0].calls]
+    return tools in (["log_activity"], ["add_task"]) and (BODY.search(message) is not None or tools == ["add_task"] or _body_of(reading[0]))
+
+
+def _body_of(frame: Frame) -> bool:
+    return bool(frame.calls[0].arguments.get("body"))
+
+
+def _merged(calls: list[Command]) -> list[Command]:
+    """Calls of one verb on the same records as one: two fields of a deal are one update of it."""
+    kept: list[Command] = []
+    for call in calls:
+        twin = next((other for other in kept if call.tool.startswith("update_") and _alike(other, call)), None)
+        if twin is None:
+            kept.append(call)
+        else:
+            twin.arguments |= call.arguments
+    return kept
+
+
+def _alike(one: Command, other: Command) -> bool:
+    return (one.tool, one.ids, one.arguments.get("id"), one.waiting) == (other.tool, other.ids, other.arguments.get("id"), other.waiting)

@@ -1,0 +1,164 @@
+"""One clause that changes records on file."""
+
+from __future__ import annotations
+
+import re
+
+from assistant.language.dialogue import Dialogue
+from assistant.language.frames import Command, Frame, Pending
+from assistant.language.grammar.edits.phrases import Wish, wishes
+from assistant.language.grammar.edits.targets import Target, Targets
+from assistant.language.grammar.edits.values import Setting, Unfit, Values
+from assistant.language.grammar.pieces import settled
+from crm_core.context import Context
+from crm_core.services.records import picklist_kind, picklists
+from crm_core.text import join_words, pluralise
+
+MOST_CANDIDATES = 8
+#: Records that are changed each to a value of its own, which makes a step each.
+MOST_APART = 150
+#: Cuts of a clause that are tried; the likeliest come first.
+MOST_CUTS = 60
+_ALL_NOUNS = ("deal", "ticket", "activity", "contact", "company", "lead")
+_DATING = re.compile(r"^\W*(?:\w+\W+){0,6}?(?:push|postpone|delay|defer|slip|extend|pull|reschedule|due|kick)\b", re.IGNORECASE)
+
+
+def edited(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
+    """The frame of a change, or of the question that it raises; None where the clause is no change that is understood.
+
+    A change whose records are found and whose value is none that the field can have is refused with what it can have.
+    """
+    targets, values = Targets(ctx, dialogue), Values(ctx)
+    unfit: Unfit | None = None
+    dating = _DATING.match(clause) is not None
+    for number, wish in enumerate(wishes(clause)):
+        if number >= MOST_CUTS:
+            break
+        try:
+            frame = _tried(ctx, wish, targets, values, dating=dating)
+        except Unfit as error:
+            unfit = unfit or error
+            continue
+        if frame is not None and not (wish.terse and any(call.ids for call in frame.calls)):
+            return frame
+    return Frame(intent="unknown", detail=str(unfit)) if unfit is not None else None
+
+
+def _tried(ctx: Context, wish: Wish, targets: Targets, values: Values, *, dating: bool) -> Frame | None:
+    """The frame of one cut; raises ``Unfit`` where only its value is wrong."""
+    if wish.act == "set":
+        return _set(wish, targets, values, dating=dating)
+    if wish.act == "role":
+        return _role(wish, targets, values)
+    if wish.act == "give":
+        person = values.person(wish.value)
+        target = targets.find(wish.target, _ALL_NOUNS) if person is not None else None
+        if target is None or person is None:
+            return None
+        return on_target(target, Setting([Command(tool="reassign", arguments={"noun": target.noun, "owner_id": person})]))
+    if wish.act == "shift":
+        target = targets.find(wish.target, ("deal", "activity"))
+        if target is None or wish.field and values.field_named(target.noun, wish.field) not in ("expected_close", "due"):
+            return None
+        setting = values.shifted(target.noun, wish.value)
+        return on_target(target, setting) if setting is not None else None
+    return _ended(ctx, wish, targets, values)
+
+
+def _set(wish: Wish, targets: Targets, values: Values, *, dating: bool) -> Frame | None:
+    if wish.field:
+        nouns = tuple(noun for noun in _ALL_NOUNS if values.field_named(noun, wish.field))
+        target = targets.find(wish.target, nouns) if nouns else None
+        if target is None:
+            return None
+        return on_target(target, values.set_to(target.noun, values.field_named(target.noun, wish.field), wish.value))
+    asked = next(
+        (name for name in (targets.dialogue.previous.asked_fields if targets.dialogue.previous else []) if wish.target.lower() in ("it", "that")), ""
+    )
+    if asked and any(character.isdigit() for character in wish.value):  # "how many seats has Globex?", "make it 50"
+        nouns = tuple(noun for noun in _ALL_NOUNS if values.field_named(noun, asked) == asked)
+        if nouns and (target := targets.find(wish.target, nouns)) is not None:
+            return on_target(target, values.set_to(target.noun, asked, wish.value))
+    fitting = [(noun, setting) for noun in _ALL_NOUNS if (setting := values.guess(noun, wish.value, dating=dating)) is not None]
+    target = targets.find(wish.target, tuple(noun for noun, _setting in fitting)) if fitting else None
+    return on_target(target, dict(fitting)[target.noun]) if target is not None else None
+
+
+def _role(wish: Wish, targets: Targets, values: Values) -> Frame | None:
+    role = values.role(wish.field)
+    target = targets.find(wish.target, ("deal",)) if role is not None else None
+    people = targets.find(wish.value, ("contact",)) if target is not None else None
+    if role is None or target is None or people is None or len(people.found) != 1:
+        return None
+    return on_target(target, Setting([Command(tool="set_deal_contact", arguments={"contact_id": people.found[0].id, "role": role})]))
+
+
+def _ended(ctx: Context, wish: Wish, targets: Targets, values: Values) -> Frame | None:
+    """Winning, losing, closing, reopening, completing and archiving."""
+    act = wish.act
+    if act in ("win", "lose"):
+        target = targets.find(wish.target, ("deal",))
+        if target is None:
+            return None
+        if act == "win":
+            return on_target(target, Setting([Command(tool="win_deal")]))
+        reason = values.reason(wish.value)
+        if reason is None and not wish.value:
+            reasons = [found for piece in re.split(r"[,;.!]\s|\s-\s", targets.dialogue.around) if (found := values.reason(piece.strip())) is not None]
+            reason = reasons[0] if len(set(reasons)) == 1 else None
+        if reason is None:
+            why = f"'{wish.value}' is not a reason here; use" if wish.value else "Why was it lost? Say it with one of these reasons:"
+            raise Unfit(f"{why} {values.reasons()}.")
+        return on_target(target, Setting([Command(tool="lose_deal", arguments={"reason": reason})]))
+    nouns = {"close": ("ticket", "activity", "deal"), "complete": ("activity", "ticket"), "reopen": ("deal", "ticket"), "archive": _ALL_NOUNS}[act]
+    target = targets.find(wish.target, nouns)
+    if target is None:
+        return None
+    if act == "archive":
+        return on_target(target, Setting([Command(tool="archive_record", arguments={"noun": target.noun})]))
+    if act == "reopen":
+        if target.noun == "deal":
+            return on_target(target, Setting([Command(tool="reopen_deal")]))
+        return on_target(target, values.set_to("ticket", "status", _first_status(values)))
+    if target.noun == "deal":
+        raise Unfit(f"Was {_spoken(target)} won or lost? Say 'mark it as won', or 'mark it as lost' with the reason.")
+    return on_target(target, Setting([Command(tool="resolve_ticket" if target.noun == "ticket" else "complete_task")]))
+
+
+def _first_status(values: Values) -> str:
+    return picklist_kind(values.ctx, "ticket", "status", "open") or next(iter(picklists(values.ctx, "ticket").get("status", [])), "")
+
+
+def _spoken(target: Target) -> str:
+    return target.found[0].label if len(target.found) == 1 else target.spoken
+
+
+def on_target(target: Target, setting: Setting) -> Frame | None:
+    """The calls on what is meant, or the question which one, or that there is none."""
+    found = target.found
+    if not found:
+        return Frame(intent="unknown", detail=f"I find no {_named(target)} that you may see, so there is nothing to change.")
+    if len(found) > 1 and not target.many:
+        if setting.each is not None:
+            return Frame(intent="unknown", detail=f"Which do you mean: {join_words([item.label for item in found[:MOST_CANDIDATES]], 'or')}?")
+        calls = [call.model_copy(deep=True, update={"waiting": "id"}) for call in setting.calls]
+        hints = (target.hints or [""] * len(found))[:MOST_CANDIDATES]
+        return Frame(intent="command", calls=calls, pending=Pending(name=_named(target), candidates=found[:MOST_CANDIDATES], hints=hints))
+    if setting.each is not None:
+        if len(found) > MOST_APART:
+            raise Unfit(f"Each of {len(found)} records would get a value of its own; at most {MOST_APART} can be changed so at once.")
+        made = [call for item in found if (call := setting.each(item.id)) is not None]
+        if not made:
+            return Frame(intent="unknown", detail=f"{_spoken(target)} has nothing there yet that could be moved or raised; say the new value.")
+        return Frame(intent="command", calls=made, entity=found[0] if len(found) == 1 else None, said=target.said)
+    if len(found) == 1:
+        calls = [call.model_copy(deep=True, update={"waiting": "id"}) for call in setting.calls]
+        return settled(Frame(intent="command", calls=calls), found[0])
+    ids = [item.id for item in found]
+    return Frame(intent="command", calls=[call.model_copy(deep=True, update={"ids": ids}) for call in setting.calls], said=target.said)
+
+
+def _named(target: Target) -> str:
+    return re.sub(r"^(?:all|every|each|any|both|of|the|my|our|those|these)\s+", "", target.spoken, flags=re.IGNORECASE).strip() or pluralise(
+        target.noun
+    )

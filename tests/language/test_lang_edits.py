@@ -1,0 +1,203 @@
+"""Changes put into words, of one record or many, told or asked for, corrected and conditional; both companies, names from their data."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from assistant.answer import Answer
+from assistant.language.grammar.edits.phrases import trimmed, wishes
+from assistant.language.grammar.edits.values import amount_said, best_of
+from tests.language.test_lang_commands import calls, deal, stages, talk
+from tests.language.test_lang_conversation import Conversation
+from tests.language.test_lang_readings import machinery, software
+
+__all__ = ["machinery", "software", "talk"]  # fixtures
+
+
+def steps(answer: Answer, talk: Conversation) -> list[dict[str, Any]]:
+    """The steps of what was proposed, with the records that each runs on."""
+    ((arguments,),) = talk.rows(f"SELECT arguments FROM change_set WHERE id = {answer.proposals[-1].change_set_id}")
+    return list(json.loads(arguments)["steps"])
+
+
+class TestPhrases:
+    @pytest.mark.parametrize("said", ["please set it to 5", "could you set it to 5?", "ok, set it to 5, thanks!", "let's set it to 5 please"])
+    def test_politeness_is_left_out(self, said: str) -> None:
+        assert trimmed(said).rstrip("?") == "set it to 5"
+
+    @pytest.mark.parametrize("said", ["should we move it to Bid?", "what if we move it to Bid", "did Tom move it to Bid", "why is it in Bid"])
+    def test_a_question_wishes_nothing(self, said: str) -> None:
+        assert list(wishes(said)) == []
+
+    def test_the_words_part_at_the_verb_and_the_value(self) -> None:
+        wish = next(iter(wishes("set the close date of the Kestrel renewal to 30 June")))
+        assert (wish.act, wish.target, wish.field, wish.value) == ("set", "the Kestrel renewal", "the close date", "30 June")
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        ("said", "number"), [("45k", "45000"), ("158.000 euros", "158000"), ("12,500", "12500"), ("1.2m", "1200000"), ("99.5", "99.5")]
+    )
+    def test_amounts(self, said: str, number: str) -> None:
+        found = amount_said(said)
+        assert found is not None
+        assert found[0] == Decimal(number)
+
+    @pytest.mark.parametrize("said", ["45k and more", "soon", "the second", "12 people"])
+    def test_what_is_no_amount(self, said: str) -> None:
+        assert amount_said(said) is None
+
+    def test_a_value_is_meant_by_its_beginning_or_its_likeness_and_not_by_chance(self) -> None:
+        values = ["Negotiation", "New", "Closed Won", "Closed Lost"]
+        assert best_of("negotiation", values) == "Negotiation"
+        assert best_of("negotaition", values) == "Negotiation"
+        assert best_of("closed", values) is None, "two begin so"
+        assert best_of("gone", values) is None
+
+
+class TestOne:
+    def test_an_arrow_moves(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        stage = stages(talk, number)[0]
+        assert calls(talk.say(f"{name} -> {stage}"), talk) == [("move_deal", {"stage": stage, "id": number})]
+
+    def test_several_fields_of_a_record_named_first_are_one_update(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        answer = talk.say(f"{name}: close date 15 January 2027, next step send the contract")
+        assert calls(answer, talk) == [("update_deal", {"expected_close_on": "2027-01-15", "next_step": "send the contract", "id": number})]
+
+    def test_an_amount_is_raised_by_a_share_of_what_it_is(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        ((minor,),) = talk.rows(f"SELECT amount_minor FROM deal WHERE id = {number}")
+        ((_verb, arguments),) = calls(talk.say(f"raise the amount of {name} by 10%"), talk)
+        assert round(float(arguments["amount"]) * 100) == pytest.approx(minor * 1.1, abs=1)
+
+    def test_a_stage_that_does_not_exist_is_refused_with_those_that_do(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        answer = talk.say(f"move {name} to the Frobnication stage")
+        assert not answer.proposals
+        assert stages(talk, number)[0] in answer.text
+
+    def test_a_deal_is_not_lost_without_a_reason(self, talk: Conversation) -> None:
+        _number, name = deal(talk)
+        answer = talk.say(f"we lost {name}")
+        assert not answer.proposals
+        assert "reason" in answer.text
+
+
+class TestMany:
+    def test_all_that_meet_the_conditions_are_changed_as_one(self, talk: Conversation) -> None:
+        ((stage, pipeline),) = talk.rows(
+            "SELECT stage.name, stage.pipeline_id FROM deal JOIN stage ON stage.id = deal.stage_id WHERE deal.status = 'open' AND deal.amount_minor > 1000000 "
+            "AND stage.name IN (SELECT name FROM stage GROUP BY name HAVING count(*) = 1) GROUP BY stage.id ORDER BY count(*) DESC LIMIT 1"
+        )
+        other = talk.scalars(
+            f"SELECT name FROM stage WHERE kind = 'open' AND pipeline_id = {pipeline} AND name != '{stage}' ORDER BY position LIMIT 1"
+        )[0]
+        ids = talk.scalars(
+            "SELECT deal.id FROM deal JOIN stage ON stage.id = deal.stage_id WHERE deal.status = 'open' AND deal.archived_at IS NULL "
+            f"AND stage.name = '{stage}' AND deal.amount_minor * CASE deal.currency WHEN (SELECT home_currency FROM organisation) THEN 1000000 ELSE "
+            "(SELECT micro FROM exchange_rate WHERE currency = deal.currency AND day <= date('now') ORDER BY day DESC LIMIT 1) END / 1000000 > 1000000"
+        )
+        answer = talk.say(f"move all open deals in {stage} over 10k to {other}")
+        (step,) = steps(answer, talk)
+        assert step["capability"] == "move_deal"
+        assert sorted(step["ids"]) == sorted(ids)
+        assert f"{len(ids)} deals" in answer.text
+
+    def test_the_rows_of_the_last_answer_are_meant_by_those(self, talk: Conversation) -> None:
+        listed = talk.say("show my open deals")
+        expected = talk.scalars("SELECT id FROM deal WHERE status = 'open' AND archived_at IS NULL AND owner_id = (SELECT min(id) FROM user_account)")
+        assert listed.figures[0].rows_in_all == len(expected)
+        category = talk.scalars("SELECT value FROM picklist_value WHERE field = 'forecast_category' ORDER BY position LIMIT 1")[0]
+        answer = talk.say(f"set their forecast category to {category}")
+        if len(expected) > 1:
+            changed = {line["id"] for line in answer.proposals[0].diff}
+            assert changed <= set(expected)
+
+    def test_each_gets_its_own_day_where_dates_are_shifted(self, talk: Conversation) -> None:
+        before = dict(talk.rows("SELECT id, expected_close_on FROM deal WHERE status = 'open'"))
+        talk.say("show open deals expected to close next year")
+        answer = talk.say("push the first three out by two weeks")
+        assert len(answer.proposals[0].diff) == 3
+        for line in answer.proposals[0].diff:
+            assert line["new"] == (date.fromisoformat(before[line["id"]]) + timedelta(days=14)).isoformat()
+
+
+class TestCorrections:
+    def test_another_value_takes_the_place_of_the_proposal(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        first = talk.say(f"set {name} to 51k")
+        second = talk.say("no, 52k")
+        assert calls(second, talk) == [("update_deal", {"amount": "52000", "id": number})]
+        assert talk.rows(f"SELECT status FROM change_set WHERE id = {first.proposals[0].change_set_id}") == [("replaced",)]
+
+    def test_what_was_logged_is_taken_back_with_the_correction(self, talk: Conversation) -> None:
+        first = talk.say("remind me on 1 December to water the plants")
+        second = talk.say("sorry, make that 2 December")
+        assert [proposal.applied for proposal in second.proposals] == [True]
+        assert talk.rows(f"SELECT status FROM change_set WHERE id = {first.proposals[0].change_set_id}") == [("undone",)]
+        assert talk.rows("SELECT due_on FROM activity WHERE subject = 'Water the plants' AND archived_at IS NULL") == [("2026-12-02",)]
+
+    def test_never_mind_withdraws(self, talk: Conversation) -> None:
+        _number, name = deal(talk)
+        first = talk.say(f"set {name} to 53k")
+        assert "Withdrawn" in talk.say("never mind, wrong deal").text
+        assert talk.rows(f"SELECT status FROM change_set WHERE id = {first.proposals[0].change_set_id}") == [("refused",)]
+
+    def test_a_correction_that_is_not_understood_leaves_nothing_to_approve(self, talk: Conversation) -> None:
+        _number, name = deal(talk)
+        first = talk.say(f"set {name} to 54k")
+        assert "withdrew" in talk.say("no no that is not right at all, blurgh").text
+        assert talk.rows(f"SELECT status FROM change_set WHERE id = {first.proposals[0].change_set_id}") == [("refused",)]
+
+
+class TestNew:
+    def test_a_contact(self, talk: Conversation) -> None:
+        ((company, name),) = talk.rows("SELECT min(id), name FROM company GROUP BY name HAVING count(*) = 1 ORDER BY 1 LIMIT 1")
+        ((verb, arguments),) = calls(talk.say(f"add Jo Quillfeather, CFO, jo@quill.example as a contact at {name}"), talk)
+        assert verb == "create_contact"
+        assert arguments == {"name": "Jo Quillfeather", "title": "CFO", "email": "jo@quill.example", "company_id": company}
+
+    def test_a_deal_with_its_details_in_any_order(self, talk: Conversation) -> None:
+        ((company, name),) = talk.rows("SELECT min(id), name FROM company GROUP BY name HAVING count(*) = 1 ORDER BY 1 LIMIT 1")
+        ((verb, arguments),) = calls(talk.say(f'create a deal with {name}, 20k, closing 30 June 2027, called "Spring order"'), talk)
+        assert verb == "create_deal"
+        assert arguments == {"name": "Spring order", "company_id": company, "amount": "20000", "expected_close_on": "2027-06-30"}
+
+    def test_without_what_it_is_called_it_is_asked_for(self, talk: Conversation) -> None:
+        answer = talk.say("create a new contact")
+        assert not answer.proposals
+        assert "called" in answer.text
+
+
+class TestConditions:
+    def person(self, talk: Conversation, *, called: bool) -> str:
+        having = "" if called else "NOT "
+        return talk.scalars(
+            f"SELECT name FROM contact WHERE {having}EXISTS (SELECT 1 FROM activity WHERE contact_id = contact.id AND kind = 'call') "
+            "AND name IN (SELECT name FROM contact GROUP BY name HAVING count(*) = 1) AND name NOT IN (SELECT name FROM user_account) "
+            "AND archived_at IS NULL ORDER BY id LIMIT 1"
+        )[0]
+
+    def test_it_is_done_where_the_condition_holds(self, talk: Conversation) -> None:
+        name = self.person(talk, called=False)
+        ((verb, arguments),) = calls(talk.say(f"if nobody has called {name}, remind me on 1 December to ring them"), talk)
+        assert verb == "add_task"
+        assert arguments["due_on"] == "2026-12-01"
+
+    def test_nothing_is_done_where_it_does_not(self, talk: Conversation) -> None:
+        name = self.person(talk, called=True)
+        answer = talk.say(f"if nobody has called {name}, remind me on 1 December to ring them")
+        assert not answer.proposals
+        assert "Nothing was changed" in answer.text
+
+    def test_a_condition_that_cannot_be_decided_is_not_passed_over(self, talk: Conversation) -> None:
+        _number, name = deal(talk)
+        answer = talk.say(f"if the moon is full, set {name} to 55k")
+        assert not answer.proposals
