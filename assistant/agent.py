@@ -42,7 +42,7 @@ from assistant.models import EmbeddedChatModel
 from assistant.prompts import render
 from assistant.retrieval.search import Passages
 from assistant.safety import clean_message, fence
-from assistant.tools import WRITES_OFFERED, offered_tools, run_tool
+from assistant.tools import MAX_TOOL_CALLS, WRITES_OFFERED, offered_tools, run_tool
 from assistant.turn import Listener, Turn, approvals_of
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Invalid, RapportError
@@ -52,7 +52,6 @@ from crm_core.ports import VectorIndex
 log = logging.getLogger(__name__)
 
 MAX_MODEL_CALLS = 6
-MAX_TOOL_CALLS = 12
 #: A turn begins no further model call after this many time limits of one call.
 TURN_TIMEOUTS = 3
 #: Steps of the loop: each model call and each round of tools is one.
@@ -386,7 +385,7 @@ class Agent:
         turn.notices.append(
             f"The model wrote {', '.join(untraced[:3])}, which no computed result supports; these words were made from the results instead."
         )
-        turn.frame = turn.frame or Frame(intent="metric" if any(done.figure for done in turn.done) else "unknown")
+        turn.frame = turn.frame or Frame(intent="rows" if any(done.figure for done in turn.done) else "unknown")
         if any(not done.error for done in turn.done) and (words := compose(turn)):
             return words
         return self._embedded_instead(turn)

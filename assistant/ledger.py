@@ -9,7 +9,9 @@ a result; numbers that people outside wrote only in a sentence that cites them.
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -46,6 +48,8 @@ class Ledger:
 
     figures: list[Figure] = field(default_factory=list)
     vouched: set[Decimal] = field(default_factory=set)
+    #: Names of records as they stand in results: whole, they may be said with the numbers in them, which vouch for nothing.
+    labels: set[str] = field(default_factory=set)
     #: Numbers in what people outside wrote: theirs to say, only where the words cite them.
     quoted: set[Decimal] = field(default_factory=set)
     #: Numbers of the question and the ones before: they can be repeated beside a result, never be one.
@@ -58,6 +62,11 @@ class Ledger:
     def enter_quotation(self, text: str) -> None:
         """Note the numbers of outside text; a sentence may repeat them where it cites a passage."""
         self.quoted |= set(numbers_in(text))
+
+    def enter_label(self, text: str) -> None:
+        """Note a name that may be repeated as it is; anybody can write a number into one, so it vouches for none."""
+        if _NUMBER.search(text):
+            self.labels.add(" ".join(text.split()))
 
     def enter_text(self, text: str) -> None:
         """Vouch for every number that stands in a trusted text, such as the question or a result in JSON."""
@@ -93,7 +102,8 @@ class Ledger:
             for value in (result.share.part, result.share.whole):
                 self._vouch(value, result.share.unit, result.currency)
         for group in result.groups:
-            self.enter_text(" ".join(group.labels))
+            for key, label in zip(group.keys, group.labels, strict=False):
+                (self.enter_text if isinstance(key, date) else self.enter_label)(label)
             if group.value is not None and group.previous is not None:
                 self._vouch_change(group.value, group.previous, result.unit, result.currency)
             if result.additive and result.value and group.value is not None:
@@ -126,9 +136,11 @@ class Ledger:
         for row in result.rows:
             if row.get("_amount_minor") is not None:
                 self._vouch(Decimal(row["_amount_minor"]), Unit.money, row["_currency"])
-            cells = [show_cell(row.get(item.name), item, result.currency) for item in result.columns]
+            cells = [(item, show_cell(row.get(item.name), item, result.currency)) for item in result.columns]
+            for item, cell in cells:
+                (self.enter_text if item.kind in _COMPUTED else self.enter_label)(cell)
             days = [row.get(item.name) for item in result.columns if item.kind in (Kind.day, Kind.instant)]
-            self.enter_text(" ".join(str(value) for value in (row["id"], *cells, *days)))
+            self.enter_text(" ".join(str(value) for value in (row["id"], *days)))
         return figure
 
     def enter_movement(self, result: Movement, question: dict[str, Any], as_of: str, filters: str) -> Figure:
@@ -164,7 +176,8 @@ class Ledger:
         for item in result.deals:
             for minor in (item.before_minor, item.after_minor, item.change_minor):
                 self._vouch(Decimal(minor), Unit.money, result.currency)
-            self.enter_text(f"{item.id} {item.name} {item.expected_before} {item.expected_after}")
+            self.enter_label(item.name)
+            self.enter_text(f"{item.id} {item.expected_before} {item.expected_after}")
         self.enter_text(f"{result.first.date()} {result.end.date()} {result.first.day} {result.end.day}")
         return figure
 
@@ -185,6 +198,8 @@ class Ledger:
         Numbers of the question count only where something was ``computed`` or read in this turn.
         """
         found = []
+        for label in sorted(self.labels, key=len, reverse=True):
+            text = text.replace(label, " ")
         for sentence in _SENTENCE.split(text):
             bare = _CITATION.sub(lambda mark: " " if 1 <= int(mark.group(1)) <= citations else mark.group(), sentence)
             vouched = self.vouched | (self.quoted if bare != sentence else set()) | (self.asked if computed else set())
@@ -192,7 +207,55 @@ class Ledger:
                 value = _value_of(match.group())
                 if value is not None and abs(value) not in vouched:
                     found.append(match.group().strip())
+            found += [said for said, value in _in_words(bare) if value not in vouched]
+            found += [
+                sign
+                for sign in bare
+                if unicodedata.category(sign) in ("No", "Nl", "Lo") and (number := _number_of(sign)) is not None and number not in vouched
+            ]
         return found
+
+
+#: Kinds of fields whose values the product computes or checks; others are what people wrote.
+_COMPUTED = frozenset({Kind.money, Kind.number, Kind.day, Kind.instant, Kind.boolean})
+_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+_WORTH = (
+    {word: Decimal(value) for value, word in enumerate(_UNITS)}
+    | {word: Decimal(10 * value) for value, word in enumerate(_TENS, start=2)}
+    | {"dozen": Decimal(12)}
+)
+_TIMES = {"hundred": Decimal(100), "thousand": Decimal(10**3), "million": Decimal(10**6), "billion": Decimal(10**9), "dozen": Decimal(12)}
+_WORDS = "|".join([*_WORTH, *_TIMES])
+_SPOKEN = re.compile(rf"\b(?:an?\s+)?(?:{_WORDS})s?(?:(?:[\s-]+(?:and\s+)?)(?:{_WORDS})s?)*\b", re.IGNORECASE)
+#: Up to this a number in words may be a manner of speaking: "one of them", "two things".
+_SMALL_TALK = 10
+
+
+def _in_words(text: str) -> list[tuple[str, Decimal]]:
+    """The numbers that a text says in words, beyond the small ones: "nine million", "forty-two", "a dozen"."""
+    found = []
+    for match in _SPOKEN.finditer(text):
+        total, part = Decimal(0), Decimal(0)
+        for word in re.findall(r"[a-z]+", match.group().lower()):
+            word = word.removesuffix("s") if word.removesuffix("s") in _TIMES else word
+            if word in _TIMES:
+                part = (part or Decimal(1)) * _TIMES[word]
+                if _TIMES[word] >= 1000:
+                    total, part = total + part, Decimal(0)
+            else:
+                part += _WORTH.get(word, Decimal(0))
+        value = (total + part).normalize()
+        after_digits = re.search(r"\d[\s-]?$", text[: match.start()]) is not None  # "12.5 thousand" is read as figures
+        if value > _SMALL_TALK and not after_digits and not re.match(r"\s*(?:million|thousand|billion)", text[match.end() :]):
+            found.append((match.group().strip(), value))
+    return found
+
+
+def _number_of(sign: str) -> Decimal | None:
+    """What a numeral of another script or form stands for."""
+    value = unicodedata.numeric(sign, None)
+    return None if value is None else Decimal(str(value)).normalize()
 
 
 def numbers_in(text: str) -> list[Decimal]:

@@ -39,6 +39,10 @@ from crm_core.services.words import TeachWord
 MODEL_ROWS = 30
 #: Fields that hold what people outside may have written: mails, notes, tickets, web forms.
 FREE_TEXTS = frozenset({"body", "detail", "description", "subject", "text", "note", "notes", "title", "next_step"})
+#: Fields that hold what a record is called: to be repeated whole, and no source of figures.
+NAMES = frozenset({"name", "company_name", "label", "hint", "company", "contact", "deal", "owner", "parent", "product", "subject", "who"})
+#: Tool calls of one message, whatever a model asks for.
+MAX_TOOL_CALLS = 12
 #: Longest tool result that a model reads, in characters.
 MODEL_CHARS = 12_000
 
@@ -125,6 +129,10 @@ def run_tool(turn: Turn, name: str, arguments: dict[str, Any], *, place: int = 0
 
 def _run_alone(turn: Turn, done: Done) -> tuple[str, Done]:
     name, arguments = done.tool, done.arguments
+    if len(turn.done) - turn.skipped >= MAX_TOOL_CALLS:
+        done.code, done.error = "invalid", f"A message has at most {MAX_TOOL_CALLS} tool calls; answer from what you have."
+        turn.done.append(done)
+        return done.error, done
     turn.tell("status", _status(name))
     try:
         done.result = _run(turn, name, arguments)
@@ -173,7 +181,8 @@ class ToolUnknown(RapportError):
 def _propose(ctx: Context, turn: Turn, steps: list[Step], replaces: Sequence[int] = ()) -> list[Approval]:
     """Propose changes, and apply what needs nobody's yes; whatever one message asks for goes into one proposal."""
     waiting = next((item.change_set_id for item in turn.proposals if not item.applied), None)
-    made = propose_together(ctx, steps, message=turn.message, replaces=replaces, extends=waiting)
+    already = sum(len({(line["noun"], line["id"], line.get("new_number")) for line in item.diff}) for item in turn.proposals if item.applied)
+    made = propose_together(ctx, steps, message=turn.message, replaces=replaces, extends=waiting, already=already)
     approvals = [Approval.model_validate(preview(ctx, item)) for item in made]
     turn.proposals = [item for item in turn.proposals if item.change_set_id not in {new.change_set_id for new in approvals}] + approvals
     return approvals
@@ -208,6 +217,8 @@ def _enter(turn: Turn, done: Done) -> str:
         turn.ledger.enter_text(" ".join(f"{passage.id} {passage.at.date().isoformat()}" for passage in result.found))
         return _passages_for_model(result)
     carried = [_explained(figure) for figure in result] if _are_figures(result) else plain(result)
+    for label in _labels_in(carried):
+        turn.ledger.enter_label(label)
     ours, outside = _parted(carried)
     turn.ledger.enter_text(json.dumps(ours, ensure_ascii=False, default=str))
     turn.ledger.enter_quotation(json.dumps(outside, ensure_ascii=False, default=str))
@@ -230,10 +241,21 @@ def _explained(figure: Figure) -> dict[str, Any]:
     return figure.model_dump(mode="json", exclude={"value", "groups", "sql", "question", "record_ids"})
 
 
+def _labels_in(value: Any) -> list[str]:
+    """The names of records in a result."""
+    if isinstance(value, dict):
+        own = [item for key, item in value.items() if key in NAMES and isinstance(item, str)]
+        return own + [label for item in value.values() if isinstance(item, dict | list) for label in _labels_in(item)]
+    return [label for item in value for label in _labels_in(item)] if isinstance(value, list) else []
+
+
 def _parted(value: Any) -> tuple[Any, Any]:
     """A result without, and of, its fields that people outside may have written."""
     if isinstance(value, dict):
-        parted = {key: ("", item) if key in FREE_TEXTS else _parted(item) for key, item in value.items()}
+        parted = {
+            key: ("", item) if key in FREE_TEXTS or key in NAMES and isinstance(item, str) or key == "custom" else _parted(item)
+            for key, item in value.items()
+        }
         return {key: pair[0] for key, pair in parted.items()}, {key: pair[1] for key, pair in parted.items()}
     if isinstance(value, list):
         pairs = [_parted(item) for item in value]

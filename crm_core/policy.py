@@ -120,9 +120,13 @@ def parse_policy(text: str, *, verbs: Iterable[str] | None = None) -> Policy:
     if len(text) > LONGEST:
         raise Invalid(f"A policy has at most {LONGEST:,} characters.")
     try:
-        policy = Policy.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise Invalid(f"The policy is not valid YAML: {' '.join(str(error).split())[:300]}") from error
+        read = yaml.safe_load(text)
+    except RecursionError as error:
+        raise Invalid("The policy is nested too deeply; it is a list of rules.") from error
+    except Exception as error:  # the reader of YAML raises errors of many kinds for values that are none
+        raise Invalid(f"The policy is not valid YAML ({' '.join(str(error).split())[:300]}); correct it and try again.") from error
+    try:
+        policy = Policy.model_validate(read)
     except ValidationError as error:
         raise Invalid(f"The policy cannot be used: {'; '.join(_told(item['loc'], item['msg']) for item in error.errors()[:4])}.") from error
     known = {"noun": frozenset((*NOUNS, *OTHER_NOUNS))} | ({"verb": frozenset(verbs)} if verbs is not None else {})

@@ -126,6 +126,27 @@ def changes_undo(
         _print_change(preview(ctx, propose(ctx, "undo_change", {"change_set_ids": numbers, "partly": partly})), "proposed")
 
 
+def note(
+    file: Annotated[Path, typer.Argument(help="A note, mail thread or transcript as text.", exists=True, dir_okay=False)],
+    kind: Annotated[str, typer.Option(help="call, email, meeting or note.")] = "note",
+    deal: Annotated[int, typer.Option(help="Number of the deal that it is about.")] = 0,
+    as_: As = "",
+) -> None:
+    """Read a text: what was said of money, deciders, needs, dates, promises; and propose to log it."""
+    from assistant.notes import SURE, TakeNote, take_note
+
+    with acting(as_, write=True) as (_product, ctx):
+        wanted = TakeNote.model_validate({"text": file.read_text(encoding="utf-8"), "kind": kind, "deal_id": deal or None})
+        taken = take_note(ctx, wanted)
+        for fact in taken.note.facts:
+            value = " ".join(str(part) for part in (fact.amount or "", fact.currency, fact.who, fact.day or "") if part)
+            typer.echo(f"{fact.kind.replace('_', ' ')}{'' if fact.confidence >= SURE else ' (unsure)'}: {value or '-'} | {fact.quote}")
+        typer.echo(f"Still to find out: {', '.join(taken.missing) or 'nothing of budget, authority, need and timeline'}")
+        for difference in taken.differs:
+            typer.echo(difference)
+        _print_change(taken.proposal.model_dump(), "proposed")
+
+
 def _print_change(shown: dict[str, object], state: str) -> None:
     from assistant.answer import Approval
     from integrations.terminal import print_proposal

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from integrations.changing import changes_app, policy_app
+from integrations.changing import changes_app, note, policy_app
 from integrations.command import As, acting, assemble_product, stop, user_of
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ app.add_typer(user_app, name="user")
 app.add_typer(words_app, name="words")
 app.add_typer(changes_app, name="changes")
 app.add_typer(policy_app, name="policy")
+app.command("note")(note)
 
 
 def main() -> None:

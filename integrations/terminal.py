@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from rich import markup
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -61,6 +62,12 @@ def print_proposal(block: Approval, state: str = "proposed") -> None:
         console.print(f"[dim]rapport changes apply {block.change_set_id}, or: rapport changes refuse {block.change_set_id}[/dim]")
 
 
+def escape(text: str) -> str:
+    """Text that a terminal and its mark-up print and do not obey: without control characters, brackets as they are."""
+    plain = "".join(letter if letter in "\n\t" or unicodedata.category(letter) != "Cc" else " " for letter in text)
+    return markup.escape(plain)
+
+
 def _bold(text: str) -> str:
     parts = escape(text).split("**")
     return "".join(f"[bold]{part}[/bold]" if place % 2 else part for place, part in enumerate(parts))
@@ -69,7 +76,7 @@ def _bold(text: str) -> str:
 def _print_table(block: Table) -> None:
     table = RichTable(show_edge=False, pad_edge=False, header_style="bold")
     for column in block.columns:
-        table.add_column(column.title, justify="right" if column.numeric else "left", overflow="fold")
+        table.add_column(escape(column.title), justify="right" if column.numeric else "left", overflow="fold")
     for row in block.rows:
         table.add_row(*(escape(cell.text) for cell in row))
     console.print(table)
@@ -100,7 +107,7 @@ def _bar(share: float) -> str:
 def _number(value: float, form: str) -> str:
     kind, _, currency = form.partition(":")
     if kind == "money":
-        return format_money(to_minor(str(round(value)), currency), currency)
+        return ("-" if value < 0 else "") + format_money(to_minor(str(abs(round(value))), currency), currency)
     return f"{value:,.1f}".removesuffix(".0") + ("%" if kind == "percent" else "")
 
 

@@ -97,7 +97,9 @@ def _earned(ctx: Context, user_id: int, verb: str, kinds: Counter[str]) -> Earne
     fell = wilson_lower(earned.decided - earned.accepted, earned.decided)
     figures = f"{earned.accepted} of {earned.decided} stood as proposed ({earned.edited} edited, {earned.refused} refused, {earned.undone} undone)"
     at_once = kinds["at_once"] * 2 > earned.decided
-    loosened = verb in CATALOG and CATALOG[verb].effect is Effect.write
+    if verb not in CATALOG:
+        return earned  # several verbs in one change: which of them was right cannot be told
+    loosened = CATALOG[verb].effect is Effect.write
     if stood >= LOOSER and not at_once and loosened and verb not in AT_ONCE:
         earned.suggestion = f"{figures}: it could be applied at once, with undo."
         earned.rule = f'- {{then: apply, verbs: [{verb}], own: true, because: "Proposals of this kind were right nearly always."}}'

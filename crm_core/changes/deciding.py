@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import Engine, update
 
 from crm_core.changes.risk import Risk, assess, is_stricter, strictest, summarise
-from crm_core.changes.steps import Ran, Step, checked_steps, diff_hash, kept_steps, run_steps, steps_of
+from crm_core.changes.steps import LEFT_OUT, Ran, Step, checked_steps, diff_hash, kept_steps, run_steps, steps_of
 from crm_core.context import Context, unit_of_work
 from crm_core.errors import Conflict, Invalid, NotAllowed, RapportError
 from crm_core.models import ChangeSet
-from crm_core.services.change_sets import load_change_set, shown_diff, state_of
+from crm_core.services.change_sets import load_change_set, shown_diff, state_of, taken_back_by
 
 EXPIRES_MINUTES = 30
 #: Lines of a diff that a preview holds; the whole is kept, and can be fetched as a list.
@@ -56,13 +56,15 @@ def _keep(
     ctx: Context, ran: Ran, risks: Sequence[Risk], *, asker: int, message: str, replaces: int | None = None, into: ChangeSet | None = None
 ) -> ChangeSet:
     """Keep as a proposal what was tried out, as a new one or ``into`` one that nobody has seen; what was refused stays out of it."""
-    refused = {(item["capability"], item["id"]) for item in ran.left_out}
+    refused = {(item["step"], item["id"]) for item in ran.left_out}
     steps = [
-        step.model_copy(update={"ids": [key for key in step.ids if (step.capability, key) not in refused]}) for step, lines in ran.parts if lines
+        step.model_copy(update={"ids": [key for key in step.ids if (place, key) not in refused]})
+        for place, (step, lines) in enumerate(ran.parts)
+        if lines
     ]
     capability, kept = kept_steps(steps)
     if ran.left_out:
-        kept |= {"left_out": ran.left_out}
+        kept |= {LEFT_OUT: ran.left_out}
     risk = strictest(risks)
     proposal = into or ChangeSet(status="proposed", requester_id=asker, message=message[:4000], created_at=ctx.now, replaces_id=replaces)
     proposal.title, proposal.capability, proposal.arguments = ran.title[:400], capability, kept
@@ -74,7 +76,7 @@ def _keep(
     return proposal
 
 
-def _try_out(ctx: Context, steps: Sequence[Step], asker: int) -> tuple[Ran, list[Risk]]:
+def _try_out(ctx: Context, steps: Sequence[Step], asker: int, already: int = 0) -> tuple[Ran, list[Risk]]:
     """What the steps would do, and the risk of each that does something; nothing of it stays."""
     savepoint = ctx.session.begin_nested()
     try:
@@ -84,7 +86,7 @@ def _try_out(ctx: Context, steps: Sequence[Step], asker: int) -> tuple[Ran, list
         ctx.session.expire_all()
     if not ran.diff:
         raise Invalid("This would change nothing; the record is like that already.")
-    return ran, assess(ctx, ran, asker)
+    return ran, assess(ctx, ran, asker, already)
 
 
 def approve(ctx: Context, change_set_id: int, shown_hash: str) -> Any:
@@ -125,26 +127,24 @@ def _claim(ctx: Context, proposal: ChangeSet, status: str) -> bool:
 
 
 def propose_together(
-    ctx: Context, steps: Sequence[Step], *, message: str = "", replaces: Sequence[int] = (), extends: int | None = None
+    ctx: Context, steps: Sequence[Step], *, message: str = "", replaces: Sequence[int] = (), extends: int | None = None, already: int = 0
 ) -> list[ChangeSet]:
     """What one message asks for, as at most two changes: what needs nobody's yes, applied, and the rest, proposed.
 
     ``replaces`` are earlier changes of the same requester that this corrects: a proposal among them no longer stands, and what
     was applied at once is taken back together with the new. ``extends`` is a proposal of the same message, which nobody has seen yet and
-    into which the rest goes.
+    into which the rest goes; ``already`` is how many records the message has changed at once before.
     """
     steps = checked_steps(steps)
-    corrected = _withdraw(ctx, replaces)
-    if corrected:
-        steps = [Step(capability="undo_change", arguments={"change_set_ids": corrected}), *steps]
+    steps = [*_withdraw(ctx, replaces), *steps]
     asker, before = _user(ctx), replaces[-1] if replaces else None
-    ran, risks = _try_out(ctx, steps, asker)
+    ran, risks = _try_out(ctx, steps, asker, already)
     acting = list(zip([step for step, lines in ran.parts if lines], risks, strict=True))
     quiet = [step for step, risk in acting if risk.name == "none"]
     rest = [step for step, risk in acting if risk.name != "none"]
     made = []
     if quiet:
-        alone = (ran, risks) if not rest else _try_out(ctx, quiet, asker)
+        alone = (ran, risks) if not rest else _try_out(ctx, quiet, asker, already)
         applied = _keep(ctx, *alone, asker=asker, message=message, replaces=before)
         approve(ctx, applied.id, applied.diff_hash)
         ctx.session.info.pop("change_set_id", None)
@@ -153,25 +153,31 @@ def propose_together(
     if rest:
         into = load_change_set(ctx, extends) if extends is not None else None
         if into is not None or quiet:
-            told = [*(into.arguments.get("left_out", []) if into is not None else []), *ran.left_out]
+            told = [*(into.arguments.get(LEFT_OUT, []) if into is not None else []), *ran.left_out]
             ran, risks = _try_out(ctx, [*(steps_of(into) if into is not None else []), *rest], asker)
-            ran.left_out += [item for item in told if item not in ran.left_out]
+            known = {(item["capability"], item["id"]) for item in ran.left_out}
+            ran.left_out += [item | {"step": -1} for item in told if (item["capability"], item["id"]) not in known]
         made.append(_keep(ctx, ran, risks, asker=asker, message=message, replaces=before, into=into))
     return made
 
 
-def _withdraw(ctx: Context, replaced: Sequence[int]) -> list[int]:
-    """Withdraw proposals that are corrected; returns those among them that were applied at once, which are to be taken back."""
-    applied = []
+def _withdraw(ctx: Context, replaced: Sequence[int]) -> list[Step]:
+    """Withdraw proposals that are corrected; returns the steps that take back those among them that were applied at once.
+
+    What a correction had itself taken back stays so.
+    """
+    applied: list[int] = []
+    again: list[int] = []
     for number in replaced:
         before = load_change_set(ctx, number)
         if before.requester_id != ctx.actor.user_id:
             raise NotAllowed("Only the person who asked for this change may correct it.")
-        if before.status == "applied" and before.risk == "none":
+        if before.status == "applied" and before.risk == "none" and any(step.capability != "undo_change" for step in steps_of(before)):
             applied.append(number)
+            again += taken_back_by(before)
         elif before.status == "proposed":
             _claim(ctx, before, "replaced")
-    return applied
+    return [Step(capability="undo_change", arguments={"change_set_ids": numbers}) for numbers in (applied, again) if numbers]
 
 
 def edit(ctx: Context, change_set_id: int, arguments: Sequence[dict[str, Any]]) -> ChangeSet:
@@ -245,7 +251,7 @@ def preview(ctx: Context, proposal: ChangeSet) -> dict[str, Any]:
         "changes": [item.model_dump() for item in shown_diff(ctx, lines)],
         "summary": summarise(ctx, proposal.diff),
         "lines_in_all": len(proposal.diff),
-        "left_out": [item["reason"] for item in proposal.arguments.get("left_out", [])],
+        "left_out": [item["reason"] for item in proposal.arguments.get(LEFT_OUT, [])],
     }
 
 

@@ -22,7 +22,7 @@ from crm_core.services.change_sets import load_change_set
 from crm_core.services.policies import current_policy
 from crm_core.text import join_words, plural
 
-Key = tuple[str, int]
+Key = tuple[str, int, str | None]
 #: Verbs that the shipped policy applies as soon as they are asked for, where they only make a record of the requester's own.
 AT_ONCE = frozenset(verb for rule in shipped().rules if rule.then == "apply" for verb in rule.verbs or ())
 _NAMES = {"apply": "none", "ask": "low", "second": "second"}
@@ -57,11 +57,14 @@ def classify(
     return _risk(_decide(effect, diff, capability, requester_id, role, policy or shipped(), rows, owners or {}, amounts or {}, digits=2))
 
 
-def assess(ctx: Context, ran: Ran, requester_id: int) -> list[Risk]:
-    """The risk of each step of a change under the policy that holds, the whole being as large as it is."""
+def assess(ctx: Context, ran: Ran, requester_id: int, already: int = 0) -> list[Risk]:
+    """The risk of each step of a change under the policy that holds, the whole being as large as it is.
+
+    ``already`` records were changed at once by the same message before, and count as part of it.
+    """
     policy, role = current_policy(ctx), load_actor(ctx.session, requester_id).role
     diff = ran.diff
-    owners, amounts, rows = _owners(ctx, diff, policy), _amounts(ctx, diff), _rows(diff)
+    owners, amounts, rows = _owners(ctx, diff, policy), _amounts(ctx, diff), _rows(diff) + already
     return [
         Risk("none", "What was kept at once is taken back at once.")
         if _takes_back_own_notes(ctx, step, requester_id)
@@ -109,9 +112,8 @@ def _decide(
             field=item["field"],
             created=item["created"],
             own=requester_id is not None
-            and (given.get((item["noun"], item.get("new_number")), requester_id) if item["created"] else owners.get((item["noun"], item["id"])))
-            == requester_id,
-            amount=Decimal(amounts[key]).scaleb(-digits) if (key := (item["noun"], item["id"])) in amounts else None,
+            and (given.get((item["noun"], item.get("new_number")), requester_id) if item["created"] else owners.get(key_of(item))) == requester_id,
+            amount=Decimal(amounts[key]).scaleb(-digits) if (key := key_of(item)) in amounts else None,
         )
         for item in diff
     ]
@@ -125,7 +127,7 @@ def _risk(decision: Decision) -> Risk:
 
 
 def _rows(diff: list[dict[str, Any]]) -> int:
-    return len({(item["noun"], item["id"], item.get("new_number")) for item in diff})
+    return len({key_of(item) for item in diff})
 
 
 def _owners(ctx: Context, diff: list[dict[str, Any]], policy: Policy) -> dict[Key, int | None]:
@@ -139,8 +141,16 @@ def _owners(ctx: Context, diff: list[dict[str, Any]], policy: Policy) -> dict[Ke
             continue
         for start in range(0, len(ids), _FETCH):
             rows = ctx.session.execute(select(model.id, getattr(model, model.__owner__)).where(model.id.in_(ids[start : start + _FETCH])))
-            found |= {(noun, key): owner for key, owner in rows}
-    return found | {(item["noun"], item["id"]): item["old"] for item in diff if item["field"] == "owner_id" and not item["created"]}
+            found |= {(noun, key, None): owner for key, owner in rows}
+    for item in reversed(diff):
+        if item["field"] == "owner_id" and not item["created"]:
+            found[key_of(item)] = item["old"]
+    return found
+
+
+def key_of(line: dict[str, Any]) -> Key:
+    """The record of a line; of several new ones which."""
+    return line["noun"], line["id"], line.get("new_number")
 
 
 def _touched(diff: list[dict[str, Any]]) -> dict[str, list[int]]:
@@ -152,21 +162,28 @@ def _touched(diff: list[dict[str, Any]]) -> dict[str, list[int]]:
 
 
 def _amounts(ctx: Context, diff: list[dict[str, Any]]) -> dict[Key, int]:
-    """What the touched deals are worth in minor units of the home currency, before or after, whichever is more."""
-    found: dict[Key, int] = {}
-    currencies: dict[int, str] = {}
+    """What the touched deals are worth in minor units of the home currency, before or after, whichever is more.
+
+    The diff tells what a change makes of amount and currency, the record what it leaves as it is.
+    """
+    now: dict[Key, tuple[int | None, str]] = {}
     ids = _touched(diff).get("deal", [])
     for start in range(0, len(ids), _FETCH):
-        for key, minor, currency in ctx.session.execute(
-            select(Deal.id, Deal.amount_minor, Deal.currency).where(Deal.id.in_(ids[start : start + _FETCH]))
-        ):
-            found[("deal", key)], currencies[key] = _home(ctx, minor, currency), currency
-    given = {item["id"]: item["new"] for item in diff if item["field"] == "currency" and item["noun"] == "deal"}
+        rows = ctx.session.execute(select(Deal.id, Deal.amount_minor, Deal.currency).where(Deal.id.in_(ids[start : start + _FETCH])))
+        now |= {("deal", key, None): (minor, currency) for key, minor, currency in rows}
+    told: dict[Key, dict[str, tuple[Any, Any]]] = {}
     for item in diff:
-        if item["field"] == "amount_minor" and item["noun"] == "deal":
-            deal, after = ("deal", item["id"]), given.get(item["id"]) or currencies.get(item["id"], ctx.home_currency)
-            before = currencies.get(item["id"], after)
-            found[deal] = max(found.get(deal, 0), _home(ctx, item["old"], before), _home(ctx, item["new"], after))
+        if item["noun"] == "deal" and (item["field"] in ("amount_minor", "currency") or item["created"]):
+            fields = told.setdefault(key_of(item), {})
+            first = fields[item["field"]][0] if item["field"] in fields else item["old"]
+            fields[item["field"]] = (first, item["new"])
+    found = {}
+    for key in {**now, **told}:
+        minor, currency = now.get(key, (None, ctx.home_currency))
+        fields = told.get(key, {})
+        amounts = fields.get("amount_minor", (minor, minor))
+        currencies = fields.get("currency", (currency, currency))
+        found[key] = max(_home(ctx, amount, code or ctx.home_currency) for amount, code in zip(amounts, currencies, strict=True))
     return found
 
 
@@ -186,7 +203,7 @@ def _takes_back_own_notes(ctx: Context, step: Step, requester_id: int) -> bool:
 def summarise(ctx: Context, diff: list[dict[str, Any]]) -> str:
     """What a change of several records touches, in a line: how many of which, and what the deals among them are worth together."""
     kinds: dict[str, int] = {}
-    for noun, _id, _number in {(item["noun"], item["id"], item.get("new_number")) for item in diff}:
+    for noun, _id, _number in {key_of(item) for item in diff}:
         kinds[noun] = kinds.get(noun, 0) + 1
     if sum(kinds.values()) < 2:
         return ""

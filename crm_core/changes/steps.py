@@ -23,6 +23,8 @@ SEVERAL = "several"
 #: Records that one step may run on.
 MOST_RECORDS = 20_000
 MOST_STEPS = 200
+#: Under which a change set keeps what was refused of it, beside the arguments of its verb.
+LEFT_OUT = "left_out"
 _QUIET = frozenset({"created_at"})
 
 
@@ -67,7 +69,7 @@ def steps_of(change: ChangeSet) -> list[Step]:
     """The steps of a change set."""
     if change.capability == SEVERAL:
         return [Step.model_validate(item) for item in change.arguments["steps"]]
-    return [Step(capability=change.capability, arguments=change.arguments)]
+    return [Step(capability=change.capability, arguments={name: value for name, value in change.arguments.items() if name != LEFT_OUT})]
 
 
 def kept_steps(steps: Sequence[Step]) -> tuple[str, dict[str, Any]]:
@@ -105,13 +107,13 @@ def run_steps(ctx: Context, steps: Sequence[Step], *, lenient: bool = False) -> 
     made: dict[tuple[str, int], str] = {}
     refused: list[RapportError] = []
     undone: list[str] = []
-    for step in steps:
+    for place, step in enumerate(steps):
         rows: list[dict[str, Any]] = []
         ctx.session.info["recorded"] = rows
         try:
             for arguments in [step.arguments | {"id": key} for key in dict.fromkeys(step.ids)] if step.ids else [step.arguments]:
                 if lenient and (len(steps) > 1 or len(step.ids) > 1):
-                    ran.result = _call_or_tell(ctx, step.capability, arguments, rows, ran.left_out, refused) or ran.result
+                    ran.result = _call_or_tell(ctx, step.capability, arguments, rows, ran.left_out, refused, place) or ran.result
                 else:
                     ran.result = _call(ctx, step.capability, arguments)
             ctx.session.flush()
@@ -143,7 +145,13 @@ def _call(ctx: Context, capability: str, arguments: dict[str, Any]) -> Any:
 
 
 def _call_or_tell(
-    ctx: Context, capability: str, arguments: dict[str, Any], rows: list[dict[str, Any]], left_out: list[dict[str, Any]], refused: list[RapportError]
+    ctx: Context,
+    capability: str,
+    arguments: dict[str, Any],
+    rows: list[dict[str, Any]],
+    left_out: list[dict[str, Any]],
+    refused: list[RapportError],
+    place: int,
 ) -> Any:
     """Run a verb; where it refuses, nothing of it stays, and that is told."""
     before = len(rows)
@@ -153,7 +161,7 @@ def _call_or_tell(
     except RapportError as error:
         del rows[before:]
         refused.append(error)
-        left_out.append({"id": arguments.get("id"), "capability": capability, "reason": error.message})
+        left_out.append({"id": arguments.get("id"), "capability": capability, "reason": error.message, "step": place})
         return None
     return result
 
@@ -190,7 +198,7 @@ def _title(ctx: Context, capability: str, lines: list[dict[str, Any]]) -> str:
     rows = {(line["noun"], line["id"], line.get("new_number")) for line in lines}
     nouns = sorted({noun for noun, _id, _new in rows})
     names = record_names(ctx, lines[:200])
-    if len(rows) == 1 and (key := next(iter(rows))[:2]) in names:
+    if len(rows) == 1 and (key := next(iter(rows))) in names:
         what = names[key]
     else:
         what = plural(len(rows), nouns[0]) if len(nouns) == 1 else plural(len(rows), "record")

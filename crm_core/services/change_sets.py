@@ -78,10 +78,10 @@ class ShownChange(BaseModel):
 def shown_diff(ctx: Context, diff: list[dict[str, Any]]) -> list[ShownChange]:
     """A diff with names for numbers, amounts with their currency, and days as people write them; empty fields of new records are left out."""
     labels = record_names(ctx, diff)
-    currencies = {(item["noun"], item["id"]): item["new"] for item in diff if item["field"] == "currency"}
+    currencies = {_line_key(item): item["new"] for item in diff if item["field"] == "currency"}
     shown = []
     for item in diff:
-        key = (item["noun"], item["id"])
+        key = _line_key(item)
         usual = item["field"] in ("currency", "pipeline_id", "status", "name", "subject", "phrase") or item["new"] in ("now", "", None)
         if item["created"] and usual and len(diff) > 1:
             continue  # what any new record has, and its name, which stands beside each field
@@ -94,6 +94,11 @@ def shown_diff(ctx: Context, diff: list[dict[str, Any]]) -> list[ShownChange]:
     return shown
 
 
+def _line_key(line: dict[str, Any]) -> tuple[str, int, str | None]:
+    """The record of a line of a diff; of several new ones which."""
+    return line["noun"], line["id"], line.get("new_number")
+
+
 def _shown(ctx: Context, name: str, value: Any, currency: str | None) -> str:
     if isinstance(value, str) and (value == "now" or value.startswith("new ") and name.endswith("_id")):
         return value  # the moment of the run, and a record that has no number yet
@@ -102,11 +107,11 @@ def _shown(ctx: Context, name: str, value: Any, currency: str | None) -> str:
     return shown_value(ctx, name, value, currency)
 
 
-def record_names(ctx: Context, diff: list[dict[str, Any]]) -> dict[tuple[str, int], str]:
-    """What each record of a diff is called; a new one by the name that it is given."""
-    labels: dict[tuple[str, int], str] = {}
+def record_names(ctx: Context, diff: list[dict[str, Any]]) -> dict[tuple[str, int, str | None], str]:
+    """What each record of a diff is called, by its kind, its number and which of several new ones; a new one by the name that it is given."""
+    labels: dict[tuple[str, int, str | None], str] = {}
     for item in diff:
-        key = (item["noun"], item["id"])
+        key = _line_key(item)
         if item["created"] and item["field"] in ("name", "subject", "phrase"):
             labels[key] = f"{item['new']} (new {item['noun']})"
         elif item["id"] and key not in labels and item["noun"] in NOUNS:
@@ -231,12 +236,17 @@ def _mark(ctx: Context, change: ChangeSet) -> None:
     if moved.rowcount != 1:  # type: ignore[attr-defined]
         raise Conflict(f"'{change.title}' was undone by somebody else just now.")
     if taken := taken_back_by(change):
-        ctx.session.execute(
-            update(ChangeSet)
-            .where(ChangeSet.id.in_(taken), ChangeSet.status == "undone")
-            .values(status="applied")
-            .execution_options(synchronize_session="fetch")
-        )
+        _stands_again(ctx, taken)
+
+
+def _stands_again(ctx: Context, numbers: list[int]) -> None:
+    """Changes whose undo was undone are applied again, and what they had taken back themselves is undone again."""
+    for change in ctx.session.scalars(select(ChangeSet).where(ChangeSet.id.in_(numbers), ChangeSet.status == "undone")):
+        change.status = "applied"
+        for other in ctx.session.scalars(select(ChangeSet).where(ChangeSet.id.in_(taken_back_by(change)), ChangeSet.status == "applied")):
+            other.status = "undone"
+            _stands_again(ctx, taken_back_by(other))
+    ctx.session.flush()
 
 
 def taken_back_by(change: ChangeSet) -> list[int]:

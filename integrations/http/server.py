@@ -34,6 +34,7 @@ from integrations.http import (
     deals,
     leads,
     metrics,
+    notes,
     policy,
     products,
     tickets,
@@ -101,7 +102,7 @@ def build_app(product: Rapport) -> FastAPI:
         responses={status: {"model": Problem, "content": {"application/problem+json": {}}} for status in (401, 403, 404, 409, 413, 422, 428)},
     )
     app.state.rapport = product
-    for module in (chat, metrics, companies, contacts, leads, deals, tickets, products, users, activities, words, changes, policy, account):
+    for module in (chat, metrics, companies, contacts, leads, deals, tickets, products, users, activities, words, changes, notes, policy, account):
         app.include_router(module.router)
     _add_problems(app)
     app.add_middleware(Guard)

@@ -45,6 +45,7 @@ COMMANDS = (
     ("changes", "rows"),
     ("changes", "edit"),
     ("policy",),
+    ("note",),
     ("policy", "show"),
     ("policy", "check"),
     ("policy", "set"),
