@@ -76,7 +76,7 @@ _FOLLOWS = {
     "status": {"stage_id", "closed_at", "forecast_category", "loss_reason", "resolved_at", "first_response_at", "converted_at"},
     "resolved_at": {"status", "first_response_at"},
     "amount_minor": {"currency"},
-    "completed_at": {"outcome"},
+    "completed_at": {"outcome", "occurred_at"},
 }
 #: What a new record may have beyond what a task names.
 _FREE = frozenset(

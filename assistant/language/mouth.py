@@ -27,8 +27,8 @@ CAN_DO = (
     "Ask how a figure came about, or to see the rows behind it, at any time."
 )
 CAN_CHANGE = (
-    "I can change one deal's stage, amount, close date, next step, forecast or owner, win or lose it, resolve a ticket, change a contact's title, "
-    "phone or e-mail, log a call, e-mail, meeting or note, add a task, and take a change back; each is shown before anything happens."
+    "I can change deals, tickets, contacts, companies and leads, one or many at once: stage, amount, dates, next step, forecast, owner, outcome, status, priority and "
+    "their other fields; make new ones; log a call, e-mail, meeting or note, add a task, and take a change back. Each is shown before anything happens."
 )
 #: Reasons that are told one by one.
 NAMED = 3

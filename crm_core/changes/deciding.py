@@ -13,7 +13,7 @@ from sqlalchemy import Engine, update
 from crm_core.changes.risk import Risk, assess, is_stricter, strictest, summarise
 from crm_core.changes.steps import LEFT_OUT, Ran, Step, checked_steps, diff_hash, kept_steps, run_steps, steps_of
 from crm_core.context import Context, unit_of_work
-from crm_core.errors import Conflict, Invalid, NotAllowed, RapportError
+from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound, RapportError
 from crm_core.models import ChangeSet
 from crm_core.services.change_sets import load_change_set, shown_diff, state_of, taken_back_by
 
@@ -108,6 +108,10 @@ def approve(ctx: Context, change_set_id: int, shown_hash: str) -> Any:
         ran = run_steps(ctx, steps_of(proposal))
     except Conflict as error:
         raise Moved(error.message, **error.details) from error
+    except (NotAllowed, NotFound) as error:
+        if not any(step.ids for step in steps_of(proposal)):
+            raise
+        raise Moved(f"{error.message} So this was not applied; look at the new preview, which leaves that out.") from error
     if diff_hash(ran.diff) != proposal.diff_hash:
         raise Moved("The records changed since this was proposed, so it was not applied; look at the new preview.")
     if is_stricter(strictest(assess(ctx, ran, proposal.requester_id)), proposal.risk):
@@ -151,7 +155,7 @@ def propose_together(
         ctx.session.refresh(applied)
         made.append(applied)
     if rest:
-        into = load_change_set(ctx, extends) if extends is not None else None
+        into = _open_proposal(ctx, extends) if extends is not None else None
         if into is not None or quiet:
             told = [*(into.arguments.get(LEFT_OUT, []) if into is not None else []), *ran.left_out]
             ran, risks = _try_out(ctx, [*(steps_of(into) if into is not None else []), *rest], asker)
@@ -159,6 +163,12 @@ def propose_together(
             ran.left_out += [item | {"step": -1} for item in told if (item["capability"], item["id"]) not in known]
         made.append(_keep(ctx, ran, risks, asker=asker, message=message, replaces=before, into=into))
     return made
+
+
+def _open_proposal(ctx: Context, number: int) -> ChangeSet | None:
+    """The caller's own proposal, where it still waits."""
+    found = load_change_set(ctx, number)
+    return found if found.requester_id == ctx.actor.user_id and state_of(ctx, found) == "proposed" else None
 
 
 def _withdraw(ctx: Context, replaced: Sequence[int]) -> list[Step]:

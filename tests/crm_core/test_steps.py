@@ -363,7 +363,7 @@ class TestManyRecords:
         made = deals(world, 3)
         proposal = proposed(world, clock, step("update_deal", *made, **WAIT))
         change(world, "admin", "reassign", clock(), noun="deal", id=made[1], owner_id=world.users["colleague"])
-        with pytest.raises(NotAllowed):
+        with pytest.raises(Conflict, match="look at the new preview"):
             approved(world, clock, proposal)
         assert next_steps(world, made) == ["Call"] * 3
 

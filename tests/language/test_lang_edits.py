@@ -122,7 +122,7 @@ class TestMany:
 
     def test_each_gets_its_own_day_where_dates_are_shifted(self, talk: Conversation) -> None:
         before = dict(talk.rows("SELECT id, expected_close_on FROM deal WHERE status = 'open'"))
-        talk.say("show open deals expected to close next year")
+        talk.say("show open deals closing after today")
         answer = talk.say("push the first three out by two weeks")
         assert len(answer.proposals[0].diff) == 3
         for line in answer.proposals[0].diff:

@@ -11,7 +11,8 @@ of its subject and a name to the order in ``reader``:
 - ``followups``: a message that leans on the conversation before; ``pointing`` finds the record that "her" or "that
   company" means, ``merging`` puts new parts in the place of old ones, ``behind`` lists the records of a figure.
 - ``measuring``, ``shares``: numbers of the records added up, and parts in percent; ``returning``: back to an earlier question.
-- ``commands``, ``undoing``: what is to be changed, and what is to be taken back.
+- ``commands``, ``edits``, ``commanding``, ``undoing``: what is to be changed, of one record and of many, several in a message, and what
+  is to be taken back.
 - ``limits``: what is asked in known words and computed by nothing here; refused with what comes nearest.
 - ``reader``: the order, and the last check. A frame whose content words were not all understood is turned into an
   honest refusal rather than a guess.

@@ -172,7 +172,7 @@ def _cut_out(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
         return each
     for first, end in [*((first, len(pieces)) for first in range(1, len(pieces))), *((0, end) for end in range(len(pieces) - 1, 0, -1))]:
         aside = ", ".join(piece.strip(" ,.") for piece in (*pieces[:first], *pieces[end:]))
-        if _SAYS_MUCH.search(aside if end < len(pieces) else ""):
+        if end < len(pieces) and (_SAYS_MUCH.search(aside) or _narrows_or_sets(ctx, ", ".join(pieces[end:]), dialogue)):
             continue
         leaning = dialogue.within(_named_in(ctx, pieces[:first], dialogue), aside)
         frame = _change(ctx, ", ".join(piece.strip(" ,.") for piece in pieces[first:end]), leaning)
@@ -198,11 +198,20 @@ def _each(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Frame | None:
             aside.append(piece.strip(" ,."))
             leaning = leaning.within(_named_in(ctx, [piece], dialogue), piece)
     told = len(frames) + sum(_NO_MORE.match(piece.strip()) is not None for piece in pieces)
-    if not frames or told < 2 or any(_SAYS_MUCH.search(piece) for piece in aside):
+    if not frames or told < 2 or any(_SAYS_MUCH.search(piece) or _narrows_or_sets(ctx, piece, dialogue) for piece in aside):
         return None
     return Frame(
         intent="command", calls=_merged([call for frame in frames for call in frame.calls]), entity=frames[-1].entity, aside=", ".join(aside)
     )
+
+
+def _narrows_or_sets(ctx: Context, aside: str, dialogue: Dialogue) -> bool:
+    """Whether words beside a command hold a value, a number, a state or a time, which may be meant for it and must not be passed over."""
+    reading = _read(ctx, aside, dialogue)
+    if reading is None:
+        return True
+    parts = reading[2]
+    return bool(parts.filters or parts.times or parts.states or parts.fields or parts.write_verb)
 
 
 def _change(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:

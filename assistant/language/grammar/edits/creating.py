@@ -61,6 +61,12 @@ _TITLED = re.compile(
     r"^(?:(?:and|is|she|he|they|who|their|our|his|her)\s+)*(?:as|title(?: is)?:?|role:?|position:?|is|the|job title:?)\s+(?:(?:the|their|our|a|an)\s+)?",
     re.IGNORECASE,
 )
+#: Words by which a job is known.
+_JOB = re.compile(
+    r"\b(?:chief|head|director|manager|officer|lead|engineer|vp|svp|evp|c[a-z]o|ciso|president|founder|owner|partner|buyer|purchas\w+|procurement|analyst|consultant|assistant|"
+    r"coordinator|specialist|supervisor|foreman|secretary|accountant|controller|architect|developer|administrator|executive|principal|doctor|professor|nurse|chef|planner|scientist|technician)\b",
+    re.IGNORECASE,
+)
 _STARTS = re.compile(
     r"^(?:(?:and|it|they|can|could|should|will|is|goes?|go|already|put|start(?:s|ing)?|straight|right|directly|at|in|into|to|the|already|stage|with|make it|mark it|set it)\s+)+",
     re.IGNORECASE,
@@ -307,7 +313,7 @@ class _Placing:
         if cue is not None and draft.label not in draft.arguments and cue.end() < len(part):
             return self._set(draft, draft.label, part[cue.end() :].strip())
         titled = _TITLED.match(part)
-        if draft.label in draft.arguments and "title" in self.fields and len(part.split()) <= 6:
+        if draft.label in draft.arguments and "title" in self.fields and len(part.split()) <= 6 and (titled is not None or _JOB.search(part)):
             return self._set(draft, "title", part[titled.end() :] if titled is not None else part)
         if draft.label in draft.arguments or re.match(rf"^(?:{_SLOT}|give|hand|assign|put|set|move|make)\b", part, re.IGNORECASE):
             return False

@@ -246,6 +246,9 @@ class Targets:
             return None
         if frame.pending is not None:
             return self._with_colleague(frame.pending.name, text, nouns)
+        told = {item.field for item in _flat(frame.filters)}
+        if set(parts.fields) - told - {frame.order_by} and frame.noun != "activity":
+            return None  # "the leads without mail or phone": a field that is named must narrow the records
         many = bool(parts.plural_noun or _SEVERAL.search(text)) and frame.limit != 1
         filters = [*frame.filters, *self._usual(frame)]
         found = self._matching(frame.noun, filters, order_by=frame.order_by, descending=frame.descending, limit=frame.limit)
