@@ -34,6 +34,9 @@ evals: $(STAMP)  ## Evaluations: table in the terminal, page in build/evals
 	@$(BIN)/python -m evals.run
 	@$(BIN)/python -m evals.maven
 	@$(BIN)/python -m evals.dates
+	@$(BIN)/python -m evals.writes
+	@$(BIN)/python -m evals.notes
+	@$(BIN)/python -m evals.attacks
 
 bench: $(STAMP)  ## Benchmarks on a large generated company
 	@$(BIN)/python -m evals.bench

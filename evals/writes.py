@@ -371,6 +371,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help="kinds of tasks whose name contains this")
     parser.add_argument("--misses", action="store_true", help="list the misses of the sets that development looks at")
     parser.add_argument("--check", action="store_true", help="only look whether the truths can be found in the data")
+    parser.add_argument("--floored", action="store_true", help="only the sets that have a floor")
     parser.add_argument("--jobs", type=int, default=1, help="sets run at the same time")
     options = parser.parse_args()
     wanted = [
@@ -378,6 +379,7 @@ def main() -> int:
         for company in COMPANIES.values()
         for path in sorted(company.folder.glob("writes*.yaml"))
         if options.company in ("all", company.name) and options.set in ("all", path.stem)
+        if not options.floored or _set_name(company, path.stem) in floors()
     ]
     if options.check:
         faults = [fault for company, stem in wanted for fault in check(company, stem)]

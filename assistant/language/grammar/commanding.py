@@ -56,6 +56,12 @@ _WANTS_TO_KNOW = re.compile(
     r"|is|are|do|does|did|has|have)\b",
     re.IGNORECASE,
 )
+#: A question within a message, after what is said around it.
+_ASKS_WITHIN = re.compile(
+    r"(?:^|[,;:.!–-]\s+|\bplease\s+|\bpls\s+)(?:show|list|display|calculate|compute|count|tell me|give me the (?:list|number|sum|total)|what(?:'?s)?|which|how (?:many|much)|who(?:'?s)?)\b",
+    re.IGNORECASE,
+)
+_POLITELY = re.compile(r"^\W*(?:\w+[\s,!]+){0,3}?(?:can|could|would|will) (?:you|u|we)\b|^\W*(?:please|pls|plz)\b", re.IGNORECASE)
 _POINTS = re.compile(r"\b(?:it|its|that|this|them|they|those|these|he|she|his|her|him|their)\b", re.IGNORECASE)
 _LOG_IT = re.compile(
     r"^(?:log|note|record|save|enter|put) (?:it|this|that|all that|that call|that down|it down)(?: down| in| (?:as|for) (?:a )?(?:call|meeting|note|email)"
@@ -138,7 +144,8 @@ def read_change(ctx: Context, clause: str, dialogue: Dialogue, whole: Reading) -
         return headed, whole[1], whole[2]
     if (begins := begun(clause)) != clause.strip() and (plain := _read(ctx, begins, dialogue)) is not None and plain[0].intent == "command":
         return plain
-    if answers and (_WANTS_TO_KNOW.match(begins) or clause.rstrip().endswith("?")):
+    asks = _WANTS_TO_KNOW.match(begins) if answers else None
+    if asks or _ASKS_WITHIN.search(clause) or clause.rstrip().endswith("?") and not _POLITELY.match(clause):
         return None
     asked_for = bool(_BEGINS.match(begins) or _INSIDE.search(clause) or _TELLS.search(clause) or makes_new(clause))
     if answers and not asked_for and not (whole[2].names or _POINTS.search(clause)):

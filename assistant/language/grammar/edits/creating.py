@@ -93,10 +93,15 @@ class _Draft:
         return "subject" if self.noun == "ticket" else "name"
 
 
+#: How the details of a new record begin, where only "new deal" was said.
+_DETAILED = re.compile(r"^(?:[:,;–-]|for\b|with\b|at\b|from\b|called\b|named\b|[\"“])", re.IGNORECASE)
+
+
 def makes_new(clause: str) -> bool:
     """Whether a clause begins as one that makes a new record."""
     text = trimmed(clause)
-    return _NEW.match(text) is not None or _AS_A.match(text) is not None
+    match = _NEW.match(text)
+    return match is not None and not (match["bare"] and not _DETAILED.match(match["rest"])) or _AS_A.match(text) is not None
 
 
 def created(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
@@ -107,8 +112,8 @@ def created(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
     match = _NEW.match(text)
     as_a = _AS_A.match(text) if match is None or not (match["fresh"] or match["bare"] or match["have"]) else None
     match = as_a or match
-    if match is None:
-        return None
+    if match is None or as_a is None and match["bare"] and not _DETAILED.match(match["rest"]):
+        return None  # "new lead count last week" asks
     noun = next(name for name in _KINDS if match[name])
     draft, reader = _Draft(noun), _Placing(ctx, dialogue, noun)
     rest = f"{match['what']}, {match['rest']}" if as_a is not None else match["rest"]

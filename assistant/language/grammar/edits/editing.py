@@ -69,8 +69,8 @@ def _set(wish: Wish, targets: Targets, values: Values, *, dating: bool) -> Frame
     if wish.field:
         nouns = tuple(noun for noun in _ALL_NOUNS if values.field_named(noun, wish.field))
         target = targets.find(wish.target, nouns) if nouns else None
-        if target is None:
-            return None
+        if target is None or wish.terse and values.field_named(target.noun, wish.value):
+            return None  # "Dana's job title" asks for it
         return on_target(target, values.set_to(target.noun, values.field_named(target.noun, wish.field), wish.value))
     asked = next(
         (name for name in (targets.dialogue.previous.asked_fields if targets.dialogue.previous else []) if wish.target.lower() in ("it", "that")), ""

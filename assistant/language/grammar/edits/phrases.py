@@ -59,12 +59,12 @@ _MARKING = r"(?:mark|flag|tag|label|set|make|classify|categori[sz]e|put|turn)"
 _GIVING = r"(?:give|hand|assign|reassign|re-assign|transfer|pass|move|shift|allocate|delegate|route|swap|turn|put|leave)"
 _DATING = r"(?:push|postpone|delay|defer|slip|move|shift|extend|pull|bring|slide|kick|bump|put|reschedule|set|change|drag)"
 _ENDING: tuple[tuple[Act, str], ...] = (
-    ("win", r"(?:win|close-?win)"),
+    ("win", r"(?:win(?!\s+(?:rate|ratio|loss|probab|percent|by))|close-?win)"),
     ("lose", r"(?:lose|give up(?: on)?|abandon|kill|drop|write off|scrap)"),
     ("reopen", r"(?:re-?open|revive|re-?activate|resurrect|bring back|restore|un-?close)"),
     ("archive", r"(?:archive|delete|remove|get rid of|bin|trash|purge|clear out)"),
     ("complete", r"(?:complete|finish|tick off|check off|cross off|done with|wrap up|tick)"),
-    ("close", r"(?:close(?: out| down| off)?|resolve|solve|shut|settle|fix)"),
+    ("close", r"(?:close(?!\s+(?:date|rate|ratio|day|of))(?: out| down| off)?|resolve|solve|shut|settle|fix)"),
 )
 _TO = re.compile(
     r"\s+(?:(?:over|along|up|on|back|forward|out|down|across|straight|all the way|ahead)\s+)*(?:to|into|onto)\s+|\s*(?:->|=>|→|➔|>>)\s*",

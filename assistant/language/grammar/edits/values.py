@@ -22,7 +22,7 @@ from crm_core.context import Context
 from crm_core.metrics.fields import Field, Kind, shape_for
 from crm_core.models import Activity, CustomField, Deal, Pipeline, Stage, User
 from crm_core.money import to_decimal
-from crm_core.periods import add_months
+from crm_core.periods import FAR_FUTURE, add_months
 from crm_core.services.records import picklists
 from crm_core.text import fold, join_words
 
@@ -111,6 +111,8 @@ def day_said(ctx: Context, text: str) -> date | None:
         return None
     when = found[0]
     period = when.ahead if when.ahead is not None and when.period.end <= ctx.today + timedelta(days=1) else when.period
+    if period.end >= FAR_FUTURE:
+        return None
     return period.end - timedelta(days=1) if period.days > 1 else period.first
 
 
