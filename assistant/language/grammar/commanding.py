@@ -42,9 +42,8 @@ _TELLS = re.compile(
     re.IGNORECASE,
 )
 _HEADED = re.compile(r"^[^:?,]{3,70}:\s+\S|^[^:?,.]{3,70}\s[–—-]\s+\S")
-#: An imperative within a message, and one that is politely asked for.
+#: An imperative within a message.
 _INSIDE = re.compile(rf"(?:[,;:.!–-]\s+|\bso\s+|\band\s+){_POLITE}(?:{_VERB})\b", re.IGNORECASE)
-_ASKED_FOR = re.compile(rf"\b(?:please|pls|plz|can you|could you|kindly)\s+(?:{_VERB})\b", re.IGNORECASE)
 #: What only asks for what was said before it: "could you correct this?".
 _NO_MORE = re.compile(
     r"^(?:(?:please|kindly|so|can you|could you|and)\s+)*(?:correct|fix|update|change|adjust|amend|log|note|record|enter|do|reflect|save)\s+(?:this|that|it|both|these|those|accordingly|in the (?:crm|system))?(?:\s+(?:please|accordingly|for me|now|in the crm))*[\s?.!]*$",
@@ -88,10 +87,6 @@ _SAYS_MUCH = re.compile(
 )
 #: Words of a sentence's beginning that are tried as a name.
 MOST_NAME_WORDS = 7
-#: Verbs that begin a question as often as a change: "give me the deals", "pull up Acme".
-_ASKING_TOO = re.compile(
-    rf"^\W*{_POLITE}(?:give|get|pull|bring|take|put|make|send|open|close|call|list|find|add|drop|record|note|book|turn|work|change)\b", re.IGNORECASE
-)
 _CHANGES = frozenset({"command", "undo", "teach", "forget"})
 NOTHING_DONE = "Nothing of your message was carried out; say that part in other words."
 
