@@ -37,7 +37,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from assistant.conversation import new_thread_id
 from crm_core.access import system_actor
@@ -262,7 +262,7 @@ def run_task(product: Rapport, folder: Path, case: dict[str, Any], users: dict[s
     """Say what the task says, approve what still stands, and compare the states."""
     database = folder / "world.db"
     before = snapshot(database)
-    user, thread, asked = users[case["as"]], new_thread_id(), 0
+    user, thread, asked, thread_began = users[case["as"]], new_thread_id(), 0, _latest(product)
     said: list[str] = []
     messages = list(case["say"])
     outcome = ""
@@ -279,7 +279,7 @@ def run_task(product: Rapport, folder: Path, case: dict[str, Any], users: dict[s
             asked += 1
             if not messages and case.get("clarify") and asked == 1:
                 messages.append(case["clarify"])
-    said += _approve(product, user, users["head"])
+    said += _approve(product, user, users["head"], thread_began)
     after = snapshot(database)
     right, missing, extra = judge(case["expect"], before, after, Truth(world_of(case)))
     changed = bool(changes_between(before, after))
@@ -294,10 +294,17 @@ def world_of(case: dict[str, Any]) -> Path:
     return world_folder(COMPANIES[case["company"]]) / "world.db"
 
 
-def _approve(product: Rapport, requester: int, administrator: int) -> list[str]:
-    """Approve all that still waits, in the order in which it was proposed; what was refused, in words."""
+def _latest(product: Rapport) -> int:
+    """The newest change set of a company, which other evaluations may have left there."""
     with unit_of_work(product.engine, system_actor(), write=False) as ctx:
-        query = select(ChangeSet).where(ChangeSet.status == "proposed", ChangeSet.requester_id == requester).order_by(ChangeSet.id)
+        return ctx.session.scalar(select(func.max(ChangeSet.id))) or 0
+
+
+def _approve(product: Rapport, requester: int, administrator: int, since: int) -> list[str]:
+    """Approve all that was proposed after ``since`` and still waits, in its order; what was refused, in words."""
+    with unit_of_work(product.engine, system_actor(), write=False) as ctx:
+        waiting_ones = (ChangeSet.status == "proposed", ChangeSet.requester_id == requester, ChangeSet.id > since)
+        query = select(ChangeSet).where(*waiting_ones).order_by(ChangeSet.id)
         waiting = [(item.id, item.diff_hash, item.risk) for item in ctx.session.scalars(query)]
     told = []
     for number, shown, risk in waiting:
