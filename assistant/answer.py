@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -140,7 +141,15 @@ class Approval(BaseModel):
             else:
                 told.append(f"{item['record']}, {item['title']}: {item['new']}")
             before = item["record"]
-        return told if len(told) <= most else [*told[:most], f"and {len(told) - most} more"]
+        beyond = max(0, self.lines_in_all - len(self.diff))  # a long diff is given in part
+        more = max(0, len(told) - most) + beyond
+        return [*told[:most], f"and {more:,} more"] if more else told
+
+    def besides(self) -> list[str]:
+        """What is told beside the diff: what it touches in all, and why a part of what was asked for is not in it."""
+        reasons = Counter(self.left_out)
+        left = [f"Not part of it: {reason}{f' ({count} records)' if count > 1 else ''}" for reason, count in reasons.items()]
+        return [*([self.summary] if self.summary else []), *left]
 
 
 Block = Annotated[Text | Table | Card | Chart | Choices | Approval, Field(discriminator="type")]

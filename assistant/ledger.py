@@ -17,6 +17,7 @@ from typing import Any
 
 from assistant.answer import Figure
 from assistant.language.wording import show_cell, show_value
+from assistant.language.written_numbers import numbers_in_words
 from crm_core.metrics.definitions import Unit
 from crm_core.metrics.fields import Kind
 from crm_core.metrics.listing import ListResult
@@ -36,6 +37,9 @@ _NUMBER = re.compile(
         (?:\s?(?:k|m|bn|million|thousand|billion)\b)?""",
     re.IGNORECASE | re.VERBOSE,
 )
+#: A number that a name may have: a year, a model, a count.
+_PLAIN = re.compile(r"\d{1,4}")
+_MONEY_SIGN = re.compile(r"[$€£¥%]|\b[A-Z]{3} ?\d|\d ?[A-Z]{3}\b")
 _CITATION = re.compile(r"\[(\d{1,2})\]")
 #: Ends of sentences and lines: a citation stands for its own.
 _SENTENCE = re.compile(r"(?<=[.!?\]])\s+(?=[A-Z])|\n+")
@@ -64,8 +68,17 @@ class Ledger:
         self.quoted |= set(numbers_in(text))
 
     def enter_label(self, text: str) -> None:
-        """Note a name that may be repeated as it is; anybody can write a number into one, so it vouches for none."""
-        if _NUMBER.search(text):
+        """Note a name that may be repeated as it is, with the small plain numbers in it: "Press 900", "Renewal 2027".
+
+        Anybody can write a number into a name, so it vouches for none, and one with an amount or a long number cannot be repeated.
+        """
+        numbers = [match.group() for match in _NUMBER.finditer(text)]
+        if (
+            numbers
+            and all(_PLAIN.fullmatch(number.strip()) for number in numbers)
+            and re.search(r"[^\W\d_]{2}", text)
+            and not _MONEY_SIGN.search(text)
+        ):
             self.labels.add(" ".join(text.split()))
 
     def enter_text(self, text: str) -> None:
@@ -199,7 +212,7 @@ class Ledger:
         """
         found = []
         for label in sorted(self.labels, key=len, reverse=True):
-            text = text.replace(label, " ")
+            text = re.sub(rf"(?<!\w){re.escape(label)}(?!\w)", " ", text)
         for sentence in _SENTENCE.split(text):
             bare = _CITATION.sub(lambda mark: " " if 1 <= int(mark.group(1)) <= citations else mark.group(), sentence)
             vouched = self.vouched | (self.quoted if bare != sentence else set()) | (self.asked if computed else set())
@@ -207,7 +220,7 @@ class Ledger:
                 value = _value_of(match.group())
                 if value is not None and abs(value) not in vouched:
                     found.append(match.group().strip())
-            found += [said for said, value in _in_words(bare) if value not in vouched]
+            found += [said for said, value in numbers_in_words(bare) if value > _MANNER and value not in vouched]
             found += [
                 sign
                 for sign in bare
@@ -216,40 +229,10 @@ class Ledger:
         return found
 
 
+#: Up to this a number in words may be a manner of speaking: "one of them", "two things".
+_MANNER = 10
 #: Kinds of fields whose values the product computes or checks; others are what people wrote.
 _COMPUTED = frozenset({Kind.money, Kind.number, Kind.day, Kind.instant, Kind.boolean})
-_UNITS = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_WORTH = (
-    {word: Decimal(value) for value, word in enumerate(_UNITS)}
-    | {word: Decimal(10 * value) for value, word in enumerate(_TENS, start=2)}
-    | {"dozen": Decimal(12)}
-)
-_TIMES = {"hundred": Decimal(100), "thousand": Decimal(10**3), "million": Decimal(10**6), "billion": Decimal(10**9), "dozen": Decimal(12)}
-_WORDS = "|".join([*_WORTH, *_TIMES])
-_SPOKEN = re.compile(rf"\b(?:an?\s+)?(?:{_WORDS})s?(?:(?:[\s-]+(?:and\s+)?)(?:{_WORDS})s?)*\b", re.IGNORECASE)
-#: Up to this a number in words may be a manner of speaking: "one of them", "two things".
-_SMALL_TALK = 10
-
-
-def _in_words(text: str) -> list[tuple[str, Decimal]]:
-    """The numbers that a text says in words, beyond the small ones: "nine million", "forty-two", "a dozen"."""
-    found = []
-    for match in _SPOKEN.finditer(text):
-        total, part = Decimal(0), Decimal(0)
-        for word in re.findall(r"[a-z]+", match.group().lower()):
-            word = word.removesuffix("s") if word.removesuffix("s") in _TIMES else word
-            if word in _TIMES:
-                part = (part or Decimal(1)) * _TIMES[word]
-                if _TIMES[word] >= 1000:
-                    total, part = total + part, Decimal(0)
-            else:
-                part += _WORTH.get(word, Decimal(0))
-        value = (total + part).normalize()
-        after_digits = re.search(r"\d[\s-]?$", text[: match.start()]) is not None  # "12.5 thousand" is read as figures
-        if value > _SMALL_TALK and not after_digits and not re.match(r"\s*(?:million|thousand|billion)", text[match.end() :]):
-            found.append((match.group().strip(), value))
-    return found
 
 
 def _number_of(sign: str) -> Decimal | None:

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +16,7 @@ from typing import Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from sqlalchemy import inspect
 
 from crm_core.errors import Invalid
 from crm_core.models import NOUNS
@@ -107,11 +109,6 @@ def _weight(decision: Decision) -> tuple[int, bool]:
     return STRICTNESS.index(decision.then), decision.closely
 
 
-def at_least(decision: Decision, other: Decision) -> bool:
-    """Whether ``decision`` is no looser than ``other``."""
-    return STRICTNESS.index(decision.then) >= STRICTNESS.index(other.then)
-
-
 def parse_policy(text: str, *, verbs: Iterable[str] | None = None) -> Policy:
     """A policy from its YAML; raises ``Invalid`` that names the rule and what is wrong with it.
 
@@ -123,22 +120,33 @@ def parse_policy(text: str, *, verbs: Iterable[str] | None = None) -> Policy:
         read = yaml.safe_load(text)
     except RecursionError as error:
         raise Invalid("The policy is nested too deeply; it is a list of rules.") from error
-    except Exception as error:  # the reader of YAML raises errors of many kinds for values that are none
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError) as error:  # its reader raises all of these for values that are none
         raise Invalid(f"The policy is not valid YAML ({' '.join(str(error).split())[:300]}); correct it and try again.") from error
     try:
         policy = Policy.model_validate(read)
     except ValidationError as error:
         raise Invalid(f"The policy cannot be used: {'; '.join(_told(item['loc'], item['msg']) for item in error.errors()[:4])}.") from error
-    known = {"noun": frozenset((*NOUNS, *OTHER_NOUNS))} | ({"verb": frozenset(verbs)} if verbs is not None else {})
+    known = {"noun": frozenset((*NOUNS, *OTHER_NOUNS)), "field": known_fields()} | ({"verb": frozenset(verbs)} if verbs is not None else {})
     for number, rule in enumerate(policy.rules, start=1):
-        for kind, names in (("verb", rule.verbs), ("noun", rule.nouns)):
-            unknown = [name for name in names or () if kind in known and name not in known[kind]]
+        for kind, names in (("verb", rule.verbs), ("noun", rule.nouns), ("field", rule.fields)):
+            unknown = [name for name in names or () if kind in known and name not in known[kind] and not (kind == "field" and _OWN_FIELD.match(name))]
             if unknown:
                 raise Invalid(f"Rule {number} names the {kind} '{unknown[0]}', which does not exist; use {', '.join(sorted(known[kind]))}.")
     last = policy.rules[-1]
     if last.model_dump(exclude={"then", "because", "closely"}, exclude_none=True):
         raise Invalid("The last rule must fit every change: give it only 'then' and 'because'.")
     return policy
+
+
+#: A company's own field.
+_OWN_FIELD = re.compile(r"custom\.[a-z][a-z0-9_]*$")
+
+
+@cache
+def known_fields() -> frozenset[str]:
+    """The fields that a line of a change can be of: the columns of all records, and their parts."""
+    columns = {column.key for model in NOUNS.values() for column in inspect(model).column_attrs}
+    return frozenset(columns | {"contact_roles", "line_items", "price", "phrase", "meaning", "read_scope", "write_scope", "participant_ids"})
 
 
 def _told(place: tuple[int | str, ...], message: str) -> str:

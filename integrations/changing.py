@@ -167,20 +167,20 @@ def policy_show(as_: As = "") -> None:
 def policy_check(file: Annotated[Path, typer.Argument(help="A policy as YAML.", exists=True, dir_okay=False)]) -> None:
     """Say whether a policy can be used, without setting it."""
     from crm_core.policy import parse_policy
-    from crm_core.services.catalog import CATALOG
+    from crm_core.services.catalog import CHANGES
 
-    policy = parse_policy(file.read_text(encoding="utf-8"), verbs=CATALOG)
+    policy = parse_policy(file.read_text(encoding="utf-8"), verbs=CHANGES)
     typer.echo(f"The policy can be used: {len(policy.rules)} rules.")
 
 
 @policy_app.command("set")
 def policy_set(file: Annotated[Path, typer.Argument(help="A policy as YAML.", exists=True, dir_okay=False)], as_: As = "") -> None:
     """Put a policy in place of the one that holds; administrators only."""
-    from crm_core.services.catalog import CATALOG
+    from crm_core.services.catalog import CHANGES
     from crm_core.services.policies import set_policy
 
     with acting(as_, write=True) as (_product, ctx):
-        view = set_policy(ctx, file.read_text(encoding="utf-8"), verbs=CATALOG)
+        view = set_policy(ctx, file.read_text(encoding="utf-8"), verbs=CHANGES)
     typer.echo(f"Policy {view.version} holds from now on.")
 
 

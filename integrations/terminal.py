@@ -58,6 +58,8 @@ def print_proposal(block: Approval, state: str = "proposed") -> None:
     console.print(f"{head} (change {block.change_set_id}): {escape(block.title)}. [dim]{escape(block.rule)}[/dim]")
     for line in block.lines():
         console.print(f"  {escape(line)}")
+    for line in block.besides():
+        console.print(f"  [dim]{escape(line)}[/dim]")
     if state == "proposed":
         console.print(f"[dim]rapport changes apply {block.change_set_id}, or: rapport changes refuse {block.change_set_id}[/dim]")
 

@@ -112,6 +112,15 @@ class Chart:
     everything: list[Edge] = field(default_factory=list)
 
 
+#: Regions in which 3/4 is a day in March.
+MONTH_FIRST = frozenset({"US", "PH", "PW", "FM", "MH", "GU"})
+
+
+def clock_of(ctx: Context) -> Clock:
+    """Today and the conventions of the company."""
+    return Clock(ctx.today, ctx.calendar, ctx.organisation.phone_region not in MONTH_FIRST)
+
+
 def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "", *, leaning: bool = False) -> Chart:
     """Find all edges and choose the cover. Typos are mended first, unless the word is part of a name on file.
 
@@ -126,7 +135,7 @@ def build_chart(ctx: Context, message: str, clock: Clock, shown_noun: str = "", 
     names = find_names(ctx, tokens, strange, exact=True, is_word=lexicon.is_english, memo=memo)
     named = {place for name in names for place in range(name.first, name.end)}
     tokens = [token if place in named else _mended(token, lexicon) for place, token in enumerate(tokens)]
-    edges = [*_time_edges(tokens, clock), *_quantity_edges(tokens), *_word_edges(tokens, lexicon)]
+    edges = [*_time_edges(tokens, clock), *quantity_edges(tokens), *_word_edges(tokens, lexicon)]
     known = {place for edge in edges for place in range(edge.first, edge.end)} | named
     doubtful = [place for place, token in enumerate(tokens) if _may_be_name(place, token, tokens, known, edges) and place not in named]
     names += find_names(ctx, tokens, [place for place in doubtful if place in known], exact=True, is_word=lexicon.is_english, memo=memo)
@@ -171,7 +180,7 @@ def _time_edges(tokens: list[Token], clock: Clock) -> list[Edge]:
     ]
 
 
-def _quantity_edges(tokens: list[Token]) -> list[Edge]:
+def quantity_edges(tokens: list[Token]) -> list[Edge]:
     """Every number with its scale and currency; a currency said before it ("CHF 100") belongs to it."""
     edges = []
     for at, token in enumerate(tokens):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import Any
 
 from assistant.answer import Approval, Figure
@@ -137,12 +136,10 @@ def _one(turn: Turn, frame: Frame, item: Done) -> str:
 def _approval(turn: Turn, told: Approval) -> str:
     """What a change is, or that it is done; of a large one what it touches, and why a part of what was asked for is not in it."""
     latest = next((item for item in turn.proposals if item.change_set_id == told.change_set_id), told)
-    text = f"Done: {latest.title}. Say 'undo that' to take it back."
-    if not latest.applied:
-        text = f"Proposed, not applied: {latest.title}. {latest.summary}{' ' if latest.summary else ''}Look at the preview and decide."
-    reasons = Counter(latest.left_out)
-    told_of = [f"{reason} ({count} records)" if count > 1 else reason for reason, count in reasons.items()]
-    return f"{text} Not done: {' '.join(told_of[:NAMED])}" if told_of else text
+    besides = " ".join(latest.besides()[: NAMED + 1])
+    if latest.applied:
+        return f"Done: {latest.title}. Say 'undo that' to take it back.{f' {besides}' if latest.left_out else ''}"
+    return f"Proposed, not applied: {latest.title}. {besides}{' ' if besides else ''}Look at the preview and decide."
 
 
 def _explain(turn: Turn, figures: list[Figure]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 _UNITS = {
     word: value
@@ -39,3 +40,39 @@ def spell_numbers(text: str) -> str:
     )
     text = _TWO_WORDS.sub(lambda match: str(_value(match.group())), text)
     return _GROUPED.sub(lambda match: match.group(1) + match.group(2).replace(" ", ""), text)
+
+
+#: "158.000": groups of three parted by points, as they are written on the continent.
+_POINTED = re.compile(r"(?<![\d.,])\d{1,3}(?:\.\d{3})+(?![\d.]|,\d{3})")
+
+
+def without_points(text: str) -> str:
+    """The text with the points taken out of numbers that they group."""
+    return _POINTED.sub(lambda match: match[0].replace(".", ""), text)
+
+
+#: How many a word or two of a count mean: "two weeks", "another month", "a couple of days".
+COUNTS = {"a": 1, "an": 1, "another": 1, "a couple of": 2, "a few": 3} | {word: value for word, value in _UNITS.items() if 0 < value <= 12}
+_TIMES = {"hundred": 100, "thousand": 10**3, "million": 10**6, "billion": 10**9, "dozen": 12}
+_WORTH = _UNITS | _TENS
+_WORDS = "|".join([*_WORTH, *_TIMES])
+_SPOKEN = re.compile(rf"\b(?:an?\s+)?(?:{_WORDS})s?(?:(?:[\s-]+(?:and\s+)?)(?:{_WORDS})s?)*\b", re.IGNORECASE)
+
+
+def numbers_in_words(text: str) -> list[tuple[str, Decimal]]:
+    """The numbers that a text says in words, as they are said and what they are: "nine million", "forty-two", "a dozen"."""
+    found = []
+    for match in _SPOKEN.finditer(text):
+        if re.search(r"\d[\s-]?$", text[: match.start()]):
+            continue  # "12.5 thousand" is written in figures
+        total = part = 0
+        for word in re.findall(r"[a-z]+", match.group().lower()):
+            word = word.removesuffix("s") if word.removesuffix("s") in _TIMES else word
+            if word in _TIMES:
+                part = (part or 1) * _TIMES[word]
+                if _TIMES[word] >= 1000:
+                    total, part = total + part, 0
+            else:
+                part += _WORTH.get(word, 0)
+        found.append((match.group().strip(), Decimal(total + part).normalize()))
+    return found

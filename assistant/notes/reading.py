@@ -7,10 +7,13 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 
+from assistant.language.chart import quantity_edges
 from assistant.language.dates import Clock, When, find_times
 from assistant.language.tokens import expand, tokenise
+from assistant.language.written_numbers import without_points
 from assistant.notes.model import SURE, Fact, FactKind, Note, Qualification
 from assistant.notes.passages import Sentence, sentences_of
+from crm_core.errors import Invalid
 from crm_core.periods import Calendar
 from crm_core.text import fold
 
@@ -25,16 +28,8 @@ _NOT = _any(
 _IMAGINED = _any(
     r"if\b|perhaps\b|maybe\b|might\b|would have\b|hypothetically\b|who knows\b|guess\b|estimate\b|someday\b|hopes? to\b|could be\b|rumou?r"
 )
-_MONEY = re.compile(
-    r"(?P<before>USD|US\$|EUR|GBP|CHF|SEK|NOK|DKK|CAD|AUD|JPY|\$|€|£)?\s?(?P<number>\d{1,3}(?:[.,]\d{3})+(?:\.\d{1,2})?|\d+(?:[.,]\d+)?)\s?(?P<scale>k|m|mio|mn|million|thousand|grand|tsd|t)?\b\s?(?P<after>euros?|eur|dollars?|usd|bucks|pounds?|quid|gbp|sterling|francs?|chf|kronor|crowns|sek|€|£|\$)?",
-    re.IGNORECASE,
-)
-_CURRENCY = {
-    "usd": "USD", "us$": "USD", "$": "USD", "dollar": "USD", "dollars": "USD", "bucks": "USD", "eur": "EUR", "€": "EUR", "euro": "EUR", "euros": "EUR", "gbp": "GBP", "£": "GBP",
-    "pound": "GBP", "pounds": "GBP", "quid": "GBP", "sterling": "GBP", "chf": "CHF", "franc": "CHF", "francs": "CHF", "sek": "SEK", "kronor": "SEK", "nok": "NOK", "dkk": "DKK", "cad": "CAD", "aud": "AUD", "jpy": "JPY",
-}  # fmt: skip
-_SCALE = {"k": 1000, "thousand": 1000, "grand": 1000, "tsd": 1000, "t": 1000, "m": 10**6, "mio": 10**6, "mn": 10**6, "million": 10**6}
-
+#: What is counted and not paid.
+_COUNTED = frozenset("employees people staff sites trucks orders residents visitors members percent users seats letters trolleys".split())
 _FUNDS = _any(
     r"budget\w*|set aside|put aside|set apart|earmark\w*|ring-?fenced|allocated|allotted|approved|released|freed up|granted|voted|in the plan|to spend|can spend|spend\b|go up to|up to\b|good for\b|the pot\b|pot\b|funds?\b|funding|money|cash\b|sign off|available|all in\b|reserved|assigned|invest\w*|our limit|ceiling|tops\b|we have\b|we've got|they have\b|got\b|goes in\b|separate account|cleared|green light|signed off"
 )
@@ -295,13 +290,12 @@ class _Reader:
         """The days still to come that a text names, a month or quarter by its last; what is past is left out."""
         try:
             found = find_times(tokenise(expand(text)), self.clock)
-        except Exception:  # noqa: BLE001 - an impossible day in a note says nothing
+        except Invalid:  # an impossible day says nothing
             return []
         days = []
         for when in found:
-            period = when.reading(True)
-            day = period.end - timedelta(days=1) if when.edge == "until" or period.days > 1 else period.first
-            if self.clock.today <= day < self.clock.today + timedelta(days=1500) and (when.edge == "until" or period.days < 400):
+            day = when.day_ahead(self.clock.today)
+            if self.clock.today <= day < self.clock.today + timedelta(days=1500) and (when.edge == "until" or when.period.days < 400):
                 days.append((day, when))
         return days
 
@@ -369,29 +363,18 @@ _COMMON = frozenset(
 
 
 def _amounts(text: str) -> Iterator[tuple[Decimal, str, int]]:
-    """Amounts of money in a text, with currency and place: figures with a currency or scale, or at least a thousand and no year."""
-    spelled = expand(text)
-    shift = 0 if spelled == text else -1
-    for match in _MONEY.finditer(spelled):
-        digits = match["number"]
-        plain = re.sub(r"[.,](?=\d{3}(?:\D|$))", "", digits).replace(",", ".")
-        try:
-            number = Decimal(plain)
-        except ArithmeticError:
+    """Amounts of money in a text, with currency and place: numbers with a currency, or of at least a thousand and no year and no count."""
+    written = expand(without_points(text))
+    tokens = tokenise(written)
+    for edge in quantity_edges(tokens):
+        number = edge.quantity
+        if number is None or number.percent or number.ordinal:
             continue
-        scale = _SCALE.get((match["scale"] or "").lower(), 1)
-        currency = _CURRENCY.get((match["before"] or match["after"] or "").lower().strip(), "")
-        value = number * scale
-        year = scale == 1 and not currency and re.fullmatch(r"(?:19|20)\d\d", digits)
-        if (
-            value < 1000
-            and not currency
-            or year
-            or value <= 0
-            or re.match(r"\s*(?:%|percent|employees|people|staff|sites|trucks|orders)", spelled[match.end() :], re.IGNORECASE)
-        ):
+        following = tokens[edge.end].norm if edge.end < len(tokens) else ""
+        year = not number.scaled and not number.currency and 1900 <= number.value < 2100
+        if number.value < 1000 and not number.currency or year or following in _COUNTED:
             continue
-        yield value, currency, match.start() if shift == 0 else min(match.start(), len(text) - 1)
+        yield number.value, number.currency, min(tokens[edge.first].start, len(text) - 1)
 
 
 def _amount_only(text: str, days: list[tuple[date, When]]) -> bool:

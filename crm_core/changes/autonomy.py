@@ -13,7 +13,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from crm_core.changes.risk import AT_ONCE
 from crm_core.context import Context
@@ -62,18 +62,18 @@ def wilson_lower(hits: int, total: int) -> float:
 
 def earned_autonomy(ctx: Context, *, since: datetime | None = None) -> list[Earned]:
     """By person and verb, for those whose changes the caller may see, most decided first."""
-    query = select(ChangeSet.requester_id, ChangeSet.capability, ChangeSet.status, ChangeSet.risk).where(
-        ChangeSet.created_at >= (since or ctx.now - timedelta(days=DAYS)), ChangeSet.status.in_(tuple(_KINDS))
-    )
+    columns = (ChangeSet.requester_id, ChangeSet.capability, ChangeSet.status, ChangeSet.risk)
+    recent = ChangeSet.created_at >= (since or ctx.now - timedelta(days=DAYS))
+    query = select(*columns, func.count()).where(recent, ChangeSet.status.in_(tuple(_KINDS))).group_by(*columns)
     if not ctx.actor.is_admin:
         team = ctx.actor.member_ids if ctx.actor.role == "manager" else ()
         query = query.where(or_(ChangeSet.requester_id == ctx.actor.user_id, ChangeSet.requester_id.in_(team)))
     counts: dict[tuple[int, str], Counter[str]] = {}
-    for user_id, verb, status, risk in ctx.session.execute(query):
+    for user_id, verb, status, risk, count in ctx.session.execute(query):
         if verb != "undo_change":
             kinds = counts.setdefault((user_id, verb), Counter())
-            kinds[_KINDS[status]] += 1
-            kinds["at_once"] += risk == "none"
+            kinds[_KINDS[status]] += count
+            kinds["at_once"] += count if risk == "none" else 0
     found = [_earned(ctx, user_id, verb, kinds) for (user_id, verb), kinds in counts.items()]
     return sorted(found, key=lambda item: (-item.decided, item.user, item.verb))
 

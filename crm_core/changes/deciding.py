@@ -270,7 +270,7 @@ def diff_csv(ctx: Context, change: ChangeSet) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow(["kind", "number", "record", "field", "before", "after"])
-    for item in shown_diff(ctx, change.diff):
+    for item in shown_diff(ctx, change.diff, whole=True):
         cells = [item.noun, item.id or "new", item.record, item.title, "" if item.created else item.old, item.new]
         writer.writerow([f"'{cell}" if isinstance(cell, str) and cell[:1] in _FORMULA else cell for cell in cells])
     return out.getvalue()

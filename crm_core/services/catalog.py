@@ -193,3 +193,5 @@ CATALOG: dict[str, Capability] = {
         Capability(users.set_grant, Effect.admin),
     )
 }
+#: The verbs that change something: those that rules of the policy may name.
+CHANGES = frozenset(name for name, capability in CATALOG.items() if capability.effect is not Effect.read)

@@ -75,18 +75,21 @@ class ShownChange(BaseModel):
     created: bool
 
 
-def shown_diff(ctx: Context, diff: list[dict[str, Any]]) -> list[ShownChange]:
-    """A diff with names for numbers, amounts with their currency, and days as people write them; empty fields of new records are left out."""
+def shown_diff(ctx: Context, diff: list[dict[str, Any]], *, whole: bool = False) -> list[ShownChange]:
+    """A diff with names for numbers, amounts with their currency, and days as people write them.
+
+    Unless ``whole``, what any new record has is left out, and long texts are cut.
+    """
     labels = record_names(ctx, diff)
     currencies = {_line_key(item): item["new"] for item in diff if item["field"] == "currency"}
     shown = []
     for item in diff:
         key = _line_key(item)
         usual = item["field"] in ("currency", "pipeline_id", "status", "name", "subject", "phrase") or item["new"] in ("now", "", None)
-        if item["created"] and usual and len(diff) > 1:
+        if item["created"] and usual and len(diff) > 1 and not whole:
             continue  # what any new record has, and its name, which stands beside each field
         currency = currencies.get(key) or _currency_of(ctx, item["noun"], item["id"])
-        old, new = (_shown(ctx, item["field"], value, currency) for value in (item["old"], item["new"]))
+        old, new = (_shown(ctx, item["field"], value, currency, whole=whole) for value in (item["old"], item["new"]))
         record = labels.get(key) or f"{item['noun']} {item['id'] or ''}".strip()
         shown.append(
             ShownChange(noun=item["noun"], id=item["id"], record=record, title=title_of(item["field"]), old=old, new=new, created=item["created"])
@@ -99,12 +102,12 @@ def _line_key(line: dict[str, Any]) -> tuple[str, int, str | None]:
     return line["noun"], line["id"], line.get("new_number")
 
 
-def _shown(ctx: Context, name: str, value: Any, currency: str | None) -> str:
+def _shown(ctx: Context, name: str, value: Any, currency: str | None, *, whole: bool) -> str:
     if isinstance(value, str) and (value == "now" or value.startswith("new ") and name.endswith("_id")):
         return value  # the moment of the run, and a record that has no number yet
     if name == "kind" or value is None:
         return str(value or "nothing")
-    return shown_value(ctx, name, value, currency)
+    return shown_value(ctx, name, value, currency, whole=whole)
 
 
 def record_names(ctx: Context, diff: list[dict[str, Any]]) -> dict[tuple[str, int, str | None], str]:

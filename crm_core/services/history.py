@@ -117,8 +117,12 @@ def describe_changes(ctx: Context, item: Event) -> str:
     return "; ".join(f"{title_of(name)}: {old} → {new}" for name, (old, new) in shown_changes(ctx, item).items())
 
 
-def shown_value(ctx: Context, name: str, value: object, currency: str | None = None) -> str:
-    """One value of an event as people read it."""
+#: Longest text of a value in a sentence or a table, in characters.
+VALUE_CHARS = 80
+
+
+def shown_value(ctx: Context, name: str, value: object, currency: str | None = None, *, whole: bool = False) -> str:
+    """One value of an event as people read it; a long text is cut unless ``whole``."""
     if value is None or value == "":
         return "nothing"
     if isinstance(value, dict) and "contact_id" in value:  # a part in a deal
@@ -137,7 +141,9 @@ def shown_value(ctx: Context, name: str, value: object, currency: str | None = N
         return format_day(date.fromisoformat(str(value)))
     if name.endswith("_at"):
         return format_day(local_day(datetime.fromisoformat(str(value)), ctx.zone))
-    return {True: "yes", False: "no"}.get(value, str(value)[:80]) if isinstance(value, bool) else str(value)[:80]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value) if whole else str(value)[:VALUE_CHARS]
 
 
 def _name_of(ctx: Context, model: Any, key: int) -> str | None:

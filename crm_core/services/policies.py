@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import lru_cache
 
 from pydantic import BaseModel
 from sqlalchemy import select
@@ -26,19 +27,15 @@ class PolicyView(BaseModel):
     set_at: datetime | None = None
 
 
-#: Policies that were parsed, by their text.
-_parsed: dict[str, Policy] = {}
-
-
 def current_policy(ctx: Context) -> Policy:
     """The rules that hold now."""
     newest = _newest(ctx)
-    if newest is None:
-        return shipped()
-    if newest.text not in _parsed:
-        _parsed.clear()
-        _parsed[newest.text] = parse_policy(newest.text)
-    return _parsed[newest.text]
+    return shipped() if newest is None else _parsed(newest.text)
+
+
+@lru_cache(maxsize=8)
+def _parsed(text: str) -> Policy:
+    return parse_policy(text)
 
 
 def read_policy(ctx: Context) -> PolicyView:

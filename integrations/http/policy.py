@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from crm_core.changes import Earned, earned_autonomy
 from crm_core.policy import LONGEST
-from crm_core.services.catalog import CATALOG
+from crm_core.services.catalog import CHANGES
 from crm_core.services.policies import PolicyView, read_policy, set_policy
 from integrations.http.deps import Read, Write
 
@@ -29,7 +29,7 @@ def policy(ctx: Read) -> PolicyView:
 @router.put("/api/policy")
 def replace_policy(ctx: Write, wanted: NewPolicy) -> PolicyView:
     """Put a policy in place of the one that holds; administrators only."""
-    return set_policy(ctx, wanted.text, verbs=CATALOG)
+    return set_policy(ctx, wanted.text, verbs=CHANGES)
 
 
 @router.get("/api/policy/earned")

@@ -161,7 +161,8 @@ def approval(block: Approval, address: str) -> list[dict[str, Any]]:
     if block.applied:
         return [*(section(part) for part in _split(lines)), *applied(block.change_set_id, block.rule)]
     head = section(f"*Proposed, not applied:* {escape(block.title)}")
-    more = f" The whole of it is on {address}." if len(block.changes) > CHANGES else ""
+    besides = "".join(f" {line}" for line in block.besides())
+    more = f"{escape(besides)}{f' The whole of it is on {address}.' if len(block.changes) > CHANGES else ''}"
     buttons = [
         _button("apply", f"{block.change_set_id}:{block.diff_hash}", "Apply", style="primary"),
         _button("refuse", str(block.change_set_id), "Refuse"),

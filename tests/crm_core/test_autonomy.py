@@ -14,7 +14,7 @@ from crm_core.changes.autonomy import LEAST, wilson_lower
 from crm_core.changes.risk import AT_ONCE
 from crm_core.models import ChangeSet
 from crm_core.policy import parse_policy, shipped_text
-from crm_core.services.catalog import CATALOG, Effect
+from crm_core.services.catalog import CATALOG, CHANGES, Effect
 from crm_core.services.policies import read_policy, set_policy
 from tests.assistant.test_changes import WRITES, arguments_of, previewed
 from tests.crm_core.test_undo import Clock, apply, undo
@@ -228,7 +228,7 @@ class TestSuggestions:
     def test_a_looser_rule_does_what_it_suggests(self, world: World, verb: str) -> None:
         decided(world, verb, applied=40)
         with world.write("admin") as ctx:
-            set_policy(ctx, above_shipped(the_only(world).rule), verbs=CATALOG)
+            set_policy(ctx, above_shipped(the_only(world).rule), verbs=CHANGES)
         assert previewed(world, "rep", verb, arguments_of(world, verb)[1])[0] == "none"
 
     @pytest.mark.parametrize("verb", sorted(AT_ONCE))
@@ -236,7 +236,7 @@ class TestSuggestions:
         assert previewed(world, "rep", verb, arguments_of(world, verb)[1])[0] == "none"
         decided(world, verb, risk="none", undone=40)
         with world.write("admin") as ctx:
-            set_policy(ctx, above_shipped(the_only(world).rule), verbs=CATALOG)
+            set_policy(ctx, above_shipped(the_only(world).rule), verbs=CHANGES)
         assert previewed(world, "rep", verb, arguments_of(world, verb)[1])[0] == "low"
 
     def test_what_is_suggested_for_changes_of_several_steps_can_be_set(self, world: World) -> None:
@@ -245,7 +245,7 @@ class TestSuggestions:
         for item in earned(world):
             assert bool(item.rule) == bool(item.suggestion)
             if item.rule:
-                parse_policy(above_shipped(item.rule), verbs=CATALOG)
+                parse_policy(above_shipped(item.rule), verbs=CHANGES)
 
     @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
@@ -265,7 +265,7 @@ class TestSuggestions:
             assert bool(item.suggestion) == bool(item.rule)
             if item.rule:
                 assert item.suggestion.startswith(f"{counts['applied']} of {sum(counts.values())} stood as proposed")
-                rule = parse_policy(above_shipped(item.rule), verbs=CATALOG).rules[0]
+                rule = parse_policy(above_shipped(item.rule), verbs=CHANGES).rules[0]
                 assert (rule.then, rule.verbs) == ("ask" if risk == "none" else "apply", [verb])
 
     def test_nothing_is_loosened_by_itself(self, world: World) -> None:

@@ -18,7 +18,7 @@ from crm_core.changes import decide as decide_change
 from crm_core.changes.steps import MOST_STEPS, SEVERAL
 from crm_core.errors import Conflict, Invalid, NotAllowed, NotFound, RapportError
 from crm_core.models import Activity, ChangeSet, Deal, Event, Stage, User
-from crm_core.services.catalog import CATALOG
+from crm_core.services.catalog import CATALOG, CHANGES
 from crm_core.services.change_sets import Undone
 from crm_core.services.policies import set_policy
 from tests.assistant.test_changes import everything
@@ -449,7 +449,7 @@ class TestTogether:
     def test_what_is_forbidden_stops_what_would_have_applied_at_once(self, world: World, clock: Clock) -> None:
         with world.write("admin") as ctx:
             rules = '  - {then: forbid, nouns: [deal], because: "Deals are frozen."}\n  - {then: apply, because: "All else at once."}\n'
-            set_policy(ctx, f"rules:\n{rules}", verbs=CATALOG)
+            set_policy(ctx, f"rules:\n{rules}", verbs=CHANGES)
         before = count(world, Activity)
         with pytest.raises(NotAllowed, match="Deals are frozen"):
             together(world, clock, step("add_task", subject="Send paper"), step("update_deal", id=world.row("deal"), **WAIT))

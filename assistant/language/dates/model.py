@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from crm_core.periods import Calendar, Grain, Period
 
@@ -23,6 +23,12 @@ class When:
     def reading(self, planned: bool) -> Period:
         """The period for something planned, or for something that happened."""
         return self.ahead if planned and self.ahead is not None else self.period
+
+    def day_ahead(self, today: date) -> date:
+        """The day that is meant for what is still to come: a month, quarter or "by" by its last day."""
+        gone = self.ahead is not None and self.period.end <= today + timedelta(days=1)
+        period = self.ahead if gone and self.ahead is not None else self.period
+        return period.end - timedelta(days=1) if self.edge == "until" or period.days > 1 and not self.edge else period.first
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from sqlalchemy import select
 from assistant.language.entities import Name
 from assistant.language.frames import Command, Entity, Frame, Pending
 from assistant.language.grammar.pieces import Pieces, settled
+from assistant.language.written_numbers import COUNTS
 from crm_core.access import visible
 from crm_core.models import Deal, PicklistValue, Stage, Ticket
 from crm_core.money import format_money
@@ -67,7 +68,6 @@ _LASTED = re.compile(
     r"\b(?P<half>half an hour)\b|\b(?P<quarter>quarter of an hour)\b|\b(?P<number>\d+(?:[.,]\d)?|an?|one|two|three)(?:\s|-)?(?P<unit>minutes?|mins?|hours?|hrs?|h)\b(?!\s+(?:ago|later|before|after|earlier|from))",
     re.IGNORECASE,
 )
-_COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _LONG = 90
 MOST_CANDIDATES = 8
 
@@ -75,7 +75,7 @@ MOST_CANDIDATES = 8
 def _minutes(match: re.Match[str]) -> int:
     if match["half"] or match["quarter"]:
         return 30 if match["half"] else 15
-    number = float(match["number"].replace(",", ".")) if match["number"][0].isdigit() else _COUNTS.get(match["number"].lower(), 1)
+    number = float(match["number"].replace(",", ".")) if match["number"][0].isdigit() else COUNTS.get(match["number"].lower(), 1)
     return round(number * (60 if match["unit"].lower().startswith("h") else 1))
 
 
@@ -158,7 +158,9 @@ class Commands(Pieces):
         arguments: dict[str, Any] = {"kind": kind, "subject": subject[:1].upper() + subject[1:]}
         if body and body != subject:
             arguments["body"] = body
-        lasted = _LASTED.search(parts.message)
+        lasted = _LASTED.search(head) or next(
+            (found for part in re.split(r"[,;.()]\s*", parts.message) if (found := _LASTED.fullmatch(part.strip()))), None
+        )
         if lasted is not None:
             arguments["duration_minutes"] = _minutes(lasted)
         day = next((when.period.first for when, _cue in parts.times if when.first < said and when.period.days == 1), None)
@@ -356,7 +358,7 @@ class Commands(Pieces):
             now = self.ctx.session.get(Deal, found[0].id) if len(found) == 1 else None
             if now is None or now.expected_close_on is None:
                 return {}
-            count = _COUNTS.get(shift["count"]) or int(shift["count"])
+            count = COUNTS.get(shift["count"]) or int(shift["count"])
             day, unit = now.expected_close_on, shift["unit"]
             days = {"day": 1, "week": 7}.get(unit)
             later = day + timedelta(days=count * days) if days else add_months(day, count * (3 if unit == "quarter" else 1))
@@ -370,10 +372,7 @@ class Commands(Pieces):
         if not self.parts.times:
             return None
         when, _cue = self.parts.times[0]
-        period = when.ahead if when.ahead is not None and when.period.end <= self.ctx.today + timedelta(days=1) else when.period
-        if when.edge in ("until", "") and (period.days > 1 or when.edge):
-            return period.end - timedelta(days=1)
-        return period.first
+        return when.day_ahead(self.ctx.today)
 
     def _without_times(self, text: str) -> str:
         """The text without the words of its times: "call Dana" of "on Thursday to call Dana"."""

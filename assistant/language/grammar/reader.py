@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from assistant.language.chart import Chart, build_chart
-from assistant.language.dates import Clock
+from assistant.language.chart import Chart, build_chart, clock_of
 from assistant.language.dialogue import SETS, Dialogue
 from assistant.language.frames import Frame
 from assistant.language.grammar.accounts import unaccounted
@@ -28,8 +27,6 @@ from crm_core.metrics.fields import NOUN_SHAPES, Kind, shape_for
 from crm_core.metrics.filters import Filter, Related
 from crm_core.text import fold, join_words
 
-#: Regions in which 3/4 is a day in March.
-MONTH_FIRST = frozenset({"US", "PH", "PW", "FM", "MH", "GU"})
 NO_AVERAGE = (
     "I can list these records and count them, but I have no declared figure for the average, share or duration that you ask for. "
     "Ask for one of the metrics (such as win rate, average deal size, resolution time), or for the list."
@@ -49,8 +46,7 @@ def read(ctx: Context, message: str, dialogue: Dialogue | None = None) -> tuple[
     if lesson is not None:
         return lesson, Chart([], []), Parts()
     question = dialogue.question()
-    clock = Clock(ctx.today, ctx.calendar, ctx.organisation.phone_region not in MONTH_FIRST)
-    chart = build_chart(ctx, message, clock, question.noun if question is not None else "", leaning=question is not None)
+    chart = build_chart(ctx, message, clock_of(ctx), question.noun if question is not None else "", leaning=question is not None)
     parts = collect(chart)
     frame = Reader(ctx, parts, dialogue).frame()
     frame.taught = {phrase: lexicon_for(ctx).taught[phrase] for phrase in chart.taught}

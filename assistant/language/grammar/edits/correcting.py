@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time
+from datetime import datetime, time
 from typing import Any
 
 from assistant.language.dialogue import Dialogue
@@ -164,9 +164,8 @@ def _value(ctx: Context, call: Command, said: str, values: Values, noun: str) ->
     for name in ("expected_close_on", "due_on"):
         if (name in given or name == "due_on" and call.tool == "add_task") and day is not None:
             return {name: day.isoformat()}
-    if "occurred_at" in given and day is not None or call.tool == "log_activity" and day is not None and day <= ctx.today:
-        past = _past(ctx, day)
-        return {"occurred_at": datetime.combine(past, time(12), ctx.zone).isoformat()}
+    if call.tool == "log_activity" and (gone := day_said(ctx, said, past=True)) is not None:
+        return {"occurred_at": datetime.combine(gone, time(12), ctx.zone).isoformat()}
     if "amount" in given and (number := amount_said(said)) is not None:
         return {"amount": str(number[0])} | ({"currency": number[1]} if number[1] else {})
     if call.tool == "log_activity" and (kind := _KINDS.get(fold(re.sub(r"^(?:a|an|the) ", "", said)))) is not None:
@@ -184,10 +183,6 @@ def _value(ctx: Context, call: Command, said: str, values: Values, noun: str) ->
     if call.tool.startswith(("update_", "create_")):
         return _other_value(values, given, said, noun)
     return None
-
-
-def _past(ctx: Context, day: date) -> date:
-    return min(day, ctx.today)
 
 
 def _other_value(values: Values, given: dict[str, Any], said: str, noun: str) -> dict[str, Any] | None:

@@ -12,6 +12,7 @@ from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Entity, Frame
 from assistant.language.grammar.reader import read
 from assistant.language.parts import Parts
+from assistant.language.written_numbers import COUNTS
 from crm_core.access import may_change, visible
 from crm_core.context import Context
 from crm_core.errors import RapportError
@@ -61,7 +62,6 @@ _AMONG = re.compile(
     r"^(?:the|that|those|both|both the)\s+(?P<words>\S.*?)\s+(?P<one>ones?|deals?|tickets?|leads?|tasks?|contacts?|companies|accounts?)$|^(?:the|that) one (?:of|from|for|with|at) (?P<words2>\S.*)(?P<one2>)$",
     re.IGNORECASE,
 )
-_COUNTS = {"two": 2, "three": 3, "four": 4, "five": 5, "six": 6}
 _KINDS = {
     "deal": "deal", "opportunity": "deal", "opp": "deal", "bid": "deal", "project": "deal", "order": "deal", "ticket": "ticket", "case": "ticket",
     "lead": "lead", "contact": "contact", "person": "contact", "company": "company", "account": "company", "customer": "company", "task": "activity",
@@ -161,7 +161,7 @@ class Targets:
             return Target(listed.noun, [whole[place]]) if place is not None and -len(whole) <= place < len(whole) else None
         several = _FIRST_OF.match(text)
         if several is not None:
-            count = _COUNTS.get(several["count"].lower()) or int(several["count"])
+            count = COUNTS.get(several["count"].lower()) or int(several["count"])
             whole = self._rows(listed)
             cut = whole[:count] if several["end"].lower() in ("first", "top") else whole[-count:]
             return Target(listed.noun, cut, many=True)

@@ -12,11 +12,12 @@ from typing import Any
 from rapidfuzz import fuzz
 from sqlalchemy import select
 
-from assistant.language.chart import quantity_at
-from assistant.language.dates import Clock, find_times
+from assistant.language.chart import clock_of, quantity_at
+from assistant.language.dates import find_times
 from assistant.language.frames import Command
 from assistant.language.grammar.edits.phrases import EARLIER, VERBAL
 from assistant.language.tokens import expand, tokenise
+from assistant.language.written_numbers import COUNTS, without_points
 from crm_core.access import visible
 from crm_core.context import Context
 from crm_core.metrics.fields import Field, Kind, shape_for
@@ -62,30 +63,11 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "status": ("status", "state"),
     "name": ("name",),
 }  # fmt: skip
-_NUMBERS = {
-    "a": 1,
-    "an": 1,
-    "one": 1,
-    "another": 1,
-    "two": 2,
-    "a couple of": 2,
-    "three": 3,
-    "a few": 3,
-    "four": 4,
-    "five": 5,
-    "six": 6,
-    "seven": 7,
-    "eight": 8,
-}
-_NUMBERS |= {"nine": 9, "ten": 10, "twelve": 12}
 _DAYS = {"day": 1, "week": 7, "wk": 7, "fortnight": 14}
 _MONTHS = {"month": 1, "mo": 1, "quarter": 3, "year": 12}
 _TYPED = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"\+?[\d(][\d ()./-]{5,}\d")
-_WON, _LOST = (
-    frozenset({"won", "closed won", "win", "signed", "a win", "closed as won", "closed-won"}),
-    frozenset({"lost", "closed lost", "dead", "a loss"}),
-)
+_WON = frozenset({"won", "closed won", "win", "signed", "a win", "closed as won"})
 #: Least likeness, of 100, at which a value that is written otherwise is taken for one of a list.
 ALIKE = 86
 
@@ -102,26 +84,20 @@ class Setting:
     each: Callable[[int], Command | None] | None = None
 
 
-def day_said(ctx: Context, text: str) -> date | None:
-    """The day still to come that a text means and says nothing besides; a month or quarter by its last day."""
+def day_said(ctx: Context, text: str, *, past: bool = False) -> date | None:
+    """The day still to come that a text means and says nothing besides, a month or quarter by its last; one gone by where ``past``."""
     tokens = tokenise(expand(re.sub(r"^(?:by|until|till|before|on|for|around|about|the)\s+", "", text.strip(), flags=re.IGNORECASE)))
-    clock = Clock(ctx.today, ctx.calendar, ctx.organisation.phone_region not in ("US", "PH", "PW", "FM", "MH", "GU"))
-    found = find_times(tokens, clock)
+    found = find_times(tokens, clock_of(ctx))
     if len(found) != 1 or found[0].end - found[0].first < len([token for token in tokens if token.is_word]):
         return None
-    when = found[0]
-    period = when.ahead if when.ahead is not None and when.period.end <= ctx.today + timedelta(days=1) else when.period
-    if period.end >= FAR_FUTURE:
-        return None
-    return period.end - timedelta(days=1) if period.days > 1 else period.first
+    if past:
+        return found[0].period.first if found[0].period.days == 1 and found[0].period.first <= ctx.today else None
+    return None if found[0].period.end >= FAR_FUTURE else found[0].day_ahead(ctx.today)
 
 
 def amount_said(text: str) -> tuple[Decimal, str] | None:
     """The number that a text means and says nothing besides, with its currency where one is named."""
-    text = re.sub(
-        r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+)(?![\d.]|,\d{3})", lambda match: match[0].replace(".", ""), text.strip()
-    )  # 158.000 is a hundred and fifty-eight thousand
-    tokens = tokenise(expand(text))
+    tokens = tokenise(expand(without_points(text.strip())))
     for place, _token in enumerate(tokens):
         edge = quantity_at(tokens, place)
         if edge is not None and edge.quantity is not None and not edge.quantity.percent:
@@ -282,7 +258,7 @@ class Values:
         )  # fmt: skip
         if match is None or noun not in ("deal", "activity"):
             return None
-        count = int(match["count"]) if match["count"].isdigit() else _NUMBERS.get(match["count"].lower())
+        count = int(match["count"]) if match["count"].isdigit() else COUNTS.get(match["count"].lower())
         if count is None:
             return None
         sign = -1 if {(match["way"] or "").lower(), (match["after"] or "").lower()} & EARLIER else 1
