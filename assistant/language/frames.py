@@ -128,6 +128,8 @@ class Frame(BaseModel):
     aside: str = ""
     #: What is to be changed.
     calls: list[Command] = Field(default_factory=list)
+    #: Which of the records that were meant the calls leave as they are, and why.
+    unchanged: str = ""
     #: Numbers of the changes that came of ``calls``, and of those that the calls correct.
     made: list[int] = Field(default_factory=list)
     replaces: list[int] = Field(default_factory=list)

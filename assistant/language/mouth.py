@@ -60,6 +60,7 @@ def compose(turn: Turn) -> str:
     texts = [_one(turn, frame, item) for item in results]
     if frame.intent == "command":  # what was asked for and did not come about must not go unsaid
         texts += [f"Not done: {item.error}" for item in errors]
+        texts.append(frame.unchanged)
     return "\n\n".join(text for text in texts if text)
 
 

@@ -37,7 +37,7 @@ _REFUSED = frozenset({"write", "unknown", "nothing"})
 #: What is told of one record and asks to be kept: "Globex is won", "we lost Globex on price", "Globex -> Negotiation".
 _TELLS = re.compile(
     r"^\W*(?:\w+[\s,!:.]+){0,3}?(?:we|i)(?:'ve|’ve| have)?(?: just| officially| finally| sadly| unfortunately| now)* (?:won|lost|signed|landed|closed) \S"
-    r"|\b(?:is|was|has|'s)\b(?: been| now| just| officially| already| finally)* (?:closed[ -])?(?:won|lost|signed|resolved|solved|done|dead)\b|\b(?:is|are) now\b|\bis \S+(?: \S+){0,3} now\b|\b(?:goes?|should go|takes?) (?:\w+ )?(?:over|to)\b|\bnew (?:number|phone|email|title|mobile|address)\b|\b(?:can|could|should|must|needs? to|has to|is to|are to|gets?) (?:now |please |also |to )*(?:be )?(?:marked|moved|set|resolved|closed|dropped|archived|won|lost|assigned|given|handed|looked after|reopened|pushed|postponed|put|flagged)\b|\bpromoted to\b|^\W*(?:all|everything|every) .* to |\b(?:correct|right|new) \w+(?: \w+)? is\b|\bhas \d+ \w+ now\b|->|=>|→"
+    r"|\b(?:is|was|has|'s)\b(?: been| now| just| officially| already| finally)* (?:closed[ -])?(?:won|lost|signed|resolved|solved|done|dead)\b|\b(?:is|are) now\b|\bis \S+(?: \S+){0,3} now\b|\b(?:go(?:es)?|should go|takes?) (?:\w+ )?(?:over|to)\b|\bnew (?:number|phone|email|title|mobile|address)\b|\b(?:can|could|should|must|needs? to|has to|is to|are to|gets?) (?:now |please |also |to )*(?:be )?(?:marked|moved|set|resolved|closed|dropped|archived|won|lost|assigned|given|handed|looked after|reopened|pushed|postponed|put|flagged)\b|\bpromoted to\b|^\W*(?:all|everything|every) .* to |\b(?:correct|right|new) \w+(?: \w+)? is\b|\bhas \d+ \w+ now\b|->|=>|→"
     r"|^\W*(?:an? )?(?:brand[ -])?new (?:deal|opportunity|opp|bid|contact|ticket|case|lead|company|account)\b",
     re.IGNORECASE,
 )
@@ -108,16 +108,17 @@ def _conditional(ctx: Context, message: str, dialogue: Dialogue) -> Reading | No
     condition = condition_of(ctx, message, dialogue)
     if condition is None or not _BEGINS.match(begun(condition.change)) and _TELLS.search(condition.change) is None:
         return None
+    nothing = Chart([], []), Parts()
+    if condition.holds is None:
+        detail = f"I cannot decide whether '{condition.told}', so nothing was prepared. I can look up whether somebody was called, mailed or met in a time."
+        return Frame(intent="unknown", detail=detail), *nothing
     leaning = dialogue.within(condition.named)
     pieces = clauses_of(condition.change)
     found = _several(ctx, pieces, leaning) if len(pieces) > 1 else _one(ctx, condition.change, leaning)
-    if found is None or found[0].intent not in _CHANGES:
-        return None if condition.holds is None else found
-    if condition.holds is None:
-        detail = f"I cannot decide whether '{condition.told}', so nothing was prepared. I can look up whether somebody was called, mailed or met in a time."
-        return Frame(intent="unknown", detail=detail), *found[1:]
-    if not condition.holds:
-        return Frame(intent="unknown", detail=f"Nothing was changed, since that is not so: {condition.told}."), *found[1:]
+    if found is None or found[0].intent not in (*_CHANGES, "unknown"):
+        return Frame(intent="unknown", detail=f"I do not understand '{condition.change}' as a change that I can make. {NOTHING_DONE}"), *nothing
+    if found[0].intent in _CHANGES and not condition.holds:
+        return Frame(intent="unknown", detail=f"Nothing was changed, since that is not so: {condition.told}."), *nothing
     return found
 
 
@@ -268,22 +269,27 @@ def _begun_with(ctx: Context, piece: str, dialogue: Dialogue) -> Target | None:
 
 
 def _headed(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Frame | None:
-    """Several changes of one record that is named first: "Globex renewal: close date 15 January, and the next step is the contract"."""
+    """Changes of what is named first: "Globex renewal: close date 15 January, and the next step is the contract", "every deal in Bid: push it by a week"."""
     head = _HEAD.sub("", pieces[0].strip(" ,.'\"“”"))
     target = Targets(ctx, dialogue).find(head, ("deal", "ticket", "lead", "contact", "company"))
-    if target is None or len(target.found) != 1:
+    if target is None or not target.found or len(target.found) > 1 and not target.many:
         return None
-    leaning = Dialogue([*dialogue.frames, Frame(intent="record", entity=target.found[0], salient=[target.found[0]])])
+    ids: list[Any] = [item.id for item in target.found]
+    if len(ids) == 1:
+        spoken = Frame(intent="record", entity=target.found[0], salient=target.found)
+    else:
+        spoken = Frame(intent="list", noun=target.noun, filters=[Filter(field="id", values=ids)])
+    leaning = Dialogue([*dialogue.frames, spoken])
     calls: list[Command] = []
     for piece in pieces[1:]:
         said = re.sub(r"^(?:and|then|also|plus)\s+", "", piece.strip(), flags=re.IGNORECASE)
-        frame = _field_of(ctx, target, said) or edited(ctx, said, leaning)
-        for form in ("set it to {}", "set the {}", "set {} for it"):
-            frame = frame if frame is not None and frame.intent == "command" else edited(ctx, form.format(trimmed(said)), leaning)
+        frame = _field_of(ctx, target, said) or edited(ctx, said, leaning) or edited(ctx, f"set it to {trimmed(said)}", leaning)
         if frame is None or frame.intent != "command" or frame.pending is not None:
             return None
         calls += frame.calls
-    return Frame(intent="command", calls=_merged(calls), entity=target.found[0]) if calls else None
+    if not calls or any(call.ids != ids if call.ids else call.arguments.get("id") not in ids for call in calls):
+        return None  # a piece that means other records than those that were named
+    return Frame(intent="command", calls=_merged(calls), entity=target.found[0] if len(ids) == 1 else None)
 
 
 def _one(ctx: Context, clause: str, dialogue: Dialogue) -> Reading | None:

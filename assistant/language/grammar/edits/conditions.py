@@ -13,6 +13,7 @@ from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Entity, Frame
 from assistant.language.grammar.edits.targets import ASIDE
 from assistant.language.grammar.reader import read
+from assistant.language.tokens import is_verbatim
 from crm_core.context import Context
 from crm_core.errors import RapportError
 from crm_core.metrics.filters import Filter
@@ -20,7 +21,7 @@ from crm_core.metrics.listing import ListQuestion, list_records
 from crm_core.text import fold
 
 _LEADING = re.compile(
-    r"^\W*(?P<word>if|unless|in case|provided(?: that)?|as long as|only if)\s+(?P<condition>[^,;:]+?)\s*(?:[,;:]\s*|\s+then\s+)(?:then\s+|please\s+)*(?P<change>\S.*)$",
+    r"^\W*(?P<word>if|unless|in case|provided(?: that)?|as long as|only if)\s+(?P<condition>[^,;:]+?)\s*(?:[,;:]\s*|\s+then\s+|\s+(?=(?:please |pls )?(?:remind|put|set|add|create|log|move|mark|push|give|assign|hand|make|change|update|close|note)\b))(?:then\s+|please\s+)*(?P<change>\S.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 _TRAILING = re.compile(
@@ -50,9 +51,9 @@ class Condition:
 
 def condition_of(ctx: Context, message: str, dialogue: Dialogue) -> Condition | None:
     """The condition of a message and whether it holds, None for one that cannot be decided; None for a message without any."""
-    match = _LEADING.match(message) or _TRAILING.match(message)
+    match = _LEADING.match(message) or (None if is_verbatim(message) else _TRAILING.match(message))
     if match is None:
-        return None
+        return None  # of what is logged or to be done, "if they sign" is what was said
     said, change = match["condition"].strip(), match["change"].strip()
     try:
         _frame, _chart, parts = read(ctx, said, dialogue)

@@ -8,7 +8,7 @@ from typing import Any
 
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Command, Entity, Frame
-from assistant.language.grammar.edits.targets import Targets
+from assistant.language.grammar.edits.targets import NOUN_OF, Targets
 from assistant.language.grammar.edits.values import Setting, Unfit, Values, amount_said, day_said
 from crm_core.context import Context
 from crm_core.models import ChangeSet
@@ -143,11 +143,7 @@ def _replaced(ctx: Context, call: Command, said: str, values: Values, dialogue: 
 
 
 def _noun_of(call: Command) -> str:
-    if call.tool in ("reassign", "archive_record"):
-        return str(call.arguments["noun"])
-    if call.tool in ("log_activity", "add_task", "complete_task"):
-        return "activity"
-    return call.tool.split("_")[-1] if call.tool.split("_")[-1] in ("deal", "ticket", "contact", "company", "lead", "activity") else "deal"
+    return str(call.arguments.get("noun") or NOUN_OF.get(call.tool, "deal"))
 
 
 def _value(ctx: Context, call: Command, said: str, values: Values, noun: str) -> dict[str, Any] | Command | None:

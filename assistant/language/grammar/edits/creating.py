@@ -39,7 +39,7 @@ _PHONE = re.compile(r"\+?\d[\d ()./-]{6,}\d")
 _SLOT = r"for|at|from|with|worth|called|named|titled|closing|closes|expected|due|about|as|assigned|owned|owner|owns|priority|prio|phone|mobile|tel|cell|email|e-mail|mail|category|stage|amount|value|valued|source|title|subject|name|in|of|by|on|to|regarding|re|saying|because|company|contact|city|industry|employees|region|forecast|next step|it's|its|his|her|their|they|he|she|who|and|name it|call it|reported|working|works"
 _PARTS = re.compile(rf"\s*[,;\n]\s*(?:and\s+)?|\s+[-–—]\s+|\s*[()]\s*|\s+(?=(?:{_SLOT})\b)", re.IGNORECASE)
 _CLOSING = re.compile(
-    r"^(?:(?:and|it|it's|its|which|should|will|is|we|expect|to)\s+)*(?:closing|closes|close|expected(?: to)?(?: close)?|due|close date|closing date|should close|will close|by|on|in|for|around|(?:expected )?close date(?: is)?)\s*(?:on|by|in|around|for|is|:|at|=)?\s*",
+    r"^(?:(?:and|it|it's|its|which|should|will|is|we|expect|to)\s+)*(?:closing|closes|close|decision|decides?|signature|signs?|signing|start(?:s|ing)?|go(?:es)? live|needed|expected(?: to)?(?: close)?|due|close date|closing date|should close|will close|by|on|in|for|around|(?:expected )?close date(?: is)?)\s*(?:on|by|in|around|for|is|:|at|=)?\s*",
     re.IGNORECASE,
 )
 _MONEY = re.compile(
@@ -68,7 +68,7 @@ _JOB = re.compile(
     re.IGNORECASE,
 )
 _STARTS = re.compile(
-    r"^(?:(?:and|it|they|can|could|should|will|is|goes?|go|already|put|start(?:s|ing)?|straight|right|directly|at|in|into|to|the|already|stage|with|make it|mark it|set it)\s+)+",
+    r"^(?:(?:and|it|they|can|could|should|will|is|goes?|go|already|put|start(?:s|ing)?|straight|right|directly|at|in|into|on|to|the|already|stage|with|make it|mark it|set it)\s+)+",
     re.IGNORECASE,
 )
 _ANNOUNCING = re.compile(rf"(?:(?:{_SLOT}|close|date|expected to|should|is|a|the|give it|hand it|assign it|it goes|goes|put it)\s*)+", re.IGNORECASE)
@@ -192,11 +192,17 @@ def _body(reader: _Placing, draft: _Draft, body: str) -> None:
                 if not reader.place(draft, part.strip(" .,")):
                     draft.left.append(part.strip(" .,"))
         return
-    kept = [_CALLED.sub("", segment) for segment in segments[:1]]
-    for segment in segments[1:]:
-        if not reader.place(draft, segment.strip(" .")):
-            kept.append(segment)
-    draft.arguments[draft.label] = ", ".join(kept).strip(" .")
+    if draft.noun == "deal" and len(segments) > 1 and all(reader.place_value(draft, part) for part in _split(segments[0])):
+        segments = segments[1:]  # "30 kW on tin, 42k": details from the first on, and no name
+    else:
+        draft.arguments[draft.label] = _CALLED.sub("", segments.pop(0)).strip(" .")
+    for segment in segments:
+        if reader.place(draft, segment.strip(" .")):
+            continue
+        if draft.noun != "ticket":
+            draft.left.append(segment)
+        else:
+            draft.arguments[draft.label] = f"{draft.arguments[draft.label]}, {segment}".strip(" .")
 
 
 class _Placing:
@@ -214,7 +220,19 @@ class _Placing:
         found = self._typed(draft, part) or self._named_field(draft, part) or self._money(draft, part) or self._day(draft, part)
         return found or self._whose(draft, part) or self._choice(draft, part) or self._called(draft, part)
 
+    def place_value(self, draft: _Draft, part: str) -> bool:
+        """Whether the words are a detail and not what the record is called."""
+        part = part.strip(" .,")
+        if not part or _LOOSE.match(part):
+            return True
+        return self._named_field(draft, part) or self._money(draft, part) or self._day(draft, part) or self._choice(draft, part)
+
     def _set(self, draft: _Draft, name: str, value: Any) -> bool:
+        if name == "custom" and name in draft.arguments:
+            if set(value) & set(draft.arguments[name]):
+                return False
+            draft.arguments[name] |= value
+            return True
         if name not in self.fields or name in draft.arguments:
             return False
         draft.arguments[name] = value

@@ -17,6 +17,8 @@ from crm_core.text import join_words, pluralise
 MOST_CANDIDATES = 8
 #: Records that are changed each to a value of its own, which makes a step each.
 MOST_APART = 150
+#: Words of a value that is told to be none; a next step or a name may be longer.
+MOST_VALUE_WORDS = 5
 #: Cuts of a clause that are tried; the likeliest come first.
 MOST_CUTS = 60
 _ALL_NOUNS = ("deal", "ticket", "activity", "contact", "company", "lead")
@@ -37,7 +39,8 @@ def edited(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
         try:
             frame = _tried(ctx, wish, targets, values, dating=dating)
         except Unfit as error:
-            unfit = unfit or error
+            if len(wish.value.split()) <= MOST_VALUE_WORDS:  # what is longer was cut in the wrong place
+                unfit = unfit or error
             continue
         if frame is not None and not (wish.terse and any(call.ids for call in frame.calls)):
             return frame
@@ -50,6 +53,12 @@ def _tried(ctx: Context, wish: Wish, targets: Targets, values: Values, *, dating
         return _set(wish, targets, values, dating=dating)
     if wish.act == "role":
         return _role(wish, targets, values)
+    if wish.act == "employ":
+        people = targets.find(wish.target, ("contact",))
+        company = targets.find(wish.value, ("company",)) if people is not None else None
+        if people is None or company is None or company.noun != "company" or len(company.found) != 1:
+            return None
+        return on_target(people, Setting([Command(tool="update_contact", arguments={"company_id": company.found[0].id})]))
     if wish.act == "give":
         person = values.person(wish.value)
         target = targets.find(wish.target, _ALL_NOUNS) if person is not None else None
@@ -118,7 +127,9 @@ def _ended(ctx: Context, wish: Wish, targets: Targets, values: Values) -> Frame 
         return on_target(target, Setting([Command(tool="archive_record", arguments={"noun": target.noun})]))
     if act == "reopen":
         if target.noun == "deal":
-            return on_target(target, Setting([Command(tool="reopen_deal")]))
+            if target.found and (closed := targets.closed(target)) is None:
+                raise Unfit("I find no closed deal there that could be reopened. Name the deal.")
+            return on_target(closed if target.found and closed is not None else target, Setting([Command(tool="reopen_deal")]))
         return on_target(target, values.set_to("ticket", "status", _first_status(values)))
     if target.noun == "deal":
         raise Unfit(f"Was {_spoken(target)} won or lost? Say 'mark it as won', or 'mark it as lost' with the reason.")
@@ -150,7 +161,11 @@ def on_target(target: Target, setting: Setting) -> Frame | None:
         made = [call for item in found if (call := setting.each(item.id)) is not None]
         if not made:
             return Frame(intent="unknown", detail=f"{_spoken(target)} has nothing there yet that could be moved or raised; say the new value.")
-        return Frame(intent="command", calls=made, entity=found[0] if len(found) == 1 else None, said=target.said)
+        lacking = [item.label for item in found if not any(call.arguments.get("id") == item.id for call in made)]
+        frame = Frame(intent="command", calls=made, entity=found[0] if len(found) == 1 else None, said=target.said)
+        if lacking:
+            frame.unchanged = f"{join_words(lacking[:MOST_CANDIDATES])} {'has' if len(lacking) == 1 else 'have'} no value yet that could be moved."
+        return frame
     if len(found) == 1:
         calls = [call.model_copy(deep=True, update={"waiting": "id"}) for call in setting.calls]
         return settled(Frame(intent="command", calls=calls), found[0])

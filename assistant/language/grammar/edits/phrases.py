@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Act = Literal["set", "give", "shift", "win", "lose", "close", "reopen", "archive", "complete", "role"]
+Act = Literal["set", "employ", "give", "shift", "win", "lose", "close", "reopen", "archive", "complete", "role"]
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ _WE = re.compile(
 )
 #: "All my deals closing in May go to 15 June", "everything Mei has open goes to Tom": meant of as many as are named.
 _GOES = re.compile(
-    r"^(?P<target>.+?)\s+(?:should\s+|must\s+|needs? to\s+|has to\s+|have to\s+|can\s+|will\s+|is to\s+|are to\s+|to\s+)?(?:goes?|moves?|be moved|be given|be handed|be assigned|be set|slips?|transfers?)\s+(?:over\s+|back\s+|all\s+|out\s+|straight\s+)*(?:to|into)\s+(?P<value>[^,]+)$",
+    r"^(?P<target>.+?)\s+(?:should\s+|must\s+|needs? to\s+|has to\s+|have to\s+|can\s+|will\s+|is to\s+|are to\s+|to\s+)?(?:go(?:es)?|moves?|be moved|be given|be handed|be assigned|be set|slips?|transfers?)\s+(?:over\s+|back\s+|all\s+|out\s+|straight\s+)*(?:to|into)\s+(?P<value>[^,]+)$",
     re.IGNORECASE,
 )
 _NEW_VALUE = (
@@ -134,6 +134,11 @@ _BY = re.compile(r"^\s*(?:by|to)\s+(?P<value>[^,]+)$", re.IGNORECASE)
 _ALL_TO = re.compile(r"^(?P<target>(?:all|every|each|everything|both)\b.+?)\s+(?:back\s+|over\s+)?(?:to|into|->)\s+(?P<value>[^,]+)$", re.IGNORECASE)
 _GIVE_TIME = re.compile(
     rf"^(?:give|grant|allow)\s+(?P<target>.+?)\s+(?P<more>(?:another\s+)?{_COUNT}\s*(?:more\s+|extra\s+)?(?:day|week|fortnight|month|quarter)s?(?:\s+more)?)$|^(?P<target2>.+?)\s+needs\s+(?P<more2>(?:another\s+)?(?:a|an|one|two|three|four|\d+)\s*(?:more\s+)?(?:day|week|fortnight|month|quarter)s?(?:\s+more)?)$",
+    re.IGNORECASE,
+)
+#: "Stefan moved to Orchard Energy", "Dana now works for Acme": a new employer.
+_EMPLOYED = re.compile(
+    r"^(?P<target>.+?)\s+(?:has\s+|have\s+|just\s+|now\s+|recently\s+)*(?:moved(?:\s+(?:over|on))?\s+to|changed\s+to|switched\s+to|joined|went\s+to|works?\s+(?:now\s+)?(?:at|for)|is\s+(?:now\s+)?(?:at|with)|left\s+for)\s+(?P<value>[^,]+)$",
     re.IGNORECASE,
 )
 _RENAMED = re.compile(
@@ -228,6 +233,8 @@ def _renamed(text: str) -> Iterator[Wish]:
         yield Wish("set", told["target"], told["field"], told["value"], terse=True)
     if (told := _PROMOTED.match(text)) is not None:
         yield Wish("set", told["target"], "title", told["value"], terse=True)
+    if (told := _EMPLOYED.match(text)) is not None:
+        yield Wish("employ", told["target"], "", told["value"], terse=True)
     if (given := _GIVE_TIME.match(text)) is not None:
         yield Wish("shift", given["target"] or given["target2"], "", re.sub(r"\b(?:more|extra)\b", "", given["more"] or given["more2"]).strip())
     if (whole := _ALL_TO.match(text)) is not None:
@@ -417,7 +424,7 @@ def _set(text: str) -> Iterator[Wish]:
         for target, field in _with_field(what):
             if field:
                 yield Wish("set", target, field, value)
-    for target, named in _cuts(re.compile(r"\s*[:,]\s*|\s+(?:with|to have|so that)\s+", re.IGNORECASE), rest, last=False):
+    for target, named in _cuts(re.compile(r"\s*[:,](?!\d)\s*|\s+(?:with|to have|so that)\s+", re.IGNORECASE), rest, last=False):
         for field, value in _cuts(_SETTO, named, last=False):
             yield Wish("set", target, field, value)
     for field_and_value, target in _cuts(
@@ -463,7 +470,9 @@ def _stated(text: str) -> Iterator[Wish]:
     if match is not None:
         yield from _as_said(match["target"], match["value"])
     for target, value in _cuts(
-        re.compile(r"\s*[:,=]\s*|\s+(?:to|now|into|as)\s+|\s+[–-]\s+|\s+(?=(?:won|lost|closed won|closed lost)\b)", re.IGNORECASE), text, last=False
+        re.compile(r"\s*[:,=](?!\d)\s*|\s+(?:to|now|into|as)\s+|\s+[–-]\s+|\s+(?=(?:won|lost|closed won|closed lost)\b)", re.IGNORECASE),
+        text,
+        last=False,
     ):
         yield from _as_said(target, value)
 

@@ -10,6 +10,7 @@ from sqlalchemy import false, or_, select
 
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Entity, Frame
+from assistant.language.grammar.edits.values import Unfit
 from assistant.language.grammar.reader import read
 from assistant.language.parts import Parts
 from assistant.language.written_numbers import COUNTS
@@ -18,8 +19,9 @@ from crm_core.context import Context
 from crm_core.errors import RapportError
 from crm_core.metrics.filters import Condition, Filter, FilterGroup
 from crm_core.metrics.listing import MAX_PAGE, ListQuestion, list_records
-from crm_core.models import Activity, Company, Contact, Deal, Lead, Ticket, User
+from crm_core.models import NOUNS, Activity, Company, Contact, Deal, Lead, Ticket, User
 from crm_core.money import format_money
+from crm_core.services.catalog import CHANGES
 from crm_core.services.records import model_of
 from crm_core.text import fold
 
@@ -84,6 +86,14 @@ STEM = 5
 _THINGS = re.compile(r"\s+(?:thing|things|one|stuff|record|entry|matter|business)$", re.IGNORECASE)
 
 
+#: The kind of record that a verb changes, where its arguments do not say.
+NOUN_OF = {
+    name: next((noun for noun in NOUNS if name.endswith(noun)), "activity") for name in CHANGES if name.endswith((*NOUNS, "_task", "_activity"))
+} | {"set_deal_contact": "deal"}
+#: A list that is meant by no word for its kind of records is none: "the bound it" are not all deals that are bound.
+_DANGLING = re.compile(r"\bit\b|\b(?:at|to|for|with|of|in|on|by|and|or|from|as|the|a)$", re.IGNORECASE)
+
+
 @dataclass
 class Target:
     """The records that are meant. Where ``many`` is not set and several are found, which one is to be asked."""
@@ -136,7 +146,9 @@ class Targets:
     # --- those spoken of -----------------------------------------------------------------------------------
 
     def _pointed(self, text: str, nouns: tuple[str, ...]) -> Target | None:
-        previous = self.dialogue.latest(lambda frame: frame.detail != ASIDE)
+        if (changed := self._just_changed(text, nouns)) is not None:
+            return changed
+        previous = self.dialogue.latest(lambda frame: frame.detail != ASIDE and frame.intent != "command")
         aside = self.dialogue.latest(lambda frame: frame.detail == ASIDE and frame.intent == "list")
         listed = next(
             (item for item in (aside, previous) if item is not None and item.intent == "list" and item.noun in nouns and item.total != 1), None
@@ -174,6 +186,27 @@ class Targets:
             if not wanted or wanted == listed.noun or match["noun"] in ("people", "opportunities", "companies"):
                 return Target(listed.noun, self._rows(listed), many=True, said=list(listed.said))
         return None
+
+    def _just_changed(self, text: str, nouns: tuple[str, ...]) -> Target | None:
+        """ "Assign the tickets of Acme to Tom", "and close them": the records of the change before, where it was of many."""
+        latest = self.dialogue.latest(lambda frame: frame.detail != ASIDE)
+        if (
+            latest is None
+            or latest.intent != "command"
+            or text.lower() not in ("them", "them all", "those", "these", "all of them", "all of those", "they")
+        ):
+            return None
+        call = next((call for call in latest.calls if call.ids), None)
+        noun = "" if call is None else str(call.arguments.get("noun") or NOUN_OF.get(call.tool, ""))
+        if call is None or noun not in nouns:
+            return None
+        return Target(noun, self._matching(noun, [Filter(field="id", values=list(call.ids))]), many=True, spoken=text)
+
+    def closed(self, target: Target) -> Target | None:
+        """Of the deals that are meant those that are closed; None where none is."""
+        ids = set(self.ctx.session.scalars(select(Deal.id).where(Deal.id.in_([item.id for item in target.found]), Deal.status != "open")))
+        kept = [item for item in target.found if item.id in ids]
+        return Target("deal", kept, many=target.many, spoken=target.spoken, hints=self._hints("deal", kept)) if kept else None
 
     def _told_of(self, text: str) -> Target | None:
         """The speaker's open task that was told of before: "the questionnaire for Acme is answered, tick it off"."""
@@ -214,8 +247,10 @@ class Targets:
             page = list_records(self.ctx, question)
             column = page.columns[0].name
             found += [Entity(noun=noun, id=row["id"], label=str(row.get(column) or "")) for row in page.rows]
-            if len(page.rows) < size or len(found) > MOST:
+            if len(page.rows) < size:
                 break
+            if len(found) > MOST:
+                raise Unfit(f"That means more than {MOST:,} records, which are too many for one change; say which of them.")
         return found
 
     # --- those named, or meeting conditions ------------------------------------------------------------------
@@ -242,18 +277,21 @@ class Targets:
             return None
         if frame.noun == "contact" and len(frame.filters) == 1 and "company" in nouns and not parts.nouns and frame.entities:
             return Target("company", frame.entities[:1], spoken=frame.entities[0].label)
-        if frame.noun not in nouns:
+        if frame.noun not in nouns or _DANGLING.search(text):
             return None
         if frame.pending is not None:
             return self._with_colleague(frame.pending.name, text, nouns)
         told = {item.field for item in _flat(frame.filters)}
         if set(parts.fields) - told - {frame.order_by} and frame.noun != "activity":
             return None  # "the leads without mail or phone": a field that is named must narrow the records
-        many = bool(parts.plural_noun or _SEVERAL.search(text)) and frame.limit != 1
+        every = _SEVERAL.search(text) is not None
+        many = bool(parts.plural_noun or every) and frame.limit != 1
+        if many and not every and not frame.filters:
+            return None  # "deals", which ones?
+        if not many and not (parts.nouns or frame.entities or frame.limit == 1):
+            return None
         filters = [*frame.filters, *self._usual(frame)]
         found = self._matching(frame.noun, filters, order_by=frame.order_by, descending=frame.descending, limit=frame.limit)
-        if len(found) > MOST:
-            return None
         if not found and not many and (company := next((item for item in frame.entities if item.noun == "company"), None)) is not None:
             return self._of_company(company, (frame.noun,))
         return Target(frame.noun, found, many=many, spoken=text, hints=self._hints(frame.noun, found[:10]), said=list(frame.said))
@@ -321,7 +359,7 @@ class Targets:
         if match is None:
             return None
         noun = "ticket" if match["noun"].lower() in _TICKETS else "activity"
-        wanted = [word for word in fold(f"{text[: match.start()]} {text[match.end() :]}").split() if word not in _SMALL]
+        wanted = [word for word in fold(f"{text[: match.start()]} {text[match.end() :]}").split() if word not in _SMALL and len(word) > 1]
         if noun not in nouns or not wanted:
             return None
         model: type[Ticket] | type[Activity] = Ticket if noun == "ticket" else Activity
