@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections import Counter
 from typing import Any
 
@@ -20,7 +19,7 @@ from assistant.notes import Fact, Note, read_note
 from assistant.notes.model import SURE
 from crm_core.text import fold
 from evals.companies import CASES
-from evals.run import floors
+from evals.floors import hold
 
 _KEYWORDS = {
     "budget": r"budget|money|funds|spend|approved|euros|pounds|dollars|\bk\b",
@@ -69,7 +68,7 @@ def main() -> int:
     parser.add_argument("--set", default="all", choices=["all", "dev", "held_out"])
     parser.add_argument("--misses", action="store_true", help="list the misses of the set that development looks at")
     options = parser.parse_args()
-    broken = []
+    summaries: dict[str, dict[str, float]] = {}
     for stem in ["dev", "held_out"] if options.set == "all" else [options.set]:
         found: Counter[str] = Counter()
         true: Counter[str] = Counter()
@@ -95,17 +94,13 @@ def main() -> int:
             print(
                 f"{kind:14} {all_true:5} {all_found:5} {right_ones:5} {100 * right_ones / (all_found or 1):8.1f}% {100 * right_ones / (all_true or 1):6.1f}%"
             )
-        numbers = {
+        numbers = summaries[f"notes/{stem}"] = {
             "precision": 100 * sum(hits.values()) / (sum(found.values()) or 1),
             "recall": 100 * sum(hits.values()) / (sum(true.values()) or 1),
             "qualified": 100 * exact / texts,
         }
         print(f"qualification exact {numbers['qualified']:.1f}% (keyword rule {100 * keyword / texts:.1f}%)")
-        for name, floor in floors().get(f"notes/{stem}", {}).items():
-            if numbers[name] < floor:
-                broken.append(f"notes/{stem}: {name} {numbers[name]:.1f} % is below the floor of {floor} %")
-    print("\n".join(broken), file=sys.stderr)
-    return 1 if broken else 0
+    return hold(summaries)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import json
 import sqlite3
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -47,7 +46,8 @@ from crm_core.errors import RapportError
 from crm_core.models import ChangeSet
 from crm_core.settings import Settings
 from evals.companies import COMPANIES, Company
-from evals.run import askers, floors
+from evals.floors import floors, hold
+from evals.run import askers, set_name
 from evals.world import BUILD, NOW, world_folder
 from integrations.app import Rapport, assemble
 
@@ -366,10 +366,6 @@ def summary(results: list[Result]) -> dict[str, float]:
     return shares | {"needless": 100 * sum(result.asked > 0 for result in results) / total, "tasks": len(results)}
 
 
-def _set_name(company: Company, stem: str) -> str:
-    return stem if company.name == "software" else f"{company.name}/{stem}"
-
-
 def main() -> int:
     """Run, report, and return 1 where a floor is broken."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -386,7 +382,7 @@ def main() -> int:
         for company in COMPANIES.values()
         for path in sorted(company.folder.glob("writes*.yaml"))
         if options.company in ("all", company.name) and options.set in ("all", path.stem)
-        if not options.floored or _set_name(company, path.stem) in floors()
+        if not options.floored or set_name(company, path.stem) in floors()
     ]
     if options.check:
         faults = [fault for company, stem in wanted for fault in check(company, stem)]
@@ -400,7 +396,7 @@ def main() -> int:
             done = [item.result() for item in running]
     else:
         done = [run_set(company, stem, options.only) for company, stem in wanted]
-    results = dict(zip([_set_name(company, stem) for company, stem in wanted], done, strict=True))
+    results = dict(zip([set_name(company, stem) for company, stem in wanted], done, strict=True))
     print(f"{'set':32} {'tasks':>5} {'right':>6} {'wrong':>6} {'asked':>6} {'declined':>8} {'needless questions':>18}")
     summaries = {name: summary(rows) for name, rows in results.items() if rows}
     for name, numbers in summaries.items():
@@ -415,19 +411,7 @@ def main() -> int:
     (BUILD / "writes.json").write_text(
         json.dumps({name: [asdict(row) for row in rows] for name, rows in results.items()}, indent=1), encoding="utf-8"
     )
-    return _floors(summaries) if not options.only else 0
-
-
-def _floors(summaries: dict[str, dict[str, float]]) -> int:
-    broken = []
-    for name, wanted in floors().items():
-        if name in summaries:
-            for key, low in (("right", True), ("wrong", False), ("needless", False)):
-                if key in wanted and (summaries[name][key] < wanted[key] if low else summaries[name][key] > wanted[key]):
-                    broken.append(f"{name}: {key} {summaries[name][key]:.1f} % breaks the floor of {wanted[key]} %")
-    for line in broken:
-        print(line, file=sys.stderr)
-    return 1 if broken else 0
+    return hold(summaries) if not options.only else 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,11 @@ from sqlalchemy import Engine, text
 
 from crm_core.context import unit_of_work
 from crm_core.database import open_engine
-from evals.crash import APPROVALS, STATES, UNITS, Aim, Cast, Death, Fresh, contend, kill_many, seed, strike, violations
+from evals.crash.children import APPROVALS, STATES, UNITS, Aim, Death, strike
+from evals.crash.company import Cast, Fresh, seed
+from evals.crash.deaths import kill_many
+from evals.crash.laws import violations
+from evals.crash.writers import contend
 from tests.conftest import KINDS, Databases
 
 #: Small, since the whole of this file should take less than 40 seconds; ``python -m evals.crash`` takes longer.
