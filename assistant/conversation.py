@@ -75,7 +75,9 @@ def recall(engine: Engine, user_id: int, thread_id: str | None) -> Memory:
             select(TurnRow).where(TurnRow.thread_id == thread_id, TurnRow.user_id == user_id).order_by(TurnRow.number.desc()).limit(4 * REMEMBERED)
         ).all()
     memory = Memory(thread_id, history=[(row.message, str(row.answer.get("text", ""))) for row in reversed(rows[:HISTORY_TURNS])])
-    memory.dialogue = Dialogue([Frame.model_validate(row.frame) for row in reversed(rows) if row.frame][-REMEMBERED:])
+    frames = [Frame.model_validate(row.frame) for row in reversed(rows) if row.frame]
+    last = frames[-1].unfinished if rows and rows[0].frame else ""
+    memory.dialogue = Dialogue([frame for frame in frames if not frame.unfinished][-REMEMBERED:], unfinished=last)
     figured = next((row for row in rows if row.answer.get("figures")), None)
     if figured is not None:
         memory.figures = [Figure.model_validate(item) for item in figured.answer["figures"]]

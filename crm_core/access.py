@@ -170,7 +170,9 @@ def _in_scope(actor: Actor, scope: str, record: Noun) -> bool:
 def require_change(who: HasActor, record: Noun) -> None:
     """Raise ``NotAllowed`` unless the caller may change the record."""
     if not may_change(who, record):
-        raise NotAllowed(f"You can see this {record.__noun__} but not change it (your role is {who.actor.role}); ask its owner or a manager.")
+        label = getattr(record, "name", None) or getattr(record, "subject", None)
+        named = f"the {record.__noun__} '{label}'" if label else f"this {record.__noun__}"
+        raise NotAllowed(f"You can see {named} but not change it (your role is {who.actor.role}); ask its owner or a manager.")
 
 
 def require_create(who: HasActor, noun: str) -> None:

@@ -71,6 +71,8 @@ _PASSING = frozenset({"explain", "rows", "more", "define", "help", "smalltalk", 
 def remember(turn: Turn) -> Frame | None:
     """The turn's frame with the records that its answer spoke of, for later messages to lean on; none where there is nothing to lean on."""
     frame = turn.frame
+    if frame is not None and frame.unfinished:
+        return Frame(intent="unknown", unfinished=frame.unfinished)
     if frame is None or frame.intent in _PASSING:
         return None
     results = [done.result for done in turn.done if not done.error]

@@ -30,6 +30,8 @@ class Dialogue:
     frames: list[Frame] = field(default_factory=list)
     #: What was said around a command in the same message.
     around: str = ""
+    #: A change that was asked for just before and lacks what was asked back, in the words with which the answer goes on.
+    unfinished: str = ""
 
     def within(self, frames: list[Frame], around: str = "") -> Dialogue:
         """The conversation as a part of a message finds it: with what that message said before."""

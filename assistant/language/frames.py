@@ -101,6 +101,8 @@ class Frame(BaseModel):
     pending: Pending | None = None
     #: Words that were not understood, for an honest refusal.
     unknown: list[str] = Field(default_factory=list)
+    #: Of ``unknown``, what was read into the message and does not stand there in these words.
+    misplaced: list[str] = Field(default_factory=list)
     #: How sure the reading is, 0 to 1.
     confidence: float = 1.0
     #: What kind of small talk or which refusal.
@@ -128,6 +130,8 @@ class Frame(BaseModel):
     aside: str = ""
     #: What is to be changed.
     calls: list[Command] = Field(default_factory=list)
+    #: A change that lacks what ``detail`` asks for, in the words with which the answer goes on.
+    unfinished: str = ""
     #: Which of the records that were meant the calls leave as they are, and why.
     unchanged: str = ""
     #: Numbers of the changes that came of ``calls``, and of those that the calls correct.

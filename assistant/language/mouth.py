@@ -37,6 +37,7 @@ _TALK = {
     "hello": "Hello! Ask me about your pipeline, your customers or what was said to whom.",
     "thanks": "You are welcome.",
     "bye": "Goodbye.",
+    "dropped": "All right, nothing was prepared.",
 }
 
 
@@ -90,7 +91,10 @@ def _without_results(turn: Turn, frame: Frame) -> str:
 
 
 def _not_understood(frame: Frame) -> str:
-    words = [f"'{word}'" for word in dict.fromkeys(frame.unknown)][:4]
+    words = [f"'{word}'" for word in dict.fromkeys(frame.unknown) if word not in frame.misplaced][:4]
+    if frame.misplaced and not words and (frame.noun or frame.metric):
+        read = join_words([f"'{word}'" for word in dict.fromkeys(frame.misplaced)][:4])
+        return f"I took words of your message for {read}, which does not go with the rest of it, and I would rather not guess. Try it in other words."
     if words and (frame.noun or frame.metric):
         return (
             f"I do not know what {join_words(words)} {'means' if len(words) == 1 else 'mean'} here, and I would rather not guess. "

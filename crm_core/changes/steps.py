@@ -127,7 +127,7 @@ def run_steps(ctx: Context, steps: Sequence[Step], *, lenient: bool = False) -> 
         if lines and isinstance(ran.result, Undone):
             undone.append(f"Undo: {ran.result.title}")
     if refused and not ran.diff:
-        raise refused[0]
+        raise refused[0] if len(refused) == 1 else _none_of(refused)
     by_verb: dict[str, list[dict[str, Any]]] = {}
     for step, lines in ran.parts:
         if lines and step.capability != "undo_change":
@@ -164,6 +164,12 @@ def _call_or_tell(
         left_out.append({"id": arguments.get("id"), "capability": capability, "reason": error.message, "step": place})
         return None
     return result
+
+
+def _none_of(refused: Sequence[RapportError]) -> RapportError:
+    """The first refusal of several, which says that it is not the only one."""
+    first = refused[0]
+    return type(first)(f"None of these {len(refused)} changes can be made. The first: {first.message}", **first.details)
 
 
 def _lines(ctx: Context, rows: list[dict[str, Any]], made: dict[tuple[str, int], str]) -> list[dict[str, Any]]:

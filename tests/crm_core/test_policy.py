@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -24,7 +24,18 @@ from crm_core.models import NOUNS, ChangeSet, Deal, Event, PolicyText, Stage, Us
 from crm_core.policy import LONGEST, NO_RULE, OTHER_NOUNS, STRICTNESS, Line, Policy, decide, parse_policy, shipped, shipped_text
 from crm_core.services.catalog import CATALOG, CHANGES
 from crm_core.services.policies import current_policy, read_policy, set_policy
-from tests.factories import NOW, Maker, World
+from tests.conftest import Databases
+from tests.factories import NOW, Maker, World, build_world
+
+
+@pytest.fixture
+def world(databases: Databases) -> Iterator[World]:
+    """On SQLite alone, since what a rule says does not depend on the database."""
+    made, filled = databases.copy("sqlite", "world", build_world)
+    assert isinstance(filled, World)
+    yield filled.on(made)
+    databases.drop(made)
+
 
 LATER = NOW + timedelta(minutes=5)
 DOCS = Path(__file__).parents[2] / "docs" / "policy.md"

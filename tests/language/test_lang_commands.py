@@ -109,6 +109,15 @@ class TestActivities:
         assert (arguments["due_on"], arguments["contact_id"]) == ("2026-12-03", contact)
         assert arguments["subject"] == f"Send the offer to {name}"
 
+    @pytest.mark.parametrize("said", ["put a reminder for 3 December to water the plants", "add a task on 3 December: water the plants"])
+    def test_a_task_is_for_a_day_and_not_for_somebody_called_so(self, said: str, talk: Conversation) -> None:
+        assert calls(talk.say(said), talk) == [("add_task", {"subject": "Water the plants", "due_on": "2026-12-03"})]
+
+    def test_how_long_it_took_is_no_subject(self, talk: Conversation) -> None:
+        name = talk.scalars("SELECT name FROM company WHERE archived_at IS NULL GROUP BY name HAVING count(*) = 1 ORDER BY min(id) LIMIT 1")[0]
+        ((_verb, arguments),) = calls(talk.say(f"log a call with {name}: 45 min, they find the premium too high"), talk)
+        assert (arguments["duration_minutes"], arguments["subject"]) == (45, "They find the premium too high")
+
     def test_a_call_with_what_was_said(self, talk: Conversation) -> None:
         ((company, name),) = talk.rows(
             "SELECT id, name FROM company WHERE archived_at IS NULL AND name IN (SELECT name FROM company GROUP BY name HAVING count(*) = 1) ORDER BY id LIMIT 1"

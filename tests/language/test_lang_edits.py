@@ -10,11 +10,15 @@ from typing import Any
 import pytest
 
 from assistant.answer import Answer
+from assistant.language.dialogue import Dialogue
+from assistant.language.frames import Entity, Frame, Pending
 from assistant.language.grammar.edits.phrases import trimmed, wishes
+from assistant.language.grammar.edits.targets import Targets
 from assistant.language.grammar.edits.values import amount_said, best_of
+from crm_core.context import unit_of_work
 from tests.language.test_lang_commands import calls, deal, stages, talk
 from tests.language.test_lang_conversation import Conversation
-from tests.language.test_lang_readings import machinery, software
+from tests.language.test_lang_readings import NOW, machinery, software
 
 __all__ = ["machinery", "software", "talk"]  # fixtures
 
@@ -87,7 +91,7 @@ class TestOne:
         _number, name = deal(talk)
         answer = talk.say(f"we lost {name}")
         assert not answer.proposals
-        assert "reason" in answer.text
+        assert "Why was it lost" in answer.text
 
 
 class TestMany:
@@ -111,14 +115,37 @@ class TestMany:
         assert f"{len(ids)} deals" in answer.text
 
     def test_the_rows_of_the_last_answer_are_meant_by_those(self, talk: Conversation) -> None:
-        listed = talk.say("show my open deals")
-        expected = talk.scalars("SELECT id FROM deal WHERE status = 'open' AND archived_at IS NULL AND owner_id = (SELECT min(id) FROM user_account)")
-        assert listed.figures[0].rows_in_all == len(expected)
-        category = talk.scalars("SELECT value FROM picklist_value WHERE field = 'forecast_category' ORDER BY position LIMIT 1")[0]
+        ((owner, number),) = talk.rows(
+            "SELECT user_account.name, user_account.id FROM deal JOIN user_account ON user_account.id = owner_id WHERE status = 'open' "
+            "AND deal.archived_at IS NULL GROUP BY user_account.id HAVING count(DISTINCT forecast_category) > 1 ORDER BY user_account.id LIMIT 1"
+        )
+        in_it = f"FROM deal WHERE status = 'open' AND archived_at IS NULL AND owner_id = {number}"
+        category = talk.scalars(f"SELECT forecast_category {in_it} GROUP BY 1 ORDER BY count(*), 1 LIMIT 1")[0]
+        others = talk.scalars(f"SELECT id {in_it} AND forecast_category != '{category}'")
+        assert talk.say(f"show the open deals of {owner}").figures[0].rows_in_all == len(talk.scalars(f"SELECT id {in_it}"))
         answer = talk.say(f"set their forecast category to {category}")
-        if len(expected) > 1:
-            changed = {line["id"] for line in answer.proposals[0].diff}
-            assert changed <= set(expected)
+        assert sorted(line["id"] for line in answer.proposals[0].diff) == sorted(others)
+
+    def test_what_was_asked_back_and_never_shown_is_no_list(self, talk: Conversation) -> None:
+        shown = Frame(intent="list", noun="deal")
+        asked = shown.model_copy(update={"pending": Pending(name="Delta", candidates=[Entity(noun="company", id=1, label="Delta Ltd")])})
+        with unit_of_work(talk.talk.engine, talk.talk.user, write=False, now=NOW) as ctx:
+            found = Targets(ctx, Dialogue([shown])).find("the second", ("deal",))
+            assert found is not None
+            assert len(found.found) == 1
+            assert Targets(ctx, Dialogue([asked])).find("the second", ("deal",)) is None
+
+    def test_what_is_named_first_is_meant_by_it(self, talk: Conversation) -> None:
+        ((owner, number),) = talk.rows(
+            "SELECT user_account.name, user_account.id FROM deal JOIN user_account ON user_account.id = owner_id WHERE status = 'open' "
+            "AND deal.archived_at IS NULL AND expected_close_on IS NOT NULL GROUP BY user_account.id HAVING count(*) > 1 ORDER BY user_account.id LIMIT 1"
+        )
+        before = dict(
+            talk.rows(f"SELECT id, expected_close_on FROM deal WHERE status = 'open' AND archived_at IS NULL AND owner_id = {number} ORDER BY id")
+        )
+        answer = talk.say(f"every open deal of {owner}: push the close date by a week")
+        later = {line["id"]: line["new"] for line in answer.proposals[0].diff}
+        assert later == {key: (date.fromisoformat(day) + timedelta(days=7)).isoformat() for key, day in before.items()}
 
     def test_each_gets_its_own_day_where_dates_are_shifted(self, talk: Conversation) -> None:
         before = dict(talk.rows("SELECT id, expected_close_on FROM deal WHERE status = 'open'"))
@@ -201,3 +228,52 @@ class TestConditions:
         _number, name = deal(talk)
         answer = talk.say(f"if the moon is full, set {name} to 55k")
         assert not answer.proposals
+
+
+class TestWhatIsLacking:
+    """It is asked for once, and the next message completes the change."""
+
+    @pytest.mark.parametrize(
+        ("said", "answered", "verb", "expected"),
+        [
+            ("create a new contact", "Jo Quillfeather, CFO", "create_contact", {"name": "Jo Quillfeather", "title": "CFO"}),
+            ("add a lead", "her name is Pia Moonlight", "create_lead", {"name": "Pia Moonlight"}),
+            ("new deal", "it's called Spring order", "create_deal", {"name": "Spring order"}),
+            ("open a ticket", "water in the cellar", "create_ticket", {"subject": "Water in the cellar"}),
+            ("remind me on 1 December", "to water the plants", "add_task", {"subject": "Water the plants", "due_on": "2026-12-01"}),
+        ],
+    )
+    def test_the_answer_completes_it(self, said: str, answered: str, verb: str, expected: dict[str, Any], talk: Conversation) -> None:
+        asked = talk.say(said)
+        assert (asked.outcome, asked.proposals) == ("asked", [])
+        ((made, arguments),) = calls(talk.say(answered), talk)
+        assert made == verb
+        assert expected.items() <= arguments.items()
+
+    def test_a_lost_deal_gets_its_reason(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        reason = talk.scalars("SELECT value FROM picklist_value WHERE field = 'loss_reason' ORDER BY position LIMIT 1")[0]
+        assert reason in talk.say(f"we lost {name}").text
+        assert "is not a reason here" in talk.say("blurgh").text, "an answer that does not fit is asked for again"
+        assert calls(talk.say(reason.lower()), talk) == [("lose_deal", {"reason": reason, "id": number})]
+
+    @pytest.mark.parametrize("answered", ["never mind", "no", "actually no, thanks"])
+    def test_it_can_be_dropped(self, answered: str, talk: Conversation) -> None:
+        dropped = talk.say("create a new contact", answered)
+        assert (dropped.proposals, dropped.text) == ([], "All right, nothing was prepared.")
+        assert not talk.say("Jo Quillfeather, CFO").proposals
+
+    def test_another_question_is_no_answer(self, talk: Conversation) -> None:
+        answer = talk.say("create a new contact", "how many open deals do we have?")
+        assert answer.figures
+        assert not answer.proposals
+
+    def test_another_command_is_no_answer(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        assert calls(talk.say("create a new contact", f"set {name} to 57k"), talk) == [("update_deal", {"amount": "57000", "id": number})]
+
+    def test_the_conversation_goes_on_with_what_was_before(self, talk: Conversation) -> None:
+        _number, name = deal(talk)
+        before = talk.say(f"show me {name}").text
+        assert name in before
+        assert name in talk.say("create a new contact", "never mind", "who owns it?").text

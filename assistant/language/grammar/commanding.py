@@ -9,7 +9,7 @@ from assistant.language.chart import Chart
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Command, Entity, Frame
 from assistant.language.grammar.commands import BODY
-from assistant.language.grammar.edits import corrected, created, edited, makes_new, trimmed
+from assistant.language.grammar.edits import corrected, created, edited, finished, makes_new, trimmed
 from assistant.language.grammar.edits.conditions import condition_of
 from assistant.language.grammar.edits.editing import on_target
 from assistant.language.grammar.edits.phrases import ASKS, begun
@@ -97,10 +97,28 @@ def read_commands(ctx: Context, message: str, dialogue: Dialogue) -> Reading | N
         return None
     if (frame := corrected(ctx, message, dialogue)) is not None:
         return frame, Chart([], []), Parts()
+    if (ended := _ended(ctx, message, dialogue)) is not None:
+        return ended
     if (conditional := _conditional(ctx, message, dialogue)) is not None:
         return conditional
     pieces = clauses_of(message)
     return _several(ctx, pieces, dialogue) if len(pieces) > 1 else None
+
+
+def _ended(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None:
+    """The change before with what it lacked, which is asked for again where the answer does not fit; None where the message is no answer."""
+    whole = None if _WANTS_TO_KNOW.match(message) else finished(message, dialogue)
+    if whole == "":
+        return Frame(intent="smalltalk", detail="dropped"), Chart([], []), Parts()
+    reading = _one(ctx, whole, dialogue) if whole else None
+    if reading is None or reading[0].intent != "command" and not (reading[0].intent == "unknown" and reading[0].detail):
+        return None
+    plain = _one(ctx, message, dialogue) if _BEGINS.match(message) or reading[0].intent == "unknown" else None
+    if plain is not None and plain[0].intent not in _REFUSED:
+        return None
+    if reading[0].intent == "unknown":
+        reading[0].unfinished = dialogue.unfinished
+    return reading
 
 
 def _conditional(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None:
@@ -147,7 +165,12 @@ def read_change(ctx: Context, clause: str, dialogue: Dialogue, whole: Reading) -
     if answers and not asked_for and not (whole[2].names or _POINTS.search(clause)):
         return None
     found = _cut_out(ctx, clause, dialogue)
-    if found is None or found.intent == "unknown" and (frame.intent == "unknown" and frame.detail or answers and not asked_for):
+    if (
+        found is None
+        or found.intent == "unknown"
+        and not found.unfinished
+        and (frame.intent == "unknown" and frame.detail or answers and not asked_for)
+    ):
         return None
     if answers and found.pending is not None and not _BEGINS.match(begins):
         return None
@@ -155,7 +178,7 @@ def read_change(ctx: Context, clause: str, dialogue: Dialogue, whole: Reading) -
         return None  # a question in few words rather than a change of many records
     if answers and any(call.tool == "archive_record" for call in found.calls) and not re.match(r"^archive\b", begins, re.IGNORECASE):
         return None  # "remove the closed ones": from the list that was asked for
-    if found.intent == "unknown" and answers and not (_TELLS.search(clause) or _BEGINS.match(begins)):
+    if found.intent == "unknown" and answers and not (found.unfinished or _TELLS.search(clause) or _BEGINS.match(begins)):
         return None
     return found, whole[1], whole[2]
 
@@ -278,7 +301,7 @@ def _headed(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Frame | None
     if len(ids) == 1:
         spoken = Frame(intent="record", entity=target.found[0], salient=target.found)
     else:
-        spoken = Frame(intent="list", noun=target.noun, filters=[Filter(field="id", values=ids)])
+        spoken = Frame(intent="list", noun=target.noun, filters=[Filter(field="id", values=ids)], detail=ASIDE)
     leaning = Dialogue([*dialogue.frames, spoken])
     calls: list[Command] = []
     for piece in pieces[1:]:

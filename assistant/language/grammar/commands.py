@@ -15,14 +15,15 @@ from sqlalchemy import select
 
 from assistant.language.entities import Name
 from assistant.language.frames import Command, Entity, Frame, Pending
+from assistant.language.grammar.lacking import BECAUSE, lacking, why_lost
 from assistant.language.grammar.pieces import Pieces, settled
 from assistant.language.written_numbers import COUNTS
 from crm_core.access import visible
-from crm_core.models import Deal, PicklistValue, Stage, Ticket
+from crm_core.models import Deal, Stage, Ticket
 from crm_core.money import format_money
 from crm_core.periods import add_months
 from crm_core.services.search import Match
-from crm_core.text import fold, join_words
+from crm_core.text import fold
 
 _LOGGING = frozenset("log note record enter add".split())
 _KINDS = frozenset("call email meeting note".split())
@@ -103,7 +104,9 @@ class Commands(Pieces):
         if match is None:
             return None
         arguments: dict[str, Any] = {}
-        who = match["who"] or match["whom"] or match["whose"] or match["theirs"]
+        who, rest = match["who"] or match["whom"] or match["whose"] or match["theirs"], match["rest"]
+        if match["whom"] and any(fold(match["whom"]) in fold(said).split() for said in parts.said_times):
+            who, rest = "", f"for {match['whom']}{rest}"  # "a reminder for Friday to ring her"
         names = list(parts.names)
         if who and who.lower() not in ("me", "us"):
             called = [
@@ -119,14 +122,16 @@ class Commands(Pieces):
         day = self._day_ahead()
         if day is not None:
             arguments["due_on"] = day.isoformat()
-        rest = self._without_times(match["rest"]).strip()
+        rest = self._without_times(rest).strip()
         if "owner_id" in arguments:  # the rest of the colleague's name
             label = next((people[0][1] for people in parts.colleagues if people), "") or parts.people[0][1]
             rest = re.sub(rf"^(?:{'|'.join(re.escape(word) for word in label.split())})\b\s*", "", rest, flags=re.IGNORECASE)
         begun = re.match(r"(?:[:,–-]\s*)?(?:to|that|about|for)\b[\s:]*|[:–-]\s*", rest, re.IGNORECASE)
-        if begun is None and match["who"]:
+        if begun is None and match["who"] and rest:
             return None  # "remind me what my quota is" asks
         subject = rest[begun.end() if begun is not None else 0 :].strip(" .,!")
+        if not rest and match["who"]:
+            return lacking("What is to be done?", parts.message, " to")
         if len(subject) < 3 or subject.endswith("?"):
             return None
         frame = Frame(intent="command", calls=[Command(tool="add_task", arguments=arguments | {"subject": subject[:1].upper() + subject[1:]})])
@@ -146,6 +151,8 @@ class Commands(Pieces):
         head = parts.message[: match.start()] if match is not None else parts.message
         said = len(head.split())
         first = re.split(r"(?<=[.!?])\s", body)[0] if body else ""
+        if (lasting := _LASTED.match(first)) is not None and re.match(r"\s*[,;]\s*\S", first[lasting.end() :]):
+            first = first[lasting.end() :].lstrip(" ,;")  # "45 min, she wants the review"
         names = [name for name in parts.names if name.first < said]
         about = f" with {names[0].matches[0].label}" if names and len(names[0].matches) == 1 else ""
         topic = _TOPIC.search(self._without_times(head))
@@ -159,7 +166,7 @@ class Commands(Pieces):
         if body and body != subject:
             arguments["body"] = body
         lasted = _LASTED.search(head) or next(
-            (found for part in re.split(r"[,;.()]\s*", parts.message) if (found := _LASTED.fullmatch(part.strip()))), None
+            (found for part in re.split(r"[,;:.()]\s*", parts.message) if (found := _LASTED.fullmatch(part.strip()))), None
         )
         if lasted is not None:
             arguments["duration_minutes"] = _minutes(lasted)
@@ -288,7 +295,7 @@ class Commands(Pieces):
             reason = next((raw.values[0] for raw in parts.filters if raw.field == "loss_reason"), "")
             if not reason:
                 named = not many and bool(self._deals()[0])
-                return Frame(intent="unknown", detail=self._why_lost()) if named else None
+                return lacking(why_lost(self.ctx), parts.message, BECAUSE) if named else None
             calls.append(Command(tool="lose_deal", arguments={"reason": reason}, waiting="id"))
         strange = {word for word in parts.unknown if word.lower() != verb} if "next_step" not in fields else set()
         unused = [raw for place, raw in enumerate(parts.filters) if place not in used and "next_step" not in fields]
@@ -328,15 +335,6 @@ class Commands(Pieces):
             return settled(frame, found[0])
         frame.pending = Pending(name=spoken, candidates=found[:MOST_CANDIDATES], hints=(hints or [""] * len(found))[:MOST_CANDIDATES])
         return frame
-
-    def _why_lost(self) -> str:
-        query = select(PicklistValue.value).where(PicklistValue.noun == "deal", PicklistValue.field == "loss_reason")
-        reasons = list(self.ctx.session.scalars(query.order_by(PicklistValue.position)))
-        return (
-            f"Why was it lost? Say it with one of these reasons: {join_words(reasons, 'or')}."
-            if reasons
-            else "Why was it lost? Say it with the reason."
-        )
 
     # --- times ------------------------------------------------------------------------------------------
 

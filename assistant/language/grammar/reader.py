@@ -558,5 +558,7 @@ class Reader(Talk, Undoing, Commands, FollowUps):
         ):
             serious = [word for word in self.frame_unknown if len(word) > 2]
             if serious:
-                return Frame(intent="unknown", unknown=serious, confidence=0.2, noun=frame.noun, metric=frame.metric)
+                heard = fold(self.parts.message)
+                misplaced = [word for word in serious if fold(word) not in heard]
+                return Frame(intent="unknown", unknown=serious, misplaced=misplaced, confidence=0.2, noun=frame.noun, metric=frame.metric)
         return frame

@@ -31,7 +31,7 @@ _TAIL = re.compile(
     re.IGNORECASE,
 )
 _NOT_BUT = re.compile(r"^not\s[^,;]{1,60}?[,;]?\s+but\s+|^not\s[^,;]{1,60}[,;]\s+", re.IGNORECASE)
-_NEVER_MIND = re.compile(
+NEVER_MIND = re.compile(
     r"^\W*(?:(?:no|oh|ah|ok|okay|oops|sorry|wait|hm+|actually|please|hang on|hold on)[\s,.!]+)*(?:never ?mind(?: that| it)?|forget (?:it|that|about it|about that)|cancel(?: (?:it|that|this))?|scrap (?:it|that)|drop (?:it|that)|discard (?:it|that)|don'?t(?: do (?:it|that))?|leave (?:it|that)(?: as it (?:is|was))?|stop"
     r"|undo(?: (?:it|that|this|the last one))?|revert(?: (?:it|that))?|take (?:it|that) back|scratch that|roll (?:it|that) back|withdraw (?:it|that))(?:[\s,.!]+(?:please|pls|then|again|thanks|my mistake|wrong (?:deal|one|record|contact|ticket|company)|changed my mind|i changed my mind))*[\s.!]*$",
     re.IGNORECASE,
@@ -63,7 +63,7 @@ def corrected(ctx: Context, message: str, dialogue: Dialogue) -> Frame | None:
     previous = dialogue.previous
     if previous is None or previous.intent != "command" or not previous.made or not previous.calls:
         return None
-    if any(_NEVER_MIND.match(piece) for piece in [message, *re.split(r"[,.;!]\s+|\s[–-]\s", message)] if piece):
+    if any(NEVER_MIND.match(piece) for piece in [message, *re.split(r"[,.;!]\s+|\s[–-]\s", message)] if piece):
         return _withdrawn(ctx, previous)
     if message.rstrip().endswith("?"):
         return None

@@ -11,6 +11,7 @@ from assistant.language.frames import Command, Entity, Frame
 from assistant.language.grammar.edits.phrases import ASKS, trimmed
 from assistant.language.grammar.edits.targets import Targets
 from assistant.language.grammar.edits.values import Unfit, Values, amount_said, day_said
+from assistant.language.grammar.lacking import lacking
 from crm_core.context import Context
 from crm_core.services.catalog import CATALOG
 
@@ -57,6 +58,7 @@ _CALLED = re.compile(
     r"^(?:(?:and|it|is|we|with|the|his|her|their|please|let's)\s+)*(?:called|call it|call this|name it|name this|title it|named|titled|name(?:d)?(?: is)?|subject(?: is)?|title(?: is)?|about|saying|regarding|re|says)\s*[:=]?\s*",
     re.IGNORECASE,
 )
+_NAMED = re.compile(r"^(?:called|named|titled|name it|call it)\s+\S", re.IGNORECASE)
 _TITLED = re.compile(
     r"^(?:(?:and|is|she|he|they|who|their|our|his|her)\s+)*(?:as|title(?: is)?:?|role:?|position:?|is|the|job title:?)\s+(?:(?:the|their|our|a|an)\s+)?",
     re.IGNORECASE,
@@ -94,7 +96,7 @@ class _Draft:
 
 
 #: How the details of a new record begin, where only "new deal" was said.
-_DETAILED = re.compile(r"^(?:[:,;–-]|for\b|with\b|at\b|from\b|called\b|named\b|[\"“])", re.IGNORECASE)
+_DETAILED = re.compile(r"^(?:[:,;–-]|$|for\b|with\b|at\b|from\b|called\b|named\b|[\"“])", re.IGNORECASE)
 
 
 def makes_new(clause: str) -> bool:
@@ -137,7 +139,7 @@ def created(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
         _from_around(reader, draft, dialogue)
     except Unfit as error:
         return Frame(intent="unknown", detail=str(error))
-    return _frame(ctx, draft)
+    return _frame(clause, draft)
 
 
 _PERSON = re.compile(r"\b(?P<name>[A-ZÀ-Ý][\w'’-]+(?:\s+(?:(?:de|van|von|der|la|al|bin)\s+)?[A-ZÀ-Ý][\w'’-]+){1,2})\b(?P<rest>[^.!]*)")
@@ -217,6 +219,8 @@ class _Placing:
         part = part.strip()
         if not part or _LOOSE.match(part):
             return True
+        if _NAMED.match(part) and self._called(draft, part):
+            return True  # even where "called" is a status of the company's
         found = self._typed(draft, part) or self._named_field(draft, part) or self._money(draft, part) or self._day(draft, part)
         return found or self._whose(draft, part) or self._choice(draft, part) or self._called(draft, part)
 
@@ -323,6 +327,8 @@ class _Placing:
         return False
 
     def _choice(self, draft: _Draft, part: str) -> bool:
+        if self.noun == "ticket" and draft.label in draft.arguments and re.match(r"^(?:in|on|of|at|to|into)\b", part, re.IGNORECASE):
+            return False  # "water in the inverter": goes on with what it is about
         setting = self.values.guess(self.noun, _STARTS.sub("", part))
         if setting is None or not setting.calls:
             return False
@@ -343,9 +349,8 @@ class _Placing:
         return self._set(draft, draft.label, re.sub(r"^(?:a|an|the)\s+", "", part, flags=re.IGNORECASE))
 
 
-def _frame(ctx: Context, draft: _Draft) -> Frame | None:
+def _frame(clause: str, draft: _Draft) -> Frame | None:
     """The call, or the question for what is missing; None where words are left without a place."""
-    del ctx
     if draft.left and draft.label in draft.arguments and draft.noun in ("deal", "ticket"):
         named = f"{draft.arguments[draft.label]} {' '.join(draft.left)}" if draft.noun == "ticket" else ""
         if not named:
@@ -360,7 +365,7 @@ def _frame(ctx: Context, draft: _Draft) -> Frame | None:
             draft.arguments["name"] = f"{draft.company.label} deal"
         else:
             what = {"ticket": "What is the ticket about?"}.get(draft.noun, f"What is the {draft.noun} called?")
-            return Frame(intent="unknown", detail=f"{what} Say it all in one message, and I will prepare it.")
+            return lacking(what, clause, ", about" if draft.noun == "ticket" else ", called")
     value = str(draft.arguments[draft.label])
     draft.arguments[draft.label] = value[:1].upper() + value[1:] if draft.noun == "ticket" else value
     frame = Frame(intent="command", calls=[Command(tool=f"create_{draft.noun}", arguments=draft.arguments)])

@@ -9,6 +9,7 @@ from assistant.language.frames import Command, Frame, Pending
 from assistant.language.grammar.edits.phrases import Wish, wishes
 from assistant.language.grammar.edits.targets import Target, Targets
 from assistant.language.grammar.edits.values import Setting, Unfit, Values
+from assistant.language.grammar.lacking import BECAUSE, lacking, why_lost
 from assistant.language.grammar.pieces import settled
 from crm_core.context import Context
 from crm_core.services.records import picklist_kind, picklists
@@ -44,7 +45,9 @@ def edited(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
             continue
         if frame is not None and not (wish.terse and any(call.ids for call in frame.calls)):
             return frame
-    return Frame(intent="unknown", detail=str(unfit)) if unfit is not None else None
+    if unfit is None:
+        return None
+    return lacking(str(unfit), clause, unfit.joint) if unfit.joint else Frame(intent="unknown", detail=str(unfit))
 
 
 def _tried(ctx: Context, wish: Wish, targets: Targets, values: Values, *, dating: bool) -> Frame | None:
@@ -116,8 +119,7 @@ def _ended(ctx: Context, wish: Wish, targets: Targets, values: Values) -> Frame 
             reasons = [found for piece in re.split(r"[,;.!]\s|\s-\s", targets.dialogue.around) if (found := values.reason(piece.strip())) is not None]
             reason = reasons[0] if len(set(reasons)) == 1 else None
         if reason is None:
-            why = f"'{wish.value}' is not a reason here; use" if wish.value else "Why was it lost? Say it with one of these reasons:"
-            raise Unfit(f"{why} {values.reasons()}.")
+            raise Unfit(f"'{wish.value}' is not a reason here; use {values.reasons()}.") if wish.value else Unfit(why_lost(ctx), BECAUSE)
         return on_target(target, Setting([Command(tool="lose_deal", arguments={"reason": reason})]))
     nouns = {"close": ("ticket", "activity", "deal"), "complete": ("activity", "ticket"), "reopen": ("deal", "ticket"), "archive": _ALL_NOUNS}[act]
     target = targets.find(wish.target, nouns)

@@ -153,8 +153,11 @@ class Targets:
         listed = next(
             (item for item in (aside, previous) if item is not None and item.intent == "list" and item.noun in nouns and item.total != 1), None
         )
+        if listed is not None and listed.pending is not None:
+            listed = None  # which company was meant had still to be said, so no list was shown
         one = _ONE.match(text)
-        plural = text.lower() in ("them", "those", "these", "they")
+        headed = aside is not None and aside is self.dialogue.previous and text.lower() == "it"
+        plural = headed or text.lower() in ("them", "those", "these", "they")
         if one is not None and not (plural and listed is not None):
             wanted = _KINDS.get((one["noun"] or "").lower(), "")
             kinds = tuple(noun for noun in nouns if not wanted or noun == wanted)
@@ -166,6 +169,8 @@ class Targets:
             return Target(meant.noun, [meant], spoken=meant.label) if meant is not None else None
         if listed is None:
             return None
+        if headed:
+            return Target(listed.noun, self._rows(listed), many=True)
         nth = _NTH.match(text)
         if nth is not None:
             place = _ORDINALS.get(nth["which"].lower(), int(nth["which"]) - 1 if nth["which"].isdigit() else None)

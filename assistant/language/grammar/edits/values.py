@@ -16,6 +16,7 @@ from assistant.language.chart import clock_of, quantity_at
 from assistant.language.dates import find_times
 from assistant.language.frames import Command
 from assistant.language.grammar.edits.phrases import EARLIER, VERBAL
+from assistant.language.grammar.lacking import BECAUSE, why_lost
 from assistant.language.tokens import expand, tokenise
 from assistant.language.written_numbers import COUNTS, without_points
 from crm_core.access import visible
@@ -73,7 +74,11 @@ ALIKE = 86
 
 
 class Unfit(Exception):
-    """A value that a field cannot have; the message says which it can."""
+    """A value that a field cannot have; the message says which it can. Where it only lacks, ``joint`` are the words that would go before it."""
+
+    def __init__(self, message: str, joint: str = "") -> None:
+        super().__init__(message)
+        self.joint = joint
 
 
 @dataclass
@@ -350,7 +355,7 @@ class Values:
         if stage.kind == "won":
             return Setting([Command(tool="win_deal")])
         if stage.kind == "lost":
-            raise Unfit(f"Why was it lost? Say it with one of these reasons: {self.reasons()}.")
+            raise Unfit(why_lost(self.ctx), BECAUSE)
         return Setting([Command(tool="move_deal", arguments={"stage": stage.name})])
 
     def _neighbour(self, deal_id: int, step: int) -> Command | None:
