@@ -276,3 +276,42 @@ def test_what_is_not_plain_is_not_proposed(software: Talk, message: str) -> None
     answer = Conversation(software).say(message)
     assert not answer.proposals, answer.text
     assert answer.outcome in ("declined", "asked")
+
+
+class TestTelling:
+    """What happened, told in the words of people in a hurry, is logged with whom, day, length and what was said."""
+
+    def contact(self, talk: Conversation) -> tuple[int, str]:
+        ((number, name),) = talk.rows(
+            "SELECT id, name FROM contact WHERE archived_at IS NULL AND name IN (SELECT name FROM contact GROUP BY name HAVING count(*) = 1) "
+            "AND name NOT IN (SELECT name FROM user_account) ORDER BY id LIMIT 1"
+        )
+        return number, name
+
+    @pytest.mark.parametrize(
+        ("said", "kind", "minutes", "day"),
+        [
+            ("call w/ {}, Mon 16th, 30 min - wants to try the new one in spring", "call", 30, "2026-11-16"),
+            ("met {} on Wednesday for three quarters of an hour. They find it dear.", "meeting", 45, "2026-11-18"),
+            ("just got off the phone with {} about twenty minutes they say their contract runs out in march and we should come by", "call", 20, ""),
+            ("log lunch with {} yesterday, they are happy", "meeting", None, "2026-11-19"),
+            ("Please record a meeting of yesterday, 45 minutes, with {}. They wish deliveries before seven.", "meeting", 45, "2026-11-19"),
+        ],
+    )
+    def test_it_is_logged(self, said: str, kind: str, minutes: int | None, day: str, talk: Conversation) -> None:
+        number, name = self.contact(talk)
+        ((verb, arguments),) = calls(talk.say(said.format(name)), talk)
+        assert (verb, arguments["kind"], arguments["contact_id"]) == ("log_activity", kind, number)
+        assert arguments.get("duration_minutes") == minutes
+        assert str(arguments.get("occurred_at", "")).startswith(day)
+
+    def test_what_is_to_be_done_besides_is_a_task(self, talk: Conversation) -> None:
+        number, name = self.contact(talk)
+        answer = talk.say(f"Had {name} on the phone today for 15 minutes, they need it split out. Log it and remind me Monday to redo the quote.")
+        (log, (verb, task)) = calls(answer, talk)
+        assert (log[0], log[1]["contact_id"], log[1]["duration_minutes"]) == ("log_activity", number, 15)
+        assert (verb, task["subject"], task["due_on"]) == ("add_task", "Redo the quote", "2026-11-23")
+
+    def test_who_is_not_known_was_not_met(self, talk: Conversation) -> None:
+        _number, name = self.contact(talk)
+        assert not talk.say(f"met a Jürgen Unbekannt at the fair, he was sent by {name}").proposals

@@ -277,3 +277,36 @@ class TestWhatIsLacking:
         before = talk.say(f"show me {name}").text
         assert name in before
         assert name in talk.say("create a new contact", "never mind", "who owns it?").text
+
+
+class TestInWhateverOrder:
+    """A value, a run of words that means records, and small words: assembled where no pattern knows the order."""
+
+    def test_a_colleague_gets_what_is_named(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        ((user, colleague),) = talk.rows(
+            f"SELECT id, name FROM user_account WHERE role = 'rep' AND active AND id != (SELECT owner_id FROM deal WHERE id = {number}) ORDER BY id LIMIT 1"
+        )
+        assert calls(talk.say(f"{colleague} ought to have {name} from now on"), talk) == [
+            ("reassign", {"noun": "deal", "owner_id": user, "id": number})
+        ]
+
+    def test_a_stage_to_which_it_belongs(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        stage = stages(talk, number)[0]
+        assert calls(talk.say(f"{name} rather belongs under {stage} now"), talk) == [("move_deal", {"stage": stage, "id": number})]
+
+    @pytest.mark.parametrize("said", ["{} does not belong under {}", "{} which should be in {}", "does {} belong under {}?", "if {} were in {}"])
+    def test_a_question_a_denial_or_a_condition_is_no_change(self, said: str, talk: Conversation) -> None:
+        number, name = deal(talk)
+        assert not talk.say(said.format(name, stages(talk, number)[0])).proposals
+
+    def test_a_word_that_has_no_place_makes_it_none(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        assert not talk.say(f"{name} blurgh belongs under {stages(talk, number)[0]} now").proposals
+
+    def test_a_value_beside_the_command_is_not_passed_over(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        first, second = stages(talk, number)[:2]
+        answer = talk.say(f"{name} goes back to {first} or so they say, and flag it {second}")
+        assert not [line for proposal in answer.proposals for line in proposal.diff]

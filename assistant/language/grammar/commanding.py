@@ -10,8 +10,9 @@ from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Command, Entity, Frame
 from assistant.language.grammar.commands import BODY
 from assistant.language.grammar.edits import corrected, created, edited, finished, makes_new, trimmed
+from assistant.language.grammar.edits.anywhere import OUGHT
 from assistant.language.grammar.edits.conditions import condition_of
-from assistant.language.grammar.edits.editing import on_target
+from assistant.language.grammar.edits.making import on_target
 from assistant.language.grammar.edits.phrases import ASKS, begun
 from assistant.language.grammar.edits.targets import ASIDE, Target, Targets
 from assistant.language.grammar.edits.values import Unfit, Values
@@ -21,11 +22,12 @@ from assistant.language.parts import Parts
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.metrics.filters import Filter
+from crm_core.services.records import picklists
 
 Reading = tuple[Frame, Chart, Parts]
 #: Words with which a command can begin, beside those that the lexicon knows as verbs of change.
 _VERBS = WRITE_VERBS | frozenset(
-    "advance postpone delay defer slip extend pull reschedule bump promote raise lower increase reduce cut drop double halve flag tag label give hand transfer pass allocate delegate "
+    "advance postpone delay defer slip extend pull reschedule bump promote raise lower increase reduce cut drop double halve flag tag label give hand transfer pass allocate delegate shift "
     "win lose resolve solve complete finish tick archive restore reopen revive rename put make switch flip send note record remind abandon scrap adjust amend correct fix edit modify swap attach link register had".split()
 )
 _VERB = "|".join(sorted(_VERBS))
@@ -67,6 +69,8 @@ _LOG_IT = re.compile(
     r"| (?:on|under|to|at|for|with) (?:the |that |this |their |her |his )?(?:deal|company|account|contact|opportunity|ticket))?(?: please| pls| for me)?[\s.!]*$",
     re.IGNORECASE,
 )
+_LOG_COLON = re.compile(r"^\W*(?:please |pls )?(?:log|note|record|to log|for the log)(?: this| that)?\s*[:–-]\s*", re.IGNORECASE)
+_ON_THE_DEAL = re.compile(r"\b(?:deal|opportunity|opp)\b", re.IGNORECASE)
 _TOLD_KINDS = (
     ("call", r"hung up|phone|phoned|call|called|rang|spoke|spoken|talked|chat|chatted|dial|off the line|on the line"),
     ("meeting", r"met|meeting|sat down|lunch|coffee|dinner|visit|visited|demo|workshop|in person|on ?site|showed"),
@@ -85,8 +89,18 @@ _SAYS_MUCH = re.compile(
     r"\d|[\"“”]|\b(?:next step|close date|amount|stage|forecast|priority|owner|title|phone|e-?mail|status|category|reason|and|but|except|not|only|unless|until|if|plus|also|tomorrow|today|monday|tuesday|wednesday|thursday|friday|next week|next month)\b",
     re.IGNORECASE,
 )
+_RELATIVE = frozenset({"that", "which", "who", "whose", "where", "and", "or", "with", "in", "of", "from", "at", "for"})
+_WOULD_SET = re.compile(rf"{OUGHT.pattern}|\b(?:goes|go|moves?|back to|becomes?|turns? into|is now|are now|priority|status)\b", re.IGNORECASE)
+_SETTABLE = frozenset({"stage", "amount"})
+#: Where a correction ends its apology and says what is meant.
+_CORRECTS_TO = re.compile(r"[,.:;!–-]+\s+")
+#: With what a sentence goes on once its many records are named; anything else may narrow them: "my leads that were made in 2024".
+_GOES_ON = re.compile(
+    r"^(?:is|are|was|were|will|would|won['’]?t|have|has|had|haven['’]?t|hasn['’]?t|do|don['’]?t|did|didn['’]?t|can|can['’]?t|cannot|never|just|all|seem|look|went|got|get|need|should|must|stay|sit|stopped)$",
+    re.IGNORECASE,
+)
 #: Words of a sentence's beginning that are tried as a name.
-MOST_NAME_WORDS = 7
+MOST_NAME_WORDS = 12
 _CHANGES = frozenset({"command", "undo", "teach", "forget"})
 NOTHING_DONE = "Nothing of your message was carried out; say that part in other words."
 
@@ -96,13 +110,37 @@ def read_commands(ctx: Context, message: str, dialogue: Dialogue) -> Reading | N
     if ASKS.match(trimmed(message)) is not None:
         return None
     if (frame := corrected(ctx, message, dialogue)) is not None:
-        return frame, Chart([], []), Parts()
+        anew = _said_anew(ctx, message, dialogue) if frame.detail == "given_up" else None
+        return anew or (frame, Chart([], []), Parts())
     if (ended := _ended(ctx, message, dialogue)) is not None:
         return ended
     if (conditional := _conditional(ctx, message, dialogue)) is not None:
         return conditional
+    if (told := _LOG_COLON.match(message)) is not None:
+        plain = _one(ctx, message[told.end() :], dialogue)
+        if plain is not None and [call.tool for call in plain[0].calls] == ["log_activity"]:
+            return plain
     pieces = clauses_of(message)
+    said = [piece for piece in pieces if _NO_MORE.match(piece) is None or _LOG_IT.match(begun(piece)) is not None]
+    if said and len(said) < len(pieces):  # "Acme moved to Lyon, can you correct this?"
+        return _several(ctx, said, dialogue) if len(said) > 1 else _one(ctx, said[0], dialogue)
+    if len(pieces) > 1 and _HEADED.match(message) is not None:
+        headed = _headed(ctx, [piece for piece in _PIECE.split(message) if piece.strip()], dialogue)
+        if headed is not None:
+            return headed, Chart([], []), Parts()
     return _several(ctx, pieces, dialogue) if len(pieces) > 1 else None
+
+
+def _said_anew(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None:
+    """A correction that says a whole change: "sorry, wrong deal: put Acme back to Demo and move Globex to Bid instead"."""
+    previous = dialogue.previous
+    for cut in _CORRECTS_TO.finditer(message):
+        pieces = clauses_of(message[cut.end() :])
+        found = _several(ctx, pieces, dialogue) if len(pieces) > 1 else _one(ctx, pieces[0], dialogue) if pieces else None
+        if found is not None and found[0].intent == "command" and previous is not None:
+            found[0].replaces = previous.made
+            return found
+    return None
 
 
 def _ended(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None:
@@ -161,7 +199,7 @@ def read_change(ctx: Context, clause: str, dialogue: Dialogue, whole: Reading) -
     asks = _WANTS_TO_KNOW.match(begins) if answers else None
     if asks or _ASKS_WITHIN.search(clause) or clause.rstrip().endswith("?") and not _POLITELY.match(clause):
         return None
-    asked_for = bool(_BEGINS.match(begins) or _INSIDE.search(clause) or _TELLS.search(clause) or makes_new(clause))
+    asked_for = bool(_BEGINS.match(begins) or _INSIDE.search(clause) or _TELLS.search(clause) or OUGHT.search(clause) or makes_new(clause))
     if answers and not asked_for and not (whole[2].names or _POINTS.search(clause)):
         return None
     found = _cut_out(ctx, clause, dialogue)
@@ -196,9 +234,13 @@ def _cut_out(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
         return refused  # of what is new every word counts
     if len(pieces) > 1 and (each := _each(ctx, pieces, dialogue)) is not None:
         return each
+    if (both := _both(ctx, clause, dialogue)) is not None:
+        return both
     for first, end in [*((first, len(pieces)) for first in range(1, len(pieces))), *((0, end) for end in range(len(pieces) - 1, 0, -1))]:
         aside = ", ".join(piece.strip(" ,.") for piece in (*pieces[:first], *pieces[end:]))
         if end < len(pieces) and (_SAYS_MUCH.search(aside) or _narrows_or_sets(ctx, ", ".join(pieces[end:]), dialogue)):
+            continue
+        if any(_sets(ctx, piece, dialogue) for piece in pieces[:first]):
             continue
         leaning = dialogue.within(_named_in(ctx, pieces[:first], dialogue), aside)
         frame = _change(ctx, ", ".join(piece.strip(" ,.") for piece in pieces[first:end]), leaning)
@@ -231,6 +273,20 @@ def _each(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Frame | None:
     )
 
 
+def _both(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
+    """Two changes that "and" joins: "Acme moved to Lyon and they are 75 employees now"; each must be one by itself."""
+    for cut in re.finditer(r"\s*,?\s+and\s+", clause):
+        first = _change(ctx, clause[: cut.start()], dialogue)
+        if first is None or first.intent != "command" or first.pending is not None:
+            continue
+        spoken = [*first.entities, *([first.entity] if first.entity is not None else [])]
+        second = _change(ctx, clause[cut.end() :], dialogue.within([_spoken_of(first)]))
+        if second is not None and second.intent == "command" and second.pending is None:
+            calls = _merged([*first.calls, *second.calls])
+            return Frame(intent="command", calls=calls, entity=second.entity or first.entity, entities=spoken)
+    return None
+
+
 def _narrows_or_sets(ctx: Context, aside: str, dialogue: Dialogue) -> bool:
     """Whether words beside a command hold a value, a number, a state or a time, which may be meant for it and must not be passed over."""
     reading = _read(ctx, aside, dialogue)
@@ -238,6 +294,13 @@ def _narrows_or_sets(ctx: Context, aside: str, dialogue: Dialogue) -> bool:
         return True
     parts = reading[2]
     return bool(parts.filters or parts.times or parts.states or parts.fields or parts.write_verb)
+
+
+def _sets(ctx: Context, piece: str, dialogue: Dialogue) -> bool:
+    """Whether words before a command hold a value that could be meant to be set: "their ticket goes back to With depot, and flag it"."""
+    reading = _read(ctx, piece, dialogue) if _WOULD_SET.search(piece) is not None else None
+    held = reading[2].filters if reading is not None else []
+    return any(raw.field in _SETTABLE or raw.field in picklists(ctx, noun) for raw in held for noun in ("deal", "ticket", "lead"))
 
 
 def _change(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
@@ -285,8 +348,10 @@ def _begun_with(ctx: Context, piece: str, dialogue: Dialogue) -> Target | None:
     """What the first words of a sentence name: "Globex renewal is dead", "my leads of 2024 will not answer"."""
     words = piece.split()
     for size in range(min(len(words) - 1, MOST_NAME_WORDS), 1, -1):
+        if words[size - 1].lower() in _RELATIVE:
+            continue
         target = Targets(ctx, dialogue).find(" ".join(words[:size]), ("deal", "ticket", "lead"))
-        if target is not None and target.found and (len(target.found) == 1 or target.many):
+        if target is not None and target.found and (len(target.found) == 1 or target.many and _GOES_ON.match(words[size]) is not None):
             return target
     return None
 
@@ -336,11 +401,16 @@ def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | N
     done: list[tuple[str, Reading]] = []
     aside = ""
     before: list[Frame] = []
-    log_it = False
+    log_it = linked = False
+    told = ""
     for piece in pieces:
         if not done and aside and _LOG_IT.match(begun(piece)) is not None:  # "just hung up with Dana, she is happy. log it"
-            piece, aside = f"log a {_kind_told(aside)} {aside}", ""
+            linked = _ON_THE_DEAL.search(piece) is not None
+            told, aside = aside, ""
+            piece = f"log {'an' if _kind_told(told) == 'email' else 'a'} {_kind_told(told)} {told}"
             log_it = True
+        if done and _LOG_IT.match(begun(piece)) is not None and any(call.tool == "log_activity" for call in done[-1][1][0].calls):
+            continue  # it is logged already
         if (
             done
             and _makes(done[-1])
@@ -351,9 +421,16 @@ def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | N
             continue
         reading = _one(ctx, piece, _leaning(dialogue.within(before, aside), done))
         frame = reading[0] if reading is not None else None
+        if linked and frame is not None and frame.calls and (deal := _the_deal(ctx, dialogue.within(before))) is not None:
+            frame.calls[0].arguments.setdefault("deal_id", deal.id)
+        if told and frame is not None and frame.calls and frame.calls[0].arguments.get("body") == piece.strip():
+            frame.calls[0].arguments["body"] = told.strip()
+        linked, told = False, ""
         if reading is not None and frame is not None and frame.intent == "command":
             done.append((piece, reading))
         elif not done and not _BEGINS.match(piece):
+            if any(_sets(ctx, part, dialogue) for part in _PIECE.split(piece) if part.strip()):
+                return None
             aside = f"{aside}, {piece}" if aside else piece
             before = _named_in(ctx, [part for part in _PIECE.split(aside) if part.strip()], dialogue)
         elif done and _says_something(*done[-1]):  # what was said goes on: "..., update the pricing and call back"
@@ -389,6 +466,12 @@ def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | N
     merged.pending = waiting[0].pending if waiting else None
     merged.entity = next((frame.entity for frame in reversed(frames) if frame.entity is not None), None)
     return merged, *done[0][1][1:]
+
+
+def _the_deal(ctx: Context, dialogue: Dialogue) -> Entity | None:
+    """The one deal that "the deal" means."""
+    target = Targets(ctx, dialogue).find("the deal", ("deal",))
+    return target.found[0] if target is not None and len(target.found) == 1 else None
 
 
 def _makes(done: tuple[str, Reading]) -> bool:

@@ -22,6 +22,7 @@ from crm_core.access import visible
 from crm_core.models import Deal, Stage, Ticket
 from crm_core.money import format_money
 from crm_core.periods import add_months
+from crm_core.services.records import picklists
 from crm_core.services.search import Match
 from crm_core.text import fold
 
@@ -32,7 +33,7 @@ _ENDING = frozenset("mark set close win lose update change put make".split())
 _AMOUNTS = frozenset("set change update make raise lower increase decrease reduce bump put edit cut drop".split())
 _DONE = frozenset("close resolve solve mark complete set".split())
 _TASK = re.compile(
-    r"\b(?:remind (?P<who>me|us|\w+)|put on (?P<theirs>\w+)(?: \w+)?['’]s (?:to-?do )?(?:list|plate|desk)|(?:i want|i need|i'?d like|give me|set me) an? (?:reminder|task)|(?:add|create|make|put|set up|set)\b[^,.:;]{0,20}?\b(?:tasks?|to-?dos?|to do|reminders?|follow-?ups?)(?: tasks?| to-?dos?)?(?: for (?P<whom>\w+)| (?:on|onto|to) (?P<whose>\w+)(?: \w+)?['’]s (?:to-?do )?(?:list|plate|desk))?)\b(?P<rest>.*)$",
+    r"\b(?:remind (?P<who>me|us|\w+)|put on (?P<theirs>\w+)(?: \w+)?['’]s (?:to-?do )?(?:list|plate|desk)|(?:i want|i need|i'?d like|give me|set me|get me) an? (?:reminder|task|to-?do)|(?:add|create|make|put|set up|set)\b[^,.:;]{0,20}?\b(?:tasks?|to-?dos?|to do|reminders?|follow-?ups?)(?: tasks?| to-?dos?)?(?: for (?P<whom>\w+)| (?:on|onto|to) (?P<whose>\w+)(?: \w+)?['’]s (?:to-?do )?(?:list|plate|desk))?)\b(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
 BODY = re.compile(r"(?::|[,;.] | [-–—] )\s*(?P<body>\S.*)$", re.DOTALL)
@@ -41,15 +42,32 @@ _NEXT_STEP = re.compile(r"\bnext step\b.*?(?::|\bto\b|\bis\b|=)\s*(?P<step>\S.*)
 _NEXT_STEP_IS = re.compile(r"(?:the )?next step\b[^:?]*:\s*\S", re.IGNORECASE)
 #: What happened, told without asking to log it: "had a call with Dana: she is happy", "met Acme today, they want a discount".
 _TOLD = re.compile(
-    r"(?:(?:just|i|we|have|ive) )*(?:(?:had|did|finished) (?:a |an |my |our |the )?(?:\w+ )?(?P<kind>call|meeting|demo|visit|chat) (?:with|at)"
-    r"|(?P<verb>met|spoke|talked|called|rang|phoned)(?: with| to)?) "
+    r"(?:(?:so|ok|okay|well|hey|hi|just|i|we|have|ive|i've|we've|finally|earlier|today|this morning|this afternoon|quick|short|long|great|good|another|first|second)[ ,]+)*"
+    r"(?:(?:(?:had|did|finished|held|got off|came off|came out of|came from|out of|back from|off|from|a) )*(?:a |an |my |our |the )?(?:\w+ ){0,2}?"
+    r"(?P<kind>call|phone call|meeting|demo|visit|chat|lunch|coffee|dinner|breakfast|workshop|session|catch up|video call|site visit) (?:with|at|w|to) "
+    r"|(?:got off|came off|off|been on|was on) the phone (?P<phone>with|to) "
+    r"|(?P<verb>met|saw|visited|spoke|talked|called|rang|phoned|emailed|mailed|wrote)(?: up)?(?: with| to)? "
+    r"|had (?P<who>[^,.;:]{2,60}?) on the (?:phone|line)\b)"
 )
+_LOG_A = re.compile(
+    r"(?:(?:please|pls|can you|could you|kindly|just) )*(?:log|record|note|enter|register|save|put down|write down|add)(?: down)? (?:a |an |the |my |our |this |today's |yesterday's )?"
+    r"(?:\w+ ){0,2}?(?P<kind>call|phone call|meeting|demo|visit|chat|lunch|coffee|dinner|breakfast|workshop|video call|site visit|email|mail)\b(?! (?:task|reminder|list|rate))"
+)
+_PUT_IT_IN = re.compile(
+    r"[\s,.;]*\b(?:can you|could you|please|pls|so)\s+(?:please\s+)?(?:log|put|note|record|enter|save|add)\s+(?:that|it|this)(?:\s+\w+){0,3}[\s.?!]*$",
+    re.IGNORECASE,
+)
+_OUTCOME = re.compile(r"\b(?:outcome|result)(?: is| was)?\s*:?\s+(?P<said>[\w' ]{2,40}?)(?=\s*[,.;:()]|\s+[–-]|\s*$)", re.IGNORECASE)
+_MEETINGS = frozenset("meeting demo visit lunch coffee dinner breakfast workshop session met saw visited".split()) | {"site visit"}
+_MAILED = frozenset(("emailed", "mailed", "wrote"))
 _TOPIC = re.compile(r"\b(?:about|regarding|re) (?P<topic>\S.*)$", re.IGNORECASE)
 #: "Note that down" points at what was said before it.
 _NOTE_THAT = re.compile(
     r"^\W*(?:please |pls |can you |could you )*(?:note|log|record|save|enter) (?:that|this|it)\b(?! (?:call|meeting|email|mail))", re.IGNORECASE
 )
 _PERSON = re.compile(r"\b(?:him|her|he|she)\b", re.IGNORECASE)
+#: Somebody, and not what is theirs.
+_HIM = re.compile(r"\b(?:him|her)\b(?=$|[.,;!]|\s+(?:about|on|again|back|up|and|to|if|for|with|by|when|at|in)\b)", re.IGNORECASE)
 _THAT = re.compile(r"\bthat (?P<said>\S.*)$", re.IGNORECASE | re.DOTALL)
 #: Words of a log that tell nothing by themselves.
 _LOG_WORDS = (
@@ -66,17 +84,27 @@ _SHIFT = re.compile(
 )
 #: How long something took: "25 min", "for an hour", "half an hour", "1.5 hours".
 _LASTED = re.compile(
-    r"\b(?P<half>half an hour)\b|\b(?P<quarter>quarter of an hour)\b|\b(?P<number>\d+(?:[.,]\d)?|an?|one|two|three)(?:\s|-)?(?P<unit>minutes?|mins?|hours?|hrs?|h)\b(?!\s+(?:ago|later|before|after|earlier|from))",
+    r"\b(?P<most>three quarters of an hour)\b|\b(?P<half>half an hour)\b|\b(?P<quarter>quarter of an hour)\b|\b(?P<number>\d+(?:[.,]\d)?|an?|one|two|three|five|ten|fifteen|twenty|thirty|forty(?:[ -]five)?|fifty|sixty|ninety)(?:\s|-)?(?P<unit>minutes?|mins?|hours?|hrs?|h)\b(?!\s+(?:ago|later|before|after|earlier|from))",
     re.IGNORECASE,
 )
 _LONG = 90
 MOST_CANDIDATES = 8
+#: Words from which a message without stops tells more than whom it was with.
+LONG_TOLD = 12
+#: Words of a log within which stands whom it was with, where its beginning does not say it.
+WHOM = 14
+
+
+_IN_WORDS = {"ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "forty-five": 45, "fifty": 50, "sixty": 60, "ninety": 90}
 
 
 def _minutes(match: re.Match[str]) -> int:
+    if match["most"]:
+        return 45
     if match["half"] or match["quarter"]:
         return 30 if match["half"] else 15
-    number = float(match["number"].replace(",", ".")) if match["number"][0].isdigit() else COUNTS.get(match["number"].lower(), 1)
+    said = match["number"].lower().replace(" ", "-")
+    number = float(said.replace(",", ".")) if said[0].isdigit() else _IN_WORDS.get(said) or COUNTS.get(said, 1)
     return round(number * (60 if match["unit"].lower().startswith("h") else 1))
 
 
@@ -86,8 +114,9 @@ class Commands(Pieces):
     def _command(self) -> Frame | None:
         """ "Move the Globex renewal to Negotiation", "log a call with Dana: ...", "remind me on Thursday to ..."."""
         verb = self.parts.write_verb
-        told = _TOLD.match(self.parts.phrases) is not None and "?" not in self.parts.message and BODY.search(self.parts.message) is not None
-        if not (verb or told or _NEXT_STEP_IS.match(self.parts.message)):
+        told = self._tells() is not None
+        asked = _LOG_A.match(self.parts.phrases) is not None or _TASK.match(self.parts.message) is not None
+        if not (verb or told or asked or _NEXT_STEP_IS.match(self.parts.message)):
             return None
         for build in (self._new_task, self._logged, self._on_a_ticket, self._on_a_contact, self._on_a_deal):
             frame = build(verb)
@@ -122,14 +151,14 @@ class Commands(Pieces):
         day = self._day_ahead()
         if day is not None:
             arguments["due_on"] = day.isoformat()
-        rest = self._without_times(rest).strip()
+        rest = self._without_times(rest, 1).strip()
         if "owner_id" in arguments:  # the rest of the colleague's name
             label = next((people[0][1] for people in parts.colleagues if people), "") or parts.people[0][1]
             rest = re.sub(rf"^(?:{'|'.join(re.escape(word) for word in label.split())})\b\s*", "", rest, flags=re.IGNORECASE)
         begun = re.match(r"(?:[:,–-]\s*)?(?:to|that|about|for)\b[\s:]*|[:–-]\s*", rest, re.IGNORECASE)
         if begun is None and match["who"] and rest:
             return None  # "remind me what my quota is" asks
-        subject = rest[begun.end() if begun is not None else 0 :].strip(" .,!")
+        subject = re.sub(r"^(?:for )?(?:me|us) to ", "", rest[begun.end() if begun is not None else 0 :].strip(" .,!"))
         if not rest and match["who"]:
             return lacking("What is to be done?", parts.message, " to")
         if len(subject) < 3 or subject.endswith("?"):
@@ -137,12 +166,28 @@ class Commands(Pieces):
         frame = Frame(intent="command", calls=[Command(tool="add_task", arguments=arguments | {"subject": subject[:1].upper() + subject[1:]})])
         return self._about(frame, names)
 
+    def _tells(self) -> re.Match[str] | None:
+        """What happened, told and not asked for: with more than whom it was with."""
+        message = self.parts.message
+        if "?" in message or BODY.search(message) is None and len(message.split()) < LONG_TOLD:
+            return None
+        told = _TOLD.match(self.parts.phrases)
+        if told is None or told["who"]:
+            return told
+        whom = len(told.group().split())  # "met a Jo Quill at the fair in Lyon": who is known in Lyon was not met
+        return told if any(name.first <= whom + 1 for name in self.parts.names) else None
+
     def _logged(self, verb: str) -> Frame | None:
         parts = self.parts
-        told = _TOLD.match(parts.phrases) if not verb else None
+        told = self._tells() if not verb or verb == "call" else None
         kinds = [kind for kind in parts.kinds if kind in _KINDS]
         if told is not None:
-            kinds = ["meeting" if told["kind"] in ("meeting", "demo", "visit") or told["verb"] == "met" else "call"]
+            word = told["kind"] or told["verb"] or ""
+            kinds = ["meeting" if word in _MEETINGS else "email" if word in _MAILED else "call"]
+        asked = _LOG_A.match(parts.phrases)
+        if asked is not None:
+            verb = "log"
+            kinds = ["meeting" if asked["kind"] in _MEETINGS else "email" if "mail" in asked["kind"] else "call"]
         kind = next((kind for kind in kinds if kind != verb), kinds[0] if kinds else "")  # "note a call with ..."
         if verb not in _LOGGING and told is None or not kind or _NOTE_THAT.match(parts.message):
             return None
@@ -151,32 +196,55 @@ class Commands(Pieces):
         head = parts.message[: match.start()] if match is not None else parts.message
         said = len(head.split())
         first = re.split(r"(?<=[.!?])\s", body)[0] if body else ""
-        if (lasting := _LASTED.match(first)) is not None and re.match(r"\s*[,;]\s*\S", first[lasting.end() :]):
-            first = first[lasting.end() :].lstrip(" ,;")  # "45 min, she wants the review"
-        names = [name for name in parts.names if name.first < said]
+        first = self._without_stamps(first)
+        names = [name for name in parts.names if name.first < said] or [name for name in parts.names if name.first < WHOM]
         about = f" with {names[0].matches[0].label}" if names and len(names[0].matches) == 1 else ""
         topic = _TOPIC.search(self._without_times(head))
         plain = f"{kind.capitalize()} about {topic['topic'].strip(' .')}" if topic is not None else f"{kind.capitalize()}{about}"
-        if self._says_more(head, names):  # "log a call with Dana she wants the security review": nothing of it may be lost
+        if told is not None and match is None:
+            body, first, plain = _PUT_IT_IN.sub("", parts.message.strip()), "", f"{kind.capitalize()}{about}"  # told in one breath
+        elif self._says_more(head, names):  # "log a call with Dana she wants the security review": nothing of it may be lost
             clause = _THAT.search(parts.message) if _THAT.search(head) else None
             body = clause["said"].strip() if clause is not None else parts.message.strip()
             first = body if clause is not None else ""
+        if names and re.match(r"(?:with|w/|to|at)\s", first, re.IGNORECASE):
+            first = ""
         subject = first if 3 <= len(first) <= _LONG else plain[:_LONG]
         arguments: dict[str, Any] = {"kind": kind, "subject": subject[:1].upper() + subject[1:]}
         if body and body != subject:
             arguments["body"] = body
         lasted = _LASTED.search(head) or next(
-            (found for part in re.split(r"[,;:.()]\s*", parts.message) if (found := _LASTED.fullmatch(part.strip()))), None
+            (found for part in re.split(r"[,;:.()]\s*|\s+[–—-]\s+", parts.message) if (found := _LASTED.fullmatch(part.strip()))), None
         )
         if lasted is not None:
             arguments["duration_minutes"] = _minutes(lasted)
+        outcome = _OUTCOME.search(parts.message)
+        if outcome is not None:
+            named = [value for value in picklists(self.ctx, "activity").get("outcome", []) if fold(value) == fold(outcome["said"])]
+            arguments |= {"outcome": named[0]} if named else {}
         day = next((when.period.first for when, _cue in parts.times if when.first < said and when.period.days == 1), None)
+        day = day or self._day_alone()
         if day is not None and day < self.ctx.today:
             arguments["occurred_at"] = datetime.combine(day, time(12), self.ctx.zone).isoformat()
         frame = self._about(Frame(intent="command", calls=[Command(tool="log_activity", arguments=arguments)]), names)
         if told is not None and not (frame.entities or frame.pending):
             return None  # "spoke to our CFO, she wants the pipeline by region" tells why something is asked
         return frame
+
+    def _without_stamps(self, text: str) -> str:
+        """What was said, without the day and the length before it: "Mon 16th, 45 min, she wants the review"."""
+        while (stamp := re.match(r"(?P<said>[^,;–—]{1,30}?)\s*(?:[,;]|\s[–—-])\s+(?=\S)", text)) is not None:
+            said = stamp["said"].strip()
+            if _LASTED.fullmatch(said) is None and said not in self.parts.said_times:
+                break
+            text = text[stamp.end() :]
+        return text
+
+    def _day_alone(self) -> date | None:
+        """A day gone by that stands between stops by itself: "call with Dana, Mon 16th, 30 min"."""
+        pieces = {re.sub(r"^(?:on|from|this|last) ", "", piece.strip().lower()) for piece in re.split(r"[,;:()]|\s[–-]\s", self.parts.message)}
+        alone = [when for (when, _cue), said in zip(self.parts.times, self.parts.said_times, strict=False) if said.lower() in pieces]
+        return next((when.period.first for when in alone if when.period.days == 1 and when.period.first < self.ctx.today), None)
 
     def _says_more(self, head: str, names: list[Name], plain: frozenset[str] = frozenset()) -> bool:
         """Whether the words around the names of a log say something beyond its kind, its topic and its day, and ``plain`` words."""
@@ -200,6 +268,9 @@ class Commands(Pieces):
                 call.waiting = f"{nouns.pop()}_id"
                 candidates = [Entity(noun=match.noun, id=match.id, label=match.label) for match in matches[:MOST_CANDIDATES]]
                 frame.pending = Pending(name=self._spoken(name), candidates=candidates, hints=[match.hint for match in matches[:MOST_CANDIDATES]])
+        people = [item for item in frame.entities if item.noun == "contact"]
+        if call.tool == "add_task" and len(people) == 1:  # a task is read long after what it leans on
+            call.arguments["subject"] = _HIM.sub(people[0].label, str(call.arguments["subject"]), count=1)
         return frame
 
     # --- one record -------------------------------------------------------------------------------------
@@ -372,8 +443,8 @@ class Commands(Pieces):
         when, _cue = self.parts.times[0]
         return when.day_ahead(self.ctx.today)
 
-    def _without_times(self, text: str) -> str:
-        """The text without the words of its times: "call Dana" of "on Thursday to call Dana"."""
-        for said in self.parts.said_times:
+    def _without_times(self, text: str, most: int | None = None) -> str:
+        """The text without the words of its times, or the first of them: "call Dana" of "on Thursday to call Dana"."""
+        for said in self.parts.said_times[:most]:
             text = re.sub(rf"\s*\b(?:(?:on|by|at|for|until|before|due|in|this|the)\s+)?{re.escape(said)}", " ", text, count=1, flags=re.IGNORECASE)
         return " ".join(text.split())

@@ -318,19 +318,35 @@ class Pieces(ABC):
     def _narrow(self, names: list[tuple[int, Name]]) -> list[tuple[int, Name]]:
         """ "Dana at Acme": a person named with a company is looked for there."""
         names = [(index, self._placed(name)) for index, name in names]
-        companies = [name for _, name in names if name.noun == "company" and len(name.matches) == 1]
-        if not companies:
+        there = {match.id for _, name in names if name.noun == "company" for match in name.matches if match.noun == "company"}
+        if not there:
             return names
-        company_id = companies[0].matches[0].id
         narrowed: list[tuple[int, Name]] = []
+        homes: set[int] = set()
         for index, name in names:
-            if name.noun == "contact" and len(name.matches) > 1:
+            if name.noun == "contact":
                 ids = [match.id for match in name.matches]
-                inside = set(self.ctx.session.scalars(select(Contact.id).where(Contact.id.in_(ids), Contact.company_id == company_id)))
-                kept = tuple(match for match in name.matches if match.id in inside)
+                query = select(Contact.id, Contact.company_id).where(Contact.id.in_(ids), Contact.company_id.in_(there))
+                inside = {row.id: row.company_id for row in self.ctx.session.execute(query)}
+                kept = tuple(match for match in name.matches if match.id in inside) or self._of_such(name, names)
                 name = Name(name.first, name.end, kept or name.matches, name.exact)
+                homes |= {int(inside[match.id]) for match in kept if match.id in inside} if len(kept) == 1 else set()
             narrowed.append((index, name))
-        return narrowed
+        return [(index, self._at_home(name, homes)) for index, name in narrowed]
+
+    def _of_such(self, name: Name, names: list[tuple[int, Name]]) -> tuple[Match, ...]:
+        """ "Nils at Spruce": of several the one whose company begins so, whichever company "Spruce" alone would be."""
+        words = self.parts.phrases.split()
+        spoken = {" ".join(words[other.first : other.end]) for _, other in names if other.noun == "company"} - {""}
+        kept = tuple(
+            match for match in name.matches if any(fold(part).startswith(said) for part in re.split(r"[,()]", match.hint) for said in spoken)
+        )
+        return kept if len(kept) == 1 else ()
+
+    def _at_home(self, name: Name, homes: set[int]) -> Name:
+        """Of several companies of one name the one whose person was named with it."""
+        kept = tuple(match for match in name.matches if match.noun == "company" and match.id in homes)
+        return Name(name.first, name.end, kept, name.exact) if name.noun == "company" and len(name.matches) > 1 and len(kept) == 1 else name
 
     def _placed(self, name: Name) -> Name:
         """ "The Oak in Singapore": of several of one name, the one whose place, title or company is said as well."""

@@ -14,6 +14,8 @@ from assistant.language.grammar.edits.values import Unfit, Values, amount_said, 
 from assistant.language.grammar.lacking import lacking
 from crm_core.context import Context
 from crm_core.services.catalog import CATALOG
+from crm_core.services.records import picklists
+from crm_core.text import fold
 
 _KINDS = {
     "deal": r"deal|opportunity|opp|bid",
@@ -34,11 +36,17 @@ _AS_A = re.compile(
     rf"^(?:create|add|enter|register|put|save|record|set up)\s+(?P<what>.+?)\s+(?:as|in as|down as)\s+(?:a|an|our|another|the)\s+(?:new\s+)?(?:{_KIND})\b\s*(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
+#: "There is a new buyer at Acme, Jo Quill: add him", "make her a lead, source fair": somebody who was told of.
+_TOLD_OF = re.compile(
+    rf"^(?:add|enter|register|save|create|put|take)\s+(?:him|her|them)(?:\s+(?:in|down|on file|to the crm|to (?:our|the|my) contacts))*(?:\s+as\s+(?:a|an|our)\s+(?:new\s+)?(?:{_KIND}))?(?P<rest>[\s.,!]*$|\s*[,;]\s*\S.*$)"
+    rf"|^(?:make|turn)\s+(?:him|her|them)\s+(?:into\s+)?(?:a|an|our)\s+(?:new\s+)?(?:{_KIND.replace('?P<', '?P<a_')})\b(?:\s+for\s+(?:me|us))?\s*(?P<rest2>.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
 _QUOTED = re.compile(r"[\"“”«]([^\"“”«»]{2,200})[\"”»]")
 _TYPED = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"\+?\d[\d ()./-]{6,}\d")
 _SLOT = r"for|at|from|with|worth|called|named|titled|closing|closes|expected|due|about|as|assigned|owned|owner|owns|priority|prio|phone|mobile|tel|cell|email|e-mail|mail|category|stage|amount|value|valued|source|title|subject|name|in|of|by|on|to|regarding|re|saying|because|company|contact|city|industry|employees|region|forecast|next step|it's|its|his|her|their|they|he|she|who|and|name it|call it|reported|working|works"
-_PARTS = re.compile(rf"\s*[,;\n]\s*(?:and\s+)?|\s+[-–—]\s+|\s*[()]\s*|\s+(?=(?:{_SLOT})\b)", re.IGNORECASE)
+_PARTS = re.compile(rf"\s*[,;\n]\s*(?:and\s+)?|\.\s+(?=[A-Z])|\s+[-–—]\s+|\s*[()]\s*|\s+(?=(?:{_SLOT})\b)", re.IGNORECASE)
 _CLOSING = re.compile(
     r"^(?:(?:and|it|it's|its|which|should|will|is|we|expect|to)\s+)*(?:closing|closes|close|decision|decides?|signature|signs?|signing|start(?:s|ing)?|go(?:es)? live|needed|expected(?: to)?(?: close)?|due|close date|closing date|should close|will close|by|on|in|for|around|(?:expected )?close date(?: is)?)\s*(?:on|by|in|around|for|is|:|at|=)?\s*",
     re.IGNORECASE,
@@ -103,7 +111,12 @@ def makes_new(clause: str) -> bool:
     """Whether a clause begins as one that makes a new record."""
     text = trimmed(clause)
     match = _NEW.match(text)
-    return match is not None and not (match["bare"] and not _DETAILED.match(match["rest"])) or _AS_A.match(text) is not None
+    return (
+        match is not None
+        and not (match["bare"] and not _DETAILED.match(match["rest"]))
+        or _AS_A.match(text) is not None
+        or _TOLD_OF.match(text) is not None
+    )
 
 
 def created(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
@@ -111,6 +124,8 @@ def created(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
     text = trimmed(clause)
     if ASKS.match(text) or text.endswith("?"):
         return None
+    if (told := _TOLD_OF.match(text)) is not None:
+        return _made_of(ctx, told, clause, dialogue)
     match = _NEW.match(text)
     as_a = _AS_A.match(text) if match is None or not (match["fresh"] or match["bare"] or match["have"]) else None
     match = as_a or match
@@ -131,7 +146,7 @@ def created(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
     before = "" if as_a is not None else match["before"] or match["before2"]
     head = re.sub(r"\b(?:for|with|about|of)\s+(?:him|her|them|it|this|that)\b", "", head, flags=re.IGNORECASE)
     try:
-        for part in [before or "", *_split(head)]:
+        for part in [*_before(reader, draft, before or ""), *_split(head)]:
             if not reader.place(draft, part.strip(" .,")):
                 draft.left.append(part.strip(" .,"))
         if colon:
@@ -142,7 +157,25 @@ def created(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
     return _frame(clause, draft)
 
 
-_PERSON = re.compile(r"\b(?P<name>[A-ZÀ-Ý][\w'’-]+(?:\s+(?:(?:de|van|von|der|la|al|bin)\s+)?[A-ZÀ-Ý][\w'’-]+){1,2})\b(?P<rest>[^.!]*)")
+def _made_of(ctx: Context, told: re.Match[str], clause: str, dialogue: Dialogue) -> Frame | None:
+    """The person that was told of before the command, with what is said besides; None where nobody was."""
+    noun = next((name for name in _KINDS if told[name] or told[f"a_{name}"]), "contact")
+    draft, reader = _Draft(noun), _Placing(ctx, dialogue, noun)
+    _from_around(reader, draft, dialogue)
+    if draft.label not in draft.arguments:
+        return None
+    try:
+        for part in _split(told["rest"] or told["rest2"] or ""):
+            if not reader.place(draft, part.strip(" .,")):
+                return None
+    except Unfit as error:
+        return Frame(intent="unknown", detail=str(error))
+    return _frame(clause, draft)
+
+
+_PERSON = re.compile(r"\b(?P<name>[A-ZÀ-Ý][\w'’-]+(?:\s+(?:(?:de|van|von|der|la|al|bin)\s+)?[A-ZÀ-Ý][\w'’-]+){1,2})\b(?P<rest>(?:[^.!]|\.(?=\S))*)")
+_CAPITALS = re.compile(r"[A-ZÀ-Ý][\w'’&-]*(?:\s+(?:[A-ZÀ-Ý&][\w'’&-]*|of|and|de|van|von))*")
+MOST_TITLE_WORDS = 6
 _OF_WHOM = re.compile(r"\b(?:from|at|of|with)\s+(?P<company>[A-ZÀ-Ý][\w'’&-]+(?:\s+[A-ZÀ-Ý&][\w'’&-]*){0,3})")
 
 
@@ -157,19 +190,41 @@ def _from_around(reader: _Placing, draft: _Draft, dialogue: Dialogue) -> None:
             draft.arguments["company_id"], draft.company = spoken.id, spoken
         draft.arguments["subject"] = around[:300]
         return
-    person = _PERSON.search(around)
+    named = (match for match in _PERSON.finditer(around) if reader.targets.find(match["name"], ("company",)) is None)
+    person = next(named, None)
     if person is None or draft.noun == "company":
         return
     draft.arguments["name"] = person["name"]
     whose = _OF_WHOM.search(person["rest"])
     for part in _split(person["rest"]):
         if whose is None or part.strip() != whose.group().strip():
+            told = part.strip(" .,")
             if _TYPED.search(part) or _PHONE.search(part):
-                reader.place(draft, part.strip(" .,"))
+                reader.place(draft, told)
+            elif "title" in reader.fields and "title" not in draft.arguments and _JOB.search(told) and len(told.split()) <= MOST_TITLE_WORDS:
+                draft.arguments["title"] = _TITLED.sub("", told)
+            elif draft.noun == "lead" and whose is None and "company_name" not in draft.arguments and _CAPITALS.fullmatch(told):
+                draft.arguments["company_name"] = told
     if draft.noun == "lead" and whose is not None and "company_name" not in draft.arguments:
         draft.arguments["company_name"] = whose["company"]
     elif draft.noun == "contact" and "company_id" not in draft.arguments and spoken is not None:
         draft.arguments["company_id"], draft.company = spoken.id, spoken
+
+
+def _before(reader: _Placing, draft: _Draft, text: str) -> list[str]:
+    """The words before "deal" or "ticket", each as the value that it is ("high priority billing"); what is none stays together."""
+    words, left, place = text.split(), [], 0
+    while place < len(words):
+        for size in (3, 2, 1):
+            said = " ".join(words[place : place + size])
+            if place + size <= len(words) and (size == 1 or reader.is_value(said)) and reader.place_value(draft, said):
+                place += size
+                break
+        else:
+            if not reader.values.field_named(draft.noun, words[place]):
+                left.append(words[place])
+            place += 1
+    return [" ".join(left)] if left else []
 
 
 def _split(text: str) -> list[str]:
@@ -187,7 +242,7 @@ def _split(text: str) -> list[str]:
 
 def _body(reader: _Placing, draft: _Draft, body: str) -> None:
     """What stands after a colon: the name or subject first, then what can be placed; what cannot goes on with the name."""
-    segments = [part.strip() for part in re.split(r"\s*[,;\n]\s*", body) if part.strip()]
+    segments = [part.strip() for part in re.split(r"\s*[,;\n]\s*|\.\s+(?=[A-Z])", body) if part.strip()]
     if draft.noun in ("contact", "lead", "company") or draft.label in draft.arguments:
         for segment in segments:
             for part in _split(segment) if draft.noun != "ticket" else [segment]:
@@ -223,6 +278,10 @@ class _Placing:
             return True  # even where "called" is a status of the company's
         found = self._typed(draft, part) or self._named_field(draft, part) or self._money(draft, part) or self._day(draft, part)
         return found or self._whose(draft, part) or self._choice(draft, part) or self._called(draft, part)
+
+    def is_value(self, said: str) -> bool:
+        """Whether words are one of the company's values in full."""
+        return any(fold(said) == fold(value) for values in picklists(self.ctx, self.noun).values() for value in values)
 
     def place_value(self, draft: _Draft, part: str) -> bool:
         """Whether the words are a detail and not what the record is called."""

@@ -5,24 +5,20 @@ from __future__ import annotations
 import re
 
 from assistant.language.dialogue import Dialogue
-from assistant.language.frames import Command, Frame, Pending
+from assistant.language.frames import Command, Frame
+from assistant.language.grammar.edits.anywhere import assembled
+from assistant.language.grammar.edits.making import NOUNS, on_target, reassigned, spoken
 from assistant.language.grammar.edits.phrases import Wish, wishes
-from assistant.language.grammar.edits.targets import Target, Targets
+from assistant.language.grammar.edits.targets import Targets
 from assistant.language.grammar.edits.values import Setting, Unfit, Values
 from assistant.language.grammar.lacking import BECAUSE, lacking, why_lost
-from assistant.language.grammar.pieces import settled
 from crm_core.context import Context
 from crm_core.services.records import picklist_kind, picklists
-from crm_core.text import join_words, pluralise
 
-MOST_CANDIDATES = 8
-#: Records that are changed each to a value of its own, which makes a step each.
-MOST_APART = 150
 #: Words of a value that is told to be none; a next step or a name may be longer.
 MOST_VALUE_WORDS = 5
 #: Cuts of a clause that are tried; the likeliest come first.
 MOST_CUTS = 60
-_ALL_NOUNS = ("deal", "ticket", "activity", "contact", "company", "lead")
 _DATING = re.compile(r"^\W*(?:\w+\W+){0,6}?(?:push|postpone|delay|defer|slip|extend|pull|reschedule|due|kick)\b", re.IGNORECASE)
 
 
@@ -45,6 +41,8 @@ def edited(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
             continue
         if frame is not None and not (wish.terse and any(call.ids for call in frame.calls)):
             return frame
+    if (frame := assembled(clause, targets, values, dating=dating)) is not None:
+        return frame
     if unfit is None:
         return None
     return lacking(str(unfit), clause, unfit.joint) if unfit.joint else Frame(intent="unknown", detail=str(unfit))
@@ -57,6 +55,8 @@ def _tried(ctx: Context, wish: Wish, targets: Targets, values: Values, *, dating
     if wish.act == "role":
         return _role(wish, targets, values)
     if wish.act == "employ":
+        if (moved := _relocated(wish, targets)) is not None:
+            return moved
         people = targets.find(wish.target, ("contact",))
         company = targets.find(wish.value, ("company",)) if people is not None else None
         if people is None or company is None or company.noun != "company" or len(company.found) != 1:
@@ -64,10 +64,10 @@ def _tried(ctx: Context, wish: Wish, targets: Targets, values: Values, *, dating
         return on_target(people, Setting([Command(tool="update_contact", arguments={"company_id": company.found[0].id})]))
     if wish.act == "give":
         person = values.person(wish.value)
-        target = targets.find(wish.target, _ALL_NOUNS) if person is not None else None
+        target = targets.find(wish.target, NOUNS) if person is not None else None
         if target is None or person is None:
             return None
-        return on_target(target, Setting([Command(tool="reassign", arguments={"noun": target.noun, "owner_id": person})]))
+        return on_target(target, reassigned(target.noun, person))
     if wish.act == "shift":
         target = targets.find(wish.target, ("deal", "activity"))
         if target is None or wish.field and values.field_named(target.noun, wish.field) not in ("expected_close", "due"):
@@ -77,9 +77,18 @@ def _tried(ctx: Context, wish: Wish, targets: Targets, values: Values, *, dating
     return _ended(ctx, wish, targets, values)
 
 
+def _relocated(wish: Wish, targets: Targets) -> Frame | None:
+    """ "Acme has moved to Montreal": of a company its city, unless that is another company."""
+    place = re.fullmatch(r"[A-ZÀ-Ý][\w'’.-]*(?: (?:[A-ZÀ-Ý][\w'’.-]*|am|an|de|der|la|on|sur|upon|of)){0,3}", wish.value.strip())
+    company = targets.find(wish.target, ("company",)) if place is not None else None
+    if company is None or company.many or company.noun != "company" or not company.found or targets.find(wish.value, ("company", "contact", "deal")):
+        return None
+    return on_target(company, Setting([Command(tool="update_company", arguments={"city": wish.value.strip()})]))
+
+
 def _set(wish: Wish, targets: Targets, values: Values, *, dating: bool) -> Frame | None:
     if wish.field:
-        nouns = tuple(noun for noun in _ALL_NOUNS if values.field_named(noun, wish.field))
+        nouns = tuple(noun for noun in NOUNS if values.field_named(noun, wish.field))
         target = targets.find(wish.target, nouns) if nouns else None
         if target is None or wish.terse and values.field_named(target.noun, wish.value):
             return None  # "Dana's job title" asks for it
@@ -88,10 +97,10 @@ def _set(wish: Wish, targets: Targets, values: Values, *, dating: bool) -> Frame
         (name for name in (targets.dialogue.previous.asked_fields if targets.dialogue.previous else []) if wish.target.lower() in ("it", "that")), ""
     )
     if asked and any(character.isdigit() for character in wish.value):  # "how many seats has Globex?", "make it 50"
-        nouns = tuple(noun for noun in _ALL_NOUNS if values.field_named(noun, asked) == asked)
+        nouns = tuple(noun for noun in NOUNS if values.field_named(noun, asked) == asked)
         if nouns and (target := targets.find(wish.target, nouns)) is not None:
             return on_target(target, values.set_to(target.noun, asked, wish.value))
-    fitting = [(noun, setting) for noun in _ALL_NOUNS if (setting := values.guess(noun, wish.value, dating=dating)) is not None]
+    fitting = [(noun, setting) for noun in NOUNS if (setting := values.guess(noun, wish.value, dating=dating)) is not None]
     target = targets.find(wish.target, tuple(noun for noun, _setting in fitting)) if fitting else None
     return on_target(target, dict(fitting)[target.noun]) if target is not None else None
 
@@ -121,7 +130,7 @@ def _ended(ctx: Context, wish: Wish, targets: Targets, values: Values) -> Frame 
         if reason is None:
             raise Unfit(f"'{wish.value}' is not a reason here; use {values.reasons()}.") if wish.value else Unfit(why_lost(ctx), BECAUSE)
         return on_target(target, Setting([Command(tool="lose_deal", arguments={"reason": reason})]))
-    nouns = {"close": ("ticket", "activity", "deal"), "complete": ("activity", "ticket"), "reopen": ("deal", "ticket"), "archive": _ALL_NOUNS}[act]
+    nouns = {"close": ("ticket", "activity", "deal"), "complete": ("activity", "ticket"), "reopen": ("deal", "ticket"), "archive": NOUNS}[act]
     target = targets.find(wish.target, nouns)
     if target is None:
         return None
@@ -134,48 +143,9 @@ def _ended(ctx: Context, wish: Wish, targets: Targets, values: Values) -> Frame 
             return on_target(closed if target.found and closed is not None else target, Setting([Command(tool="reopen_deal")]))
         return on_target(target, values.set_to("ticket", "status", _first_status(values)))
     if target.noun == "deal":
-        raise Unfit(f"Was {_spoken(target)} won or lost? Say 'mark it as won', or 'mark it as lost' with the reason.")
+        raise Unfit(f"Was {spoken(target)} won or lost? Say 'mark it as won', or 'mark it as lost' with the reason.")
     return on_target(target, Setting([Command(tool="resolve_ticket" if target.noun == "ticket" else "complete_task")]))
 
 
 def _first_status(values: Values) -> str:
     return picklist_kind(values.ctx, "ticket", "status", "open") or next(iter(picklists(values.ctx, "ticket").get("status", [])), "")
-
-
-def _spoken(target: Target) -> str:
-    return target.found[0].label if len(target.found) == 1 else target.spoken
-
-
-def on_target(target: Target, setting: Setting) -> Frame | None:
-    """The calls on what is meant, or the question which one, or that there is none."""
-    found = target.found
-    if not found:
-        return Frame(intent="unknown", detail=f"I find no {_named(target)} that you may see, so there is nothing to change.")
-    if len(found) > 1 and not target.many:
-        if setting.each is not None:
-            return Frame(intent="unknown", detail=f"Which do you mean: {join_words([item.label for item in found[:MOST_CANDIDATES]], 'or')}?")
-        calls = [call.model_copy(deep=True, update={"waiting": "id"}) for call in setting.calls]
-        hints = (target.hints or [""] * len(found))[:MOST_CANDIDATES]
-        return Frame(intent="command", calls=calls, pending=Pending(name=_named(target), candidates=found[:MOST_CANDIDATES], hints=hints))
-    if setting.each is not None:
-        if len(found) > MOST_APART:
-            raise Unfit(f"Each of {len(found)} records would get a value of its own; at most {MOST_APART} can be changed so at once.")
-        made = [call for item in found if (call := setting.each(item.id)) is not None]
-        if not made:
-            return Frame(intent="unknown", detail=f"{_spoken(target)} has nothing there yet that could be moved or raised; say the new value.")
-        lacking = [item.label for item in found if not any(call.arguments.get("id") == item.id for call in made)]
-        frame = Frame(intent="command", calls=made, entity=found[0] if len(found) == 1 else None, said=target.said)
-        if lacking:
-            frame.unchanged = f"{join_words(lacking[:MOST_CANDIDATES])} {'has' if len(lacking) == 1 else 'have'} no value yet that could be moved."
-        return frame
-    if len(found) == 1:
-        calls = [call.model_copy(deep=True, update={"waiting": "id"}) for call in setting.calls]
-        return settled(Frame(intent="command", calls=calls), found[0])
-    ids = [item.id for item in found]
-    return Frame(intent="command", calls=[call.model_copy(deep=True, update={"ids": ids}) for call in setting.calls], said=target.said)
-
-
-def _named(target: Target) -> str:
-    return re.sub(r"^(?:all|every|each|any|both|of|the|my|our|those|these)\s+", "", target.spoken, flags=re.IGNORECASE).strip() or pluralise(
-        target.noun
-    )

@@ -40,17 +40,19 @@ _ASKING = (
 _LEAD = re.compile(rf"^\W*(?:(?:{_POLITE}[,!:.…–-]*\s+|{_ASKING}[,:]*\s+)+)", re.IGNORECASE)
 _TAIL = re.compile(
     r"(?:[\s,.!–-]+(?:please|pls|plz|now|kindly|all of (?:them|those|these)|to(?:o)? be safe|thanks(?: a lot| so much)?|thank you(?: very much| so much)?|thx|ty|ta|cheers|asap|for me|will you|would you|ok|okay|right|accordingly|again"
-    r"|when you (?:get|have) a (?:sec|second|min|minute|moment|chance)|when you can|in the (?:crm|system)|in crm|if you can|if you could|if possible|right away|right now|immediately|then|too|as well|at once"
+    r"|when you (?:get|have) a (?:sec|second|min|minute|moment|chance)|when you can|in the (?:crm|system)|in crm|if you can|if you could|if possible|right away|right now|immediately|then|too|as well|at once|these days|nowadays|from now on|going forward|as of (?:now|today)"
     r"|in one go|in bulk))+[^\w)\"”'%]*$|[^\w)\"”'%+-]+$",
     re.IGNORECASE,
 )
 #: Questions about a change, which change nothing.
 ASKS = re.compile(
-    r"^\W*(?:(?:and|so|but|ok|okay|hey|hi|just wondering|wondering|i wonder|quick question|question)[,:]?\s+)*(?:what|which|who|whose|whom|when|where|why|how|did|do|does|have|has|had|is|are|was|were"
+    r"^\W*(?:(?:and|so|but|ok|okay|hey|hi|just wondering|wondering|i wonder|quick question|question)[,:]?\s+)*(?:what|which|who|whose|whom|when|where|why|how|did|do|does|have|has|is|are|was|were"
     r"|should|shall|would it|would that|would we|would i|may i|might|if i|if we|suppose|imagine|assuming|am i|are we|can i|could i|can we|could we|can (?:he|she|they|it)|any)\b(?!.*\b(?:then )?(?:go ahead|do it)\b)",
     re.IGNORECASE,
 )
 
+#: What is only supposed changes nothing; a change under a condition comes here without it.
+_IF = re.compile(r"^(?:if|unless|in case|provided|as soon as|once)\b", re.IGNORECASE)
 _COUNT = r"(?:a|an|one|two|three|four|five|six|seven|eight|nine|ten|twelve|another|a couple of|a few|half a|\d+)"
 _SETTING = r"(?:set|change|update|make|edit|switch|correct|adjust|amend|fix|put|reset|modify|enter|record|revise|rewrite|replace)"
 _SCALING = r"(?:raise|increase|bump|lift|lower|reduce|decrease|cut|drop|trim|shave|double|halve)"
@@ -138,7 +140,7 @@ _GIVE_TIME = re.compile(
 )
 #: "Stefan moved to Orchard Energy", "Dana now works for Acme": a new employer.
 _EMPLOYED = re.compile(
-    r"^(?P<target>.+?)\s+(?:has\s+|have\s+|just\s+|now\s+|recently\s+)*(?:moved(?:\s+(?:over|on))?\s+to|changed\s+to|switched\s+to|joined|went\s+to|works?\s+(?:now\s+)?(?:at|for)|is\s+(?:now\s+)?(?:at|with)|left\s+for)\s+(?P<value>[^,]+)$",
+    r"^(?P<target>.+?)\s+(?:has\s+|have\s+|just\s+|now\s+|recently\s+)*(?:moved(?:\s+(?:over|on|offices?|hq|headquarters))?\s+to|relocated\s+to|changed\s+to|switched\s+to|joined|went\s+to|works?\s+(?:now\s+)?(?:at|for)|is\s+(?:now\s+)?(?:at|with)|left\s+for)\s+(?P<value>[^,]+)$",
     re.IGNORECASE,
 )
 _RENAMED = re.compile(
@@ -207,7 +209,7 @@ def wishes(text: str) -> Iterator[Wish]:
     text = _INSTEAD.sub("", trimmed(text))
     if (plain := _FROM.sub("", text)) != text:
         yield from wishes(plain)
-    if ASKS.match(text) or text.endswith("?"):
+    if ASKS.match(text) or text.endswith("?") or _IF.match(text):
         return
     yield from _renamed(text)
     yield from _roles(text)

@@ -69,6 +69,7 @@ _KINDS = {
     "lead": "lead", "contact": "contact", "person": "contact", "company": "company", "account": "company", "customer": "company", "task": "activity",
 }  # fmt: skip
 _POINTING = re.compile(r"\b(?:its|his|her|their|theirs|those|these|that|them|there)\b", re.IGNORECASE)
+_THERE = re.compile(r"\bthere\b", re.IGNORECASE)
 _SEVERAL = re.compile(r"\b(?:all|every|each|both|any|everything)\b", re.IGNORECASE)
 _TICKETS = frozenset({"ticket", "case", "issue", "tickets", "cases", "issues", "problem"})
 _WORK = re.compile(r"\b(?P<noun>tasks?|to-?dos?|reminders?|follow-?ups?|tickets?|cases?|issues?|problem)\b", re.IGNORECASE)
@@ -119,13 +120,15 @@ class Targets:
         key = (text.strip().lower(), nouns)
         if key not in self._known:
             target = self._find(text.strip(" ,.:'\"“”"), nouns)
-            self._known[key] = self._narrowed(target) if target is not None and len(target.found) > 1 and not target.many else target
+            several = target is not None and len(target.found) > 1 and not target.many
+            self._known[key] = self._narrowed(target, text) if target is not None and several else target
         return self._known[key]
 
-    def _narrowed(self, target: Target) -> Target:
-        """Of several records those of the company spoken of just before, and those that what was said around tells of."""
+    def _narrowed(self, target: Target, text: str) -> Target:
+        """Of several records those that bear all words, those of the company spoken of just before, and those that what was said around tells of."""
         previous = self.dialogue.previous
-        kept = target.found
+        wanted = [word for word in fold(text).split() if word not in _SMALL and word not in _KINDS]
+        kept = [item for item in target.found if len(wanted) > 1 and _holds(item.label, wanted)] or target.found
         if previous is not None and previous.intent == "record" and target.noun in ("deal", "ticket", "contact"):
             company = Dialogue([previous]).meant(self.ctx, ("company",))
             model: Any = {"deal": Deal, "ticket": Ticket, "contact": Contact}[target.noun]
@@ -162,6 +165,8 @@ class Targets:
             wanted = _KINDS.get((one["noun"] or "").lower(), "")
             kinds = tuple(noun for noun in nouns if not wanted or noun == wanted)
             meant = self.dialogue.meant(self.ctx, kinds) if kinds else None
+            if meant is None and "activity" in nouns and self.dialogue.around and (told := self._told_of(text)) is not None:
+                return told
             if meant is None and kinds and "company" not in kinds and (company := self.dialogue.meant(self.ctx, ("company",))) is not None:
                 return self._of_company(company, kinds)
             if "activity" in nouns and self.dialogue.around and (meant is None or meant.noun not in nouns):
@@ -291,6 +296,8 @@ class Targets:
             return None  # "the leads without mail or phone": a field that is named must narrow the records
         every = _SEVERAL.search(text) is not None
         many = bool(parts.plural_noun or every) and frame.limit != 1
+        if many and _THERE.search(text) is not None and not ({"city", "region", "company"} & told):
+            return None  # where that is was told before, and was not understood
         if many and not every and not frame.filters:
             return None  # "deals", which ones?
         if not many and not (parts.nouns or frame.entities or frame.limit == 1):
@@ -433,11 +440,16 @@ def _one_stem(word: str, other: str) -> bool:
     return word == other or min(len(word), len(other)) >= STEM - 1 and word[:STEM] == other[:STEM]
 
 
+def _holds(label: str, wanted: list[str]) -> bool:
+    """Whether a name holds all words, each from its beginning."""
+    told = fold(label).split()
+    return all(any(other == word or len(word) >= 4 and other.startswith(word) for other in told) for word in wanted)
+
+
 def _bears(record: Any, wanted: list[str]) -> bool:
     """Whether a record's name and its company's hold all words, each from its beginning."""
     company = getattr(record, "company", None)
-    told = fold(f"{record.name} {company.name if company is not None else getattr(record, 'company_name', None) or ''}").split()
-    return all(any(other == word or len(word) >= 4 and other.startswith(word) for other in told) for word in wanted)
+    return _holds(f"{record.name} {company.name if company is not None else getattr(record, 'company_name', None) or ''}", wanted)
 
 
 def best_told(found: list[Entity], text: str) -> list[Entity]:

@@ -48,7 +48,7 @@ SETTABLE: dict[str, dict[str, str]] = {
 }  # fmt: skip
 #: Further words for what is set, beside those that the fields declare.
 _WORDS: dict[str, tuple[str, ...]] = {
-    "expected_close": ("close date", "closing date", "close day", "expected close date", "closing", "date", "deadline", "target date", "eta"),
+    "expected_close": ("close date", "close", "closing date", "close day", "expected close date", "closing", "date", "deadline", "target date", "eta"),
     "amount": ("amount", "value", "price", "deal value", "deal amount", "worth", "acv", "arr", "tcv", "budget", "figure", "number"),
     "next_step": ("next step", "next steps", "next action", "ns"),
     "forecast_category": ("forecast", "forecast category", "category", "fcst"),
@@ -112,6 +112,13 @@ def amount_said(text: str) -> tuple[Decimal, str] | None:
     return None
 
 
+#: Words that may stand beside a value and say nothing.
+_BESIDE = frozenset(
+    "the a an now please of to for as in is it its was were be they he she we i had have has got because due with their our his her very too so just only at on by from them us all re s ve ll m d "
+    "priority prio stage phase status state category forecast reason type kind level tier source deal deals ticket tickets lead leads one ones".split()
+)
+
+
 def best_of(text: str, values: list[str]) -> str | None:
     """The one of some values that a text means: the same, begun alike, or nearly the same; None where none or several fit."""
     said = fold(text)
@@ -122,7 +129,7 @@ def best_of(text: str, values: list[str]) -> str | None:
         lambda value: value == said,
         lambda value: value.replace(" ", "") == said.replace(" ", ""),
         lambda value: len(said) >= 3 and value.startswith(said),
-        lambda value: bool(set(value.split())) and set(value.split()) <= set(said.split()) and len(said.split()) <= len(value.split()) + 3,
+        lambda value: bool(value) and set(value.split()) <= set(said.split()) and set(said.split()) - set(value.split()) <= _BESIDE,
         lambda value: len(said) >= 4 and set(said.split()) <= set(value.split()),
         lambda value: len(said) >= 5 and fuzz.ratio(value, said) >= ALIKE,
     ):
@@ -154,6 +161,15 @@ class Values:
             if said in {fold(word) for word in (name.replace("_", " "), *declared, *_WORDS.get(name, ()))}:
                 return name
         return ""
+
+    def is_chosen(self, noun: str, name: str) -> bool:
+        """Whether a field's value is one of some, a number, an amount, a day or a person, and no words of one's own."""
+        if name in ("owner", "stage", "amount"):
+            return True
+        item = shape_for(self.ctx, noun).fields.get(name)
+        if item is not None and item.kind in (Kind.day, Kind.money, Kind.number, Kind.choice, Kind.boolean):
+            return True
+        return bool(picklists(self.ctx, noun).get(name))
 
     def set_to(self, noun: str, name: str, text: str) -> Setting:
         """The calls that set a field to what a text says; raises ``Unfit`` where that is no value of it."""
