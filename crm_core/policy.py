@@ -125,7 +125,9 @@ def parse_policy(text: str, *, verbs: Iterable[str] | None = None) -> Policy:
     try:
         policy = Policy.model_validate(read)
     except ValidationError as error:
-        raise Invalid(f"The policy cannot be used: {'; '.join(_told(item['loc'], item['msg']) for item in error.errors()[:4])}.") from error
+        raise Invalid(
+            f"The policy cannot be used: {'; '.join(_told(item['loc'], item['type'], item['msg']) for item in error.errors()[:4])}."
+        ) from error
     known = {"noun": frozenset((*NOUNS, *OTHER_NOUNS)), "field": known_fields()} | ({"verb": frozenset(verbs)} if verbs is not None else {})
     for number, rule in enumerate(policy.rules, start=1):
         for kind, names in (("verb", rule.verbs), ("noun", rule.nouns), ("field", rule.fields)):
@@ -149,7 +151,15 @@ def known_fields() -> frozenset[str]:
     return frozenset(columns | {"contact_roles", "line_items", "price", "phrase", "meaning", "read_scope", "write_scope", "participant_ids"})
 
 
-def _told(place: tuple[int | str, ...], message: str) -> str:
+def _told(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    """Where something is wrong, and what: in the words of the file, not of the library that reads it."""
+    if kind == "extra_forbidden":
+        names = Rule.model_fields if place[0] == "rules" else Policy.model_fields
+        message = f"there is no such word; use {', '.join(names)}"
+    elif kind == "missing":
+        message = "it is missing"
+    elif kind in ("model_type", "dict_type") and not place:
+        message = "it must begin with 'rules:' and list them below"
     steps = [
         f"rule {step + 1}" if isinstance(step, int) and place[:1] == ("rules",) and number == 1 else str(step) for number, step in enumerate(place)
     ]

@@ -121,8 +121,8 @@ class TestParse:
         ("rule", "words"),
         [
             ("{then: allow, because: Because so.}", "rule 1, then: .*'apply', 'ask', 'second' or 'forbid'"),
-            ("{because: Because so.}", "rule 1, then: .*required"),
-            ("{then: ask}", "rule 1, because: .*required"),
+            ("{because: Because so.}", "rule 1, then: it is missing"),
+            ("{then: ask}", "rule 1, because: it is missing"),
             ("{then: ask, because: No.}", "rule 1, because: .*at least 5"),
             ("{then: ask, because: " + "x" * 301 + "}", "rule 1, because: .*at most 300"),
             ("{then: ask, because: Because so., verb: [update_deal]}", "rule 1, verb: "),
@@ -159,7 +159,9 @@ class TestParse:
         [
             ("", "the file: "),
             ("null", "the file: "),
-            ("- then: ask", "the file: "),
+            ("- then: ask", "the file: it must begin with 'rules:'"),
+            (text_of("{then: ask, because: Because so., role: [rep]}"), "rule 1, role: there is no such word; use then, because, closely, roles, "),
+            (text_of("{then: ask}"), "rule 1, because: it is missing"),
             ("42", "the file: "),
             ("rules:", "cannot be used"),
             ("rules: []", "cannot be used"),
