@@ -315,3 +315,10 @@ class TestTelling:
     def test_who_is_not_known_was_not_met(self, talk: Conversation) -> None:
         _number, name = self.contact(talk)
         assert not talk.say(f"met a Jürgen Unbekannt at the fair, he was sent by {name}").proposals
+
+    @pytest.mark.parametrize(
+        "said", ["last meeting with {}, when was it", "call with {}, what did they want", "spoke to {} yesterday, who else was there?"]
+    )
+    def test_what_is_asked_is_not_logged(self, said: str, talk: Conversation) -> None:
+        _number, name = self.contact(talk)
+        assert not talk.say(said.format(name)).proposals

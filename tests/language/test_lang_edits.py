@@ -155,6 +155,15 @@ class TestMany:
         for line in answer.proposals[0].diff:
             assert line["new"] == (date.fromisoformat(before[line["id"]]) + timedelta(days=14)).isoformat()
 
+    def test_many_that_are_only_described_are_asked_for(self, talk: Conversation) -> None:
+        ((owner, number),) = talk.rows(
+            "SELECT user_account.name, user_account.id FROM deal JOIN user_account ON user_account.id = owner_id WHERE status = 'open' "
+            "AND deal.archived_at IS NULL GROUP BY user_account.id HAVING count(DISTINCT forecast_category) > 1 ORDER BY user_account.id LIMIT 1"
+        )
+        category = talk.scalars(f"SELECT forecast_category FROM deal WHERE status = 'open' AND owner_id = {number} ORDER BY id LIMIT 1")[0]
+        assert not talk.say(f"open deals of {owner}: forecast {category}").proposals
+        assert talk.say(f"all open deals of {owner}: forecast {category}").proposals
+
 
 class TestCorrections:
     def test_another_value_takes_the_place_of_the_proposal(self, talk: Conversation) -> None:

@@ -69,6 +69,7 @@ _LOG_IT = re.compile(
     r"| (?:on|under|to|at|for|with) (?:the |that |this |their |her |his )?(?:deal|company|account|contact|opportunity|ticket))?(?: please| pls| for me)?[\s.!]*$",
     re.IGNORECASE,
 )
+_ALL_OF = re.compile(r"^(?:all|every|each|both|everything|those|these)\b", re.IGNORECASE)
 _LOG_COLON = re.compile(r"^\W*(?:please |pls )?(?:log|note|record|to log|for the log)(?: this| that)?\s*[:–-]\s*", re.IGNORECASE)
 _ON_THE_DEAL = re.compile(r"\b(?:deal|opportunity|opp)\b", re.IGNORECASE)
 _TOLD_KINDS = (
@@ -363,6 +364,8 @@ def _headed(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Frame | None
     if target is None or not target.found or len(target.found) > 1 and not target.many:
         return None
     ids: list[Any] = [item.id for item in target.found]
+    if len(ids) > 1 and not (_ALL_OF.match(head) or any(_BEGINS.match(piece) for piece in pieces[1:])):
+        return None  # "leads this quarter: qualified" asks for some of them
     if len(ids) == 1:
         spoken = Frame(intent="record", entity=target.found[0], salient=target.found)
     else:

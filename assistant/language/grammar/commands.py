@@ -57,6 +57,7 @@ _PUT_IT_IN = re.compile(
     r"[\s,.;]*\b(?:can you|could you|please|pls|so)\s+(?:please\s+)?(?:log|put|note|record|enter|save|add)\s+(?:that|it|this)(?:\s+\w+){0,3}[\s.?!]*$",
     re.IGNORECASE,
 )
+_ASKED_IN_IT = re.compile(r"(?:^|[,;.:]\s*)(?:when|what|which|who|whose|where|why|how)\b", re.IGNORECASE)
 _OUTCOME = re.compile(r"\b(?:outcome|result)(?: is| was)?\s*:?\s+(?P<said>[\w' ]{2,40}?)(?=\s*[,.;:()]|\s+[–-]|\s*$)", re.IGNORECASE)
 _MEETINGS = frozenset("meeting demo visit lunch coffee dinner breakfast workshop session met saw visited".split()) | {"site visit"}
 _MAILED = frozenset(("emailed", "mailed", "wrote"))
@@ -169,7 +170,7 @@ class Commands(Pieces):
     def _tells(self) -> re.Match[str] | None:
         """What happened, told and not asked for: with more than whom it was with."""
         message = self.parts.message
-        if "?" in message or BODY.search(message) is None and len(message.split()) < LONG_TOLD:
+        if "?" in message or _ASKED_IN_IT.search(message) or BODY.search(message) is None and len(message.split()) < LONG_TOLD:
             return None
         told = _TOLD.match(self.parts.phrases)
         if told is None or told["who"]:
@@ -299,7 +300,7 @@ class Commands(Pieces):
         """ "Change Dana's title to CFO", "set the phone of Dana Grant to +1 555 ..."."""
         parts = self.parts
         wanted = [name for name in parts.fields if name in ("title", "phone", "email", "city")]
-        if len(wanted) != 1 or not parts.names or parts.names[0].noun != "contact":
+        if len(wanted) != 1 or not parts.names or parts.names[0].noun != "contact" or parts.message.rstrip().endswith("?"):
             return None
         match = re.search(r"\bto\s+(?P<value>\S.*)$", parts.message)
         if match is None:
