@@ -3,73 +3,43 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from assistant.language.chart import Chart
 from assistant.language.dialogue import Dialogue
-from assistant.language.frames import Command, Entity, Frame
+from assistant.language.frames import Entity, Frame
+from assistant.language.grammar.clauses import (
+    BEGINS,
+    CHANGES,
+    HEADED,
+    NO_MORE,
+    PIECE,
+    POLITE,
+    REFUSED,
+    TELLS,
+    VERB,
+    WANTS_TO_KNOW,
+    Reading,
+    headed_by_name,
+    merge_calls,
+    named_in,
+    read_clause,
+    sets_something,
+    spoken_of,
+)
 from assistant.language.grammar.commands import BODY
-from assistant.language.grammar.edits import corrected, created, edited, finished, makes_new, trimmed
-from assistant.language.grammar.edits.anywhere import OUGHT
+from assistant.language.grammar.edits import corrected, finished, trimmed
 from assistant.language.grammar.edits.conditions import condition_of
-from assistant.language.grammar.edits.making import on_target
 from assistant.language.grammar.edits.phrases import ASKS, begun
-from assistant.language.grammar.edits.targets import ASIDE, Target, Targets
-from assistant.language.grammar.edits.values import Unfit, Values
-from assistant.language.grammar.reader import read
-from assistant.language.lexicon import WRITE_VERBS
+from assistant.language.grammar.edits.targets import Targets
 from assistant.language.parts import Parts
 from crm_core.context import Context
-from crm_core.errors import Invalid
-from crm_core.metrics.filters import Filter
-from crm_core.services.records import picklists
 
-Reading = tuple[Frame, Chart, Parts]
-#: Words with which a command can begin, beside those that the lexicon knows as verbs of change.
-_VERBS = WRITE_VERBS | frozenset(
-    "advance postpone delay defer slip extend pull reschedule bump promote raise lower increase reduce cut drop double halve flag tag label give hand transfer pass allocate delegate shift "
-    "win lose resolve solve complete finish tick archive restore reopen revive rename put make switch flip send note record remind abandon scrap adjust amend correct fix edit modify swap attach link register had".split()
-)
-_VERB = "|".join(sorted(_VERBS))
-_POLITE = r"(?:(?:please|pls|plz|also|then|and|now|just|ok|okay|finally|lastly|next(?=,)|can you|could you|would you|kindly|plus|btw|oh|i want to|i need to|let's|need to|to)[,:]?\s+)*"
-_CUT = re.compile(rf"(?:\s*[,;.!\n]+\s*|\s+&\s+|\s+plus\s+|\s*[,;]?\s+(?:and|then)\s+(?:then\s+|also\s+)?)(?={_POLITE}(?:{_VERB})\b)", re.IGNORECASE)
-_BEGINS = re.compile(rf"^\W*{_POLITE}(?:{_VERB})\b", re.IGNORECASE)
-#: Readings that answer nothing; a message that is answered well is no command, whatever words it begins with.
-_REFUSED = frozenset({"write", "unknown", "nothing"})
-#: What is told of one record and asks to be kept: "Globex is won", "we lost Globex on price", "Globex -> Negotiation".
-_TELLS = re.compile(
-    r"^\W*(?:\w+[\s,!:.]+){0,3}?(?:we|i)(?:'ve|’ve| have)?(?: just| officially| finally| sadly| unfortunately| now)* (?:won|lost|signed|landed|closed) \S"
-    r"|\b(?:is|was|has|'s)\b(?: been| now| just| officially| already| finally)* (?:closed[ -])?(?:won|lost|signed|resolved|solved|done|dead)\b|\b(?:is|are) now\b|\bis \S+(?: \S+){0,3} now\b|\b(?:go(?:es)?|should go|takes?) (?:\w+ )?(?:over|to)\b|\bnew (?:number|phone|email|title|mobile|address)\b|\b(?:can|could|should|must|needs? to|has to|is to|are to|gets?) (?:now |please |also |to )*(?:be )?(?:marked|moved|set|resolved|closed|dropped|archived|won|lost|assigned|given|handed|looked after|reopened|pushed|postponed|put|flagged)\b|\bpromoted to\b|^\W*(?:all|everything|every) .* to |\b(?:correct|right|new) \w+(?: \w+)? is\b|\bhas \d+ \w+ now\b|->|=>|→"
-    r"|^\W*(?:an? )?(?:brand[ -])?new (?:deal|opportunity|opp|bid|contact|ticket|case|lead|company|account)\b",
-    re.IGNORECASE,
-)
-_HEADED = re.compile(r"^[^:?,]{3,70}:\s+\S|^[^:?,.]{3,70}\s[–—-]\s+\S")
-#: An imperative within a message.
-_INSIDE = re.compile(rf"(?:[,;:.!–-]\s+|\bso\s+|\band\s+){_POLITE}(?:{_VERB})\b", re.IGNORECASE)
-#: What only asks for what was said before it: "could you correct this?".
-_NO_MORE = re.compile(
-    r"^(?:(?:please|kindly|so|can you|could you|and)\s+)*(?:correct|fix|update|change|adjust|amend|log|note|record|enter|do|reflect|save)\s+(?:this|that|it|both|these|those|accordingly|in the (?:crm|system))?(?:\s+(?:please|accordingly|for me|now|in the crm))*[\s?.!]*$",
-    re.IGNORECASE,
-)
-#: A question in so many words.
-_WANTS_TO_KNOW = re.compile(
-    r"^\W*(?:what|which|who|whose|how|when|where|why|show|list|display|find|count|tell|any|give me|get me|pull up|search|look|compare|break|rank|top|number of|total|sum|average"
-    r"|is|are|do|does|did|has|have)\b",
-    re.IGNORECASE,
-)
-#: A question within a message, after what is said around it.
-_ASKS_WITHIN = re.compile(
-    r"(?:^|[,;:.!–-]\s+|\bplease\s+|\bpls\s+)(?:show|list|display|calculate|compute|count|tell me|give me the (?:list|number|sum|total)|what(?:'?s)?|which|how (?:many|much)|who(?:'?s)?)\b",
-    re.IGNORECASE,
-)
-_POLITELY = re.compile(r"^\W*(?:\w+[\s,!]+){0,3}?(?:can|could|would|will) (?:you|u|we)\b|^\W*(?:please|pls|plz)\b", re.IGNORECASE)
-_POINTS = re.compile(r"\b(?:it|its|that|this|them|they|those|these|he|she|his|her|him|their)\b", re.IGNORECASE)
+_CUT = re.compile(rf"(?:\s*[,;.!\n]+\s*|\s+&\s+|\s+plus\s+|\s*[,;]?\s+(?:and|then)\s+(?:then\s+|also\s+)?)(?={POLITE}(?:{VERB})\b)", re.IGNORECASE)
 _LOG_IT = re.compile(
     r"^(?:log|note|record|save|enter|put) (?:it|this|that|all that|that call|that down|it down)(?: down| in| (?:as|for) (?:a )?(?:call|meeting|note|email)"
     r"| (?:on|under|to|at|for|with) (?:the |that |this |their |her |his )?(?:deal|company|account|contact|opportunity|ticket))?(?: please| pls| for me)?[\s.!]*$",
     re.IGNORECASE,
 )
-_ALL_OF = re.compile(r"^(?:all|every|each|both|everything|those|these)\b", re.IGNORECASE)
 _LOG_COLON = re.compile(r"^\W*(?:please |pls )?(?:log|note|record|to log|for the log)(?: this| that)?\s*[:–-]\s*", re.IGNORECASE)
 _ON_THE_DEAL = re.compile(r"\b(?:deal|opportunity|opp)\b", re.IGNORECASE)
 _TOLD_KINDS = (
@@ -77,32 +47,8 @@ _TOLD_KINDS = (
     ("meeting", r"met|meeting|sat down|lunch|coffee|dinner|visit|visited|demo|workshop|in person|on ?site|showed"),
     ("email", r"emailed|mailed|wrote|email|mail|replied"),
 )
-_PIECE = re.compile(
-    r"\s*[,;!…]\s+|\.\s+|\s+[–—-]\s+|:\s+|\n+|\s+so\s+(?=(?:please|pls|can|could|let|we|i|tick|move|mark|put|hand|give|push|set|all|kindly)\b)"
-)
-_HEAD = re.compile(
-    r"^(?:(?:two|three|a few|some|several) (?:things|updates|changes)(?: please)?\s+)?(?:(?:for|on|re|regarding|about|update on|quick update on|concerning)\s+)?(?:the\s+)?",
-    re.IGNORECASE,
-)
-_CONDITION = re.compile(r"^(?:if|unless|when|once|as soon as|in case|provided|until|only if|should)\b", re.IGNORECASE)
-#: What must not be left aside after a command: numbers, days, and what goes on with it.
-_SAYS_MUCH = re.compile(
-    r"\d|[\"“”]|\b(?:next step|close date|amount|stage|forecast|priority|owner|title|phone|e-?mail|status|category|reason|and|but|except|not|only|unless|until|if|plus|also|tomorrow|today|monday|tuesday|wednesday|thursday|friday|next week|next month)\b",
-    re.IGNORECASE,
-)
-_RELATIVE = frozenset({"that", "which", "who", "whose", "where", "and", "or", "with", "in", "of", "from", "at", "for"})
-_WOULD_SET = re.compile(rf"{OUGHT.pattern}|\b(?:goes|go|moves?|back to|becomes?|turns? into|is now|are now|priority|status)\b", re.IGNORECASE)
-_SETTABLE = frozenset({"stage", "amount"})
 #: Where a correction ends its apology and says what is meant.
 _CORRECTS_TO = re.compile(r"[,.:;!–-]+\s+")
-#: With what a sentence goes on once its many records are named; anything else may narrow them: "my leads that were made in 2024".
-_GOES_ON = re.compile(
-    r"^(?:is|are|was|were|will|would|won['’]?t|have|has|had|haven['’]?t|hasn['’]?t|do|don['’]?t|did|didn['’]?t|can|can['’]?t|cannot|never|just|all|seem|look|went|got|get|need|should|must|stay|sit|stopped)$",
-    re.IGNORECASE,
-)
-#: Words of a sentence's beginning that are tried as a name.
-MOST_NAME_WORDS = 12
-_CHANGES = frozenset({"command", "undo", "teach", "forget"})
 NOTHING_DONE = "Nothing of your message was carried out; say that part in other words."
 
 
@@ -118,15 +64,15 @@ def read_commands(ctx: Context, message: str, dialogue: Dialogue) -> Reading | N
     if (conditional := _conditional(ctx, message, dialogue)) is not None:
         return conditional
     if (told := _LOG_COLON.match(message)) is not None:
-        plain = _one(ctx, message[told.end() :], dialogue)
+        plain = read_clause(ctx, message[told.end() :], dialogue)
         if plain is not None and [call.tool for call in plain[0].calls] == ["log_activity"]:
             return plain
     pieces = clauses_of(message)
-    said = [piece for piece in pieces if _NO_MORE.match(piece) is None or _LOG_IT.match(begun(piece)) is not None]
+    said = [piece for piece in pieces if NO_MORE.match(piece) is None or _LOG_IT.match(begun(piece)) is not None]
     if said and len(said) < len(pieces):  # "Acme moved to Lyon, can you correct this?"
-        return _several(ctx, said, dialogue) if len(said) > 1 else _one(ctx, said[0], dialogue)
-    if len(pieces) > 1 and _HEADED.match(message) is not None:
-        headed = _headed(ctx, [piece for piece in _PIECE.split(message) if piece.strip()], dialogue)
+        return _several(ctx, said, dialogue) if len(said) > 1 else read_clause(ctx, said[0], dialogue)
+    if len(pieces) > 1 and HEADED.match(message) is not None:
+        headed = headed_by_name(ctx, [piece for piece in PIECE.split(message) if piece.strip()], dialogue)
         if headed is not None:
             return headed, Chart([], []), Parts()
     return _several(ctx, pieces, dialogue) if len(pieces) > 1 else None
@@ -137,7 +83,7 @@ def _said_anew(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None
     previous = dialogue.previous
     for cut in _CORRECTS_TO.finditer(message):
         pieces = clauses_of(message[cut.end() :])
-        found = _several(ctx, pieces, dialogue) if len(pieces) > 1 else _one(ctx, pieces[0], dialogue) if pieces else None
+        found = _several(ctx, pieces, dialogue) if len(pieces) > 1 else read_clause(ctx, pieces[0], dialogue) if pieces else None
         if found is not None and found[0].intent == "command" and previous is not None:
             found[0].replaces = previous.made
             return found
@@ -146,14 +92,14 @@ def _said_anew(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None
 
 def _ended(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None:
     """The change before with what it lacked, which is asked for again where the answer does not fit; None where the message is no answer."""
-    whole = None if _WANTS_TO_KNOW.match(message) else finished(message, dialogue)
+    whole = None if WANTS_TO_KNOW.match(message) else finished(message, dialogue)
     if whole == "":
         return Frame(intent="smalltalk", detail="dropped"), Chart([], []), Parts()
-    reading = _one(ctx, whole, dialogue) if whole else None
+    reading = read_clause(ctx, whole, dialogue) if whole else None
     if reading is None or reading[0].intent != "command" and not (reading[0].intent == "unknown" and reading[0].detail):
         return None
-    plain = _one(ctx, message, dialogue) if _BEGINS.match(message) or reading[0].intent == "unknown" else None
-    if plain is not None and plain[0].intent not in _REFUSED:
+    plain = read_clause(ctx, message, dialogue) if BEGINS.match(message) or reading[0].intent == "unknown" else None
+    if plain is not None and plain[0].intent not in REFUSED:
         return None
     if reading[0].intent == "unknown":
         reading[0].unfinished = dialogue.unfinished
@@ -163,7 +109,7 @@ def _ended(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None:
 def _conditional(ctx: Context, message: str, dialogue: Dialogue) -> Reading | None:
     """A change under a condition: prepared where it holds, told where it does not, refused where that cannot be decided."""
     condition = condition_of(ctx, message, dialogue)
-    if condition is None or not _BEGINS.match(begun(condition.change)) and _TELLS.search(condition.change) is None:
+    if condition is None or not BEGINS.match(begun(condition.change)) and TELLS.search(condition.change) is None:
         return None
     nothing = Chart([], []), Parts()
     if condition.holds is None:
@@ -171,10 +117,10 @@ def _conditional(ctx: Context, message: str, dialogue: Dialogue) -> Reading | No
         return Frame(intent="unknown", detail=detail), *nothing
     leaning = dialogue.within(condition.named)
     pieces = clauses_of(condition.change)
-    found = _several(ctx, pieces, leaning) if len(pieces) > 1 else _one(ctx, condition.change, leaning)
-    if found is None or found[0].intent not in (*_CHANGES, "unknown"):
+    found = _several(ctx, pieces, leaning) if len(pieces) > 1 else read_clause(ctx, condition.change, leaning)
+    if found is None or found[0].intent not in (*CHANGES, "unknown"):
         return Frame(intent="unknown", detail=f"I do not understand '{condition.change}' as a change that I can make. {NOTHING_DONE}"), *nothing
-    if found[0].intent in _CHANGES and not condition.holds:
+    if found[0].intent in CHANGES and not condition.holds:
         return Frame(intent="unknown", detail=f"Nothing was changed, since that is not so: {condition.told}."), *nothing
     return found
 
@@ -182,218 +128,6 @@ def _conditional(ctx: Context, message: str, dialogue: Dialogue) -> Reading | No
 def clauses_of(message: str) -> list[str]:
     """The message cut where a new command begins: "log a call with Dana, push the close date to June"."""
     return [piece for piece in _CUT.split(message.strip()) if piece.strip()]
-
-
-def read_change(ctx: Context, clause: str, dialogue: Dialogue, whole: Reading) -> Reading | None:
-    """What was read as no change, or as one that is not understood, by where its words part; None where that gives none either."""
-    frame = whole[0]
-    if frame.intent in _CHANGES or ASKS.match(trimmed(clause)) is not None:
-        return None
-    answers = frame.intent not in _REFUSED
-    if (
-        _HEADED.match(clause) is not None
-        and (headed := _headed(ctx, [piece for piece in _PIECE.split(clause) if piece.strip()], dialogue)) is not None
-    ):
-        return headed, whole[1], whole[2]
-    if (begins := begun(clause)) != clause.strip() and (plain := _read(ctx, begins, dialogue)) is not None and plain[0].intent == "command":
-        return plain
-    asks = _WANTS_TO_KNOW.match(begins) if answers else None
-    if asks or _ASKS_WITHIN.search(clause) or clause.rstrip().endswith("?") and not _POLITELY.match(clause):
-        return None
-    asked_for = bool(_BEGINS.match(begins) or _INSIDE.search(clause) or _TELLS.search(clause) or OUGHT.search(clause) or makes_new(clause))
-    if answers and not asked_for and not (whole[2].names or _POINTS.search(clause)):
-        return None
-    found = _cut_out(ctx, clause, dialogue)
-    if (
-        found is None
-        or found.intent == "unknown"
-        and not found.unfinished
-        and (frame.intent == "unknown" and frame.detail or answers and not asked_for)
-    ):
-        return None
-    if answers and found.pending is not None and not _BEGINS.match(begins):
-        return None
-    if answers and not asked_for and any(call.ids and call.tool != "reassign" for call in found.calls):
-        return None  # a question in few words rather than a change of many records
-    if answers and any(call.tool == "archive_record" for call in found.calls) and not re.match(r"^archive\b", begins, re.IGNORECASE):
-        return None  # "remove the closed ones": from the list that was asked for
-    if found.intent == "unknown" and answers and not (found.unfinished or _TELLS.search(clause) or _BEGINS.match(begins)):
-        return None
-    return found, whole[1], whole[2]
-
-
-def _cut_out(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
-    """The change that a clause asks for: the whole of it, or what is left without what only stands before or after it."""
-    frame = _change(ctx, clause, dialogue)
-    refused = frame
-    if frame is not None and frame.intent == "command":
-        return frame
-    pieces = [piece for piece in _PIECE.split(clause) if piece.strip()]
-    if len(pieces) > 1 and (headed := _headed(ctx, pieces, dialogue)) is not None:
-        return headed
-    if _CONDITION.match(begun(clause)) or makes_new(clause):
-        return refused  # of what is new every word counts
-    if len(pieces) > 1 and (each := _each(ctx, pieces, dialogue)) is not None:
-        return each
-    if (both := _both(ctx, clause, dialogue)) is not None:
-        return both
-    for first, end in [*((first, len(pieces)) for first in range(1, len(pieces))), *((0, end) for end in range(len(pieces) - 1, 0, -1))]:
-        aside = ", ".join(piece.strip(" ,.") for piece in (*pieces[:first], *pieces[end:]))
-        if end < len(pieces) and (_SAYS_MUCH.search(aside) or _narrows_or_sets(ctx, ", ".join(pieces[end:]), dialogue)):
-            continue
-        if any(_sets(ctx, piece, dialogue) for piece in pieces[:first]):
-            continue
-        leaning = dialogue.within(_named_in(ctx, pieces[:first], dialogue), aside)
-        frame = _change(ctx, ", ".join(piece.strip(" ,.") for piece in pieces[first:end]), leaning)
-        if frame is not None and frame.intent == "command":
-            frame.aside = aside
-            return frame
-        refused = refused or frame
-    return refused
-
-
-def _each(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Frame | None:
-    """Several changes told one after the other: "Sue got promoted to CFO, and her new number is ..."; none where only one piece is a change."""
-    frames: list[Frame] = []
-    aside: list[str] = []
-    leaning = dialogue
-    for piece in pieces:
-        said = re.sub(r"^(?:and|then|also|plus|oh)\s+", "", begun(piece), flags=re.IGNORECASE)
-        frame = None if _NO_MORE.match(said) else _change(ctx, said, leaning)
-        if frame is not None and frame.intent == "command" and frame.pending is None:
-            frames.append(frame)
-            leaning = leaning.within([_spoken_of(frame)])
-        elif not _NO_MORE.match(said):
-            aside.append(piece.strip(" ,."))
-            leaning = leaning.within(_named_in(ctx, [piece], dialogue), piece)
-    told = len(frames) + sum(_NO_MORE.match(piece.strip()) is not None for piece in pieces)
-    if not frames or told < 2 or any(_SAYS_MUCH.search(piece) or _narrows_or_sets(ctx, piece, dialogue) for piece in aside):
-        return None
-    return Frame(
-        intent="command", calls=_merged([call for frame in frames for call in frame.calls]), entity=frames[-1].entity, aside=", ".join(aside)
-    )
-
-
-def _both(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
-    """Two changes that "and" joins: "Acme moved to Lyon and they are 75 employees now"; each must be one by itself."""
-    for cut in re.finditer(r"\s*,?\s+and\s+", clause):
-        first = _change(ctx, clause[: cut.start()], dialogue)
-        if first is None or first.intent != "command" or first.pending is not None:
-            continue
-        spoken = [*first.entities, *([first.entity] if first.entity is not None else [])]
-        second = _change(ctx, clause[cut.end() :], dialogue.within([_spoken_of(first)]))
-        if second is not None and second.intent == "command" and second.pending is None:
-            calls = _merged([*first.calls, *second.calls])
-            return Frame(intent="command", calls=calls, entity=second.entity or first.entity, entities=spoken)
-    return None
-
-
-def _narrows_or_sets(ctx: Context, aside: str, dialogue: Dialogue) -> bool:
-    """Whether words beside a command hold a value, a number, a state or a time, which may be meant for it and must not be passed over."""
-    reading = _read(ctx, aside, dialogue)
-    if reading is None:
-        return True
-    parts = reading[2]
-    return bool(parts.filters or parts.times or parts.states or parts.fields or parts.write_verb)
-
-
-def _sets(ctx: Context, piece: str, dialogue: Dialogue) -> bool:
-    """Whether words before a command hold a value that could be meant to be set: "their ticket goes back to With depot, and flag it"."""
-    reading = _read(ctx, piece, dialogue) if _WOULD_SET.search(piece) is not None else None
-    held = reading[2].filters if reading is not None else []
-    return any(raw.field in _SETTABLE or raw.field in picklists(ctx, noun) for raw in held for noun in ("deal", "ticket", "lead"))
-
-
-def _change(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
-    return created(ctx, clause, dialogue) if makes_new(clause) else edited(ctx, clause, dialogue)
-
-
-def _named_in(ctx: Context, pieces: list[str], dialogue: Dialogue) -> list[Frame]:
-    """What is named before a command, for its pronouns: "Copper Ltd signed the renewal, mark it as won"."""
-    frames = []
-    for piece in pieces:
-        found: list[Entity] = []
-        for nouns in (("deal",), ("ticket",), ("contact",), ("company",), ("lead",)):
-            target = Targets(ctx, dialogue).find(piece, nouns)
-            if target is not None and len(target.found) == 1 and not target.many:
-                found.append(target.found[0])
-        if not found and (reading := _read(ctx, piece, dialogue)) is not None:
-            matches = [name.matches[0] for name in reading[2].names if len(name.matches) == 1]
-            found = [Entity(noun=match.noun, id=match.id, label=match.label) for match in matches]
-            if (begun_with := _begun_with(ctx, piece, dialogue)) is not None and begun_with.many:
-                ids: list[Any] = [item.id for item in begun_with.found]
-                frames.append(Frame(intent="list", noun=begun_with.noun, filters=[Filter(field="id", values=ids)], detail=ASIDE))
-                continue
-            found = (begun_with.found if begun_with is not None else []) + found
-        if found:
-            frames.append(Frame(intent="record", salient=found, detail=ASIDE))
-    return frames
-
-
-def _field_of(ctx: Context, target: Target, said: str) -> Frame | None:
-    """ "Stage Bid", "the next step is the contract", of a record that was named before."""
-    values = Values(ctx)
-    words = re.sub(r"^(?:the|its|his|her|their|set|put|make)\s+", "", trimmed(said), flags=re.IGNORECASE).split()
-    for size in (3, 2, 1):
-        name = values.field_named(target.noun, " ".join(words[:size]).strip(":=")) if len(words) > size else ""
-        if name:
-            value = re.sub(r"^(?:is|to|=|:|becomes|should(?: then| now)? be|now|will be|->)\s+", "", " ".join(words[size:]), flags=re.IGNORECASE)
-            try:
-                return on_target(target, values.set_to(target.noun, name, value))
-            except Unfit:
-                return None
-    return None
-
-
-def _begun_with(ctx: Context, piece: str, dialogue: Dialogue) -> Target | None:
-    """What the first words of a sentence name: "Globex renewal is dead", "my leads of 2024 will not answer"."""
-    words = piece.split()
-    for size in range(min(len(words) - 1, MOST_NAME_WORDS), 1, -1):
-        if words[size - 1].lower() in _RELATIVE:
-            continue
-        target = Targets(ctx, dialogue).find(" ".join(words[:size]), ("deal", "ticket", "lead"))
-        if target is not None and target.found and (len(target.found) == 1 or target.many and _GOES_ON.match(words[size]) is not None):
-            return target
-    return None
-
-
-def _headed(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Frame | None:
-    """Changes of what is named first: "Globex renewal: close date 15 January, and the next step is the contract", "every deal in Bid: push it by a week"."""
-    head = _HEAD.sub("", pieces[0].strip(" ,.'\"“”"))
-    target = Targets(ctx, dialogue).find(head, ("deal", "ticket", "lead", "contact", "company"))
-    if target is None or not target.found or len(target.found) > 1 and not target.many:
-        return None
-    ids: list[Any] = [item.id for item in target.found]
-    if len(ids) > 1 and not (_ALL_OF.match(head) or any(_BEGINS.match(piece) for piece in pieces[1:])):
-        return None  # "leads this quarter: qualified" asks for some of them
-    if len(ids) == 1:
-        spoken = Frame(intent="record", entity=target.found[0], salient=target.found)
-    else:
-        spoken = Frame(intent="list", noun=target.noun, filters=[Filter(field="id", values=ids)], detail=ASIDE)
-    leaning = Dialogue([*dialogue.frames, spoken])
-    calls: list[Command] = []
-    for piece in pieces[1:]:
-        said = re.sub(r"^(?:and|then|also|plus)\s+", "", piece.strip(), flags=re.IGNORECASE)
-        frame = _field_of(ctx, target, said) or edited(ctx, said, leaning) or edited(ctx, f"set it to {trimmed(said)}", leaning)
-        if frame is None or frame.intent != "command" or frame.pending is not None:
-            return None
-        calls += frame.calls
-    if not calls or any(call.ids != ids if call.ids else call.arguments.get("id") not in ids for call in calls):
-        return None  # a piece that means other records than those that were named
-    return Frame(intent="command", calls=_merged(calls), entity=target.found[0] if len(ids) == 1 else None)
-
-
-def _one(ctx: Context, clause: str, dialogue: Dialogue) -> Reading | None:
-    """One clause as a change; as it is read otherwise where it is none."""
-    whole = _read(ctx, clause, dialogue)
-    return whole and (read_change(ctx, clause, dialogue, whole) or whole)
-
-
-def _read(ctx: Context, clause: str, dialogue: Dialogue) -> Reading | None:
-    try:
-        return read(ctx, clause, dialogue)
-    except Invalid:
-        return None
 
 
 def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | None:
@@ -417,12 +151,12 @@ def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | N
         if (
             done
             and _makes(done[-1])
-            and (longer := _one(ctx, f"{done[-1][0]}, {piece}", _leaning(dialogue, done[:-1]))) is not None
+            and (longer := read_clause(ctx, f"{done[-1][0]}, {piece}", _leaning(dialogue, done[:-1]))) is not None
             and _makes(("", longer))
         ):
             done[-1] = (f"{done[-1][0]}, {piece}", longer)  # "open a ticket for Acme, and give it to Kofi"
             continue
-        reading = _one(ctx, piece, _leaning(dialogue.within(before, aside), done))
+        reading = read_clause(ctx, piece, _leaning(dialogue.within(before, aside), done))
         frame = reading[0] if reading is not None else None
         if linked and frame is not None and frame.calls and (deal := _the_deal(ctx, dialogue.within(before))) is not None:
             frame.calls[0].arguments.setdefault("deal_id", deal.id)
@@ -431,14 +165,14 @@ def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | N
         linked, told = False, ""
         if reading is not None and frame is not None and frame.intent == "command":
             done.append((piece, reading))
-        elif not done and not _BEGINS.match(piece):
-            if any(_sets(ctx, part, dialogue) for part in _PIECE.split(piece) if part.strip()):
+        elif not done and not BEGINS.match(piece):
+            if any(sets_something(ctx, part, dialogue) for part in PIECE.split(piece) if part.strip()):
                 return None
             aside = f"{aside}, {piece}" if aside else piece
-            before = _named_in(ctx, [part for part in _PIECE.split(aside) if part.strip()], dialogue)
+            before = named_in(ctx, [part for part in PIECE.split(aside) if part.strip()], dialogue)
         elif done and _says_something(*done[-1]):  # what was said goes on: "..., update the pricing and call back"
             said = f"{done.pop()[0]}, {piece}"
-            joined = _one(ctx, said, _leaning(dialogue, done))
+            joined = read_clause(ctx, said, _leaning(dialogue, done))
             if joined is None:
                 return None
             done.append((said, joined))
@@ -461,7 +195,7 @@ def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | N
         return Frame(intent="unknown", detail="Several parts of your message can mean several records. Say them one by one."), *done[0][1][1:]
     merged = Frame(
         intent="command",
-        calls=_merged([call for frame in frames for call in frame.calls]),
+        calls=merge_calls([call for frame in frames for call in frame.calls]),
         entities=[item for frame in frames for item in frame.entities],
         said=[said for frame in frames for said in frame.said],
         aside=aside,
@@ -489,13 +223,7 @@ def _kind_told(text: str) -> str:
 
 
 def _leaning(dialogue: Dialogue, done: list[tuple[str, Reading]]) -> Dialogue:
-    return dialogue.within([_spoken_of(reading[0]) for _said, reading in done])
-
-
-def _spoken_of(frame: Frame) -> Frame:
-    """A command that was just read, with its records as those last spoken of."""
-    spoken = [*([frame.entity] if frame.entity is not None else []), *reversed(frame.entities)]
-    return frame.model_copy(update={"salient": spoken})
+    return dialogue.within([spoken_of(reading[0]) for _said, reading in done])
 
 
 def _says_something(message: str, reading: Reading) -> bool:
@@ -506,19 +234,3 @@ def _says_something(message: str, reading: Reading) -> bool:
 
 def _body_of(frame: Frame) -> bool:
     return bool(frame.calls[0].arguments.get("body"))
-
-
-def _merged(calls: list[Command]) -> list[Command]:
-    """Calls of one verb on the same records as one: two fields of a deal are one update of it."""
-    kept: list[Command] = []
-    for call in calls:
-        twin = next((other for other in kept if call.tool.startswith("update_") and _alike(other, call)), None)
-        if twin is None:
-            kept.append(call)
-        else:
-            twin.arguments |= call.arguments
-    return kept
-
-
-def _alike(one: Command, other: Command) -> bool:
-    return (one.tool, one.ids, one.arguments.get("id"), one.waiting) == (other.tool, other.ids, other.arguments.get("id"), other.waiting)

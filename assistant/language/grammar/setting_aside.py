@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from assistant.language.chart import Chart, Edge
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Frame
-from assistant.language.grammar.commanding import read_change, read_commands
+from assistant.language.grammar.clauses import read_change
+from assistant.language.grammar.commanding import read_commands
 from assistant.language.grammar.preambles import question_after
 from assistant.language.grammar.reader import read
 from assistant.language.parts import Parts
