@@ -13,7 +13,7 @@ One message goes through these rooms, each a module that can be read alone:
    nothing computes is refused (``grammar.limits``), as is a frame that does not stand for all that was understood
    (``grammar.accounts``), and what only stands around a question is left aside (``grammar.setting_aside``, ``grammar.preambles``).
    Changes are read from the same parts (``grammar.commands``), or cut where records and value part (``grammar.edits``);
-   ``grammar.commanding`` tells several in a message apart, and ``grammar.undoing`` reads what is to be taken back.
+   ``grammar.clauses`` reads one of a message, ``grammar.commanding`` all of them, and ``grammar.undoing`` reads what is to be taken back.
 8. ``planner``: the frame as tool calls, the same that any model would make.
 9. ``mouth`` and ``wording``: results as sentences.
 
