@@ -20,7 +20,8 @@ from crm_core.errors import Invalid
 DIMENSIONS = 384
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 MAX_TOKENS = 256
-BATCH = 64
+#: Texts that run through the model at once; of more, more would be padding.
+BATCH = 16
 
 
 def package_file(package: str, *parts: str) -> Path:

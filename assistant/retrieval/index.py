@@ -40,7 +40,7 @@ BUILD_SECONDS = 600.0
 #: Events are read again this far back, since transactions may commit out of order.
 OVERLAP = 200
 #: Chunks embedded in one request to the child, so that searches need not wait long while building.
-BUILD_BATCH = 64
+BUILD_BATCH = 256
 Progress = Callable[[str, int, int], None]
 
 
