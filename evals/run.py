@@ -34,6 +34,10 @@ OPEN_SETS = ("dev", "dev2", "dev_hard", "dialogues", "dialogues2", "dialogues3",
 NO_WORDINGS = ("families", "profile", "writes", "writes2", "writes_held_out")
 
 
+#: Wordings from which a part of a set says as much as the whole.
+LARGE = 500
+
+
 @dataclass
 class Result:
     """One wording and how it went."""
@@ -89,9 +93,18 @@ def truth_of(database: Path, family: dict[str, Any]) -> list[tuple[Any, ...]]:
         return connection.execute(family["sql"], family.get("params") or {}).fetchall()
 
 
-def run_set(product: Rapport, company: Company, stem: str, only: str) -> list[Result]:
-    """Ask all that a file of a company's folder holds."""
+def thinned(cases: dict[str, list[str]], every: int) -> dict[str, list[str]]:
+    """Of each family's wordings every so many, of each family another voice; all of a set that is not large."""
+    if sum(map(len, cases.values())) <= LARGE:
+        return cases
+    return {name: [text for number, text in enumerate(texts) if (place + number) % every == 0] for place, (name, texts) in enumerate(cases.items())}
+
+
+def run_set(product: Rapport, company: Company, stem: str, only: str, every: int = 1) -> list[Result]:
+    """Ask all that a file of a company's folder holds; of large sets that development looks at, only ``every`` so many wordings."""
     cases = yaml.safe_load((company.folder / f"{stem}.yaml").read_text(encoding="utf-8")) or []
+    if stem in OPEN_SETS and isinstance(cases, dict):
+        cases = thinned(cases, every)
     users = askers(product, company)
     runner = _dialogues if stem.startswith("dialogues") else _outside if stem.startswith("out_of_scope") else _wordings
     results = runner(product, company, cases, users, only)
@@ -179,6 +192,7 @@ def main() -> int:
     parser.add_argument(
         "--jobs", type=int, default=1, help="companies asked about at the same time; more than one makes the milliseconds mean little"
     )
+    parser.add_argument("--every", type=int, default=1, help="of large sets that development looks at, ask only every so many wordings")
     parser.add_argument("--no-index", action="store_true", help="answer from full text alone")
     options = parser.parse_args()
     results: dict[str, list[Result]] = {}
@@ -213,7 +227,7 @@ def main() -> int:
 def _run_company(company: Company, wanted: list[str], options: argparse.Namespace) -> dict[str, list[Result]]:
     product = open_world(company, with_index=company.indexed and not options.no_index)
     try:
-        return {set_name(company, stem): run_set(product, company, stem, options.only) for stem in wanted}
+        return {set_name(company, stem): run_set(product, company, stem, options.only, options.every) for stem in wanted}
     finally:
         product.close()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from evals import floors
+from evals.run import thinned
 
 
 @pytest.mark.parametrize(
@@ -26,3 +27,16 @@ def test_less_than_the_least_or_more_than_the_most_breaks(
 def test_every_floor_is_of_a_known_number() -> None:
     known = {"exact", "right", "precision", "recall", "qualified", *floors.LIMITS}
     assert {name for numbers in floors.floors().values() for name in numbers} <= known
+
+
+def test_of_a_large_set_a_part_holds_every_voice() -> None:
+    cases = {name: [f"{name} {voice}" for voice in range(4)] for name in map(str, range(150))}
+    assert thinned(cases, 1) == cases
+    parts = [text for texts in thinned(cases, 3).values() for text in texts]
+    assert len(parts) == 200
+    assert {text[-1] for text in parts} == set("0123")
+
+
+def test_of_a_small_set_all_is_asked() -> None:
+    cases = {"one": ["a", "b", "c"]}
+    assert thinned(cases, 3) == cases
