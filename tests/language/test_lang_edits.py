@@ -180,6 +180,17 @@ class TestCorrections:
         assert talk.rows(f"SELECT status FROM change_set WHERE id = {first.proposals[0].change_set_id}") == [("undone",)]
         assert talk.rows("SELECT due_on FROM activity WHERE subject = 'Water the plants' AND archived_at IS NULL") == [("2026-12-02",)]
 
+    def test_the_right_value_is_told_after_a_slip(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        talk.say(f"set {name} to 61k")
+        assert calls(talk.say("typo, 60,500 is right"), talk) == [("update_deal", {"amount": "60500", "id": number})]
+
+    def test_a_request_without_a_value_only_asks_for_what_was_said(self, talk: Conversation) -> None:
+        number, name = deal(talk)
+        stage = stages(talk, number)[0]
+        assert calls(talk.say(f"{name} is now in {stage}. Can you update its stage?"), talk) == [("move_deal", {"stage": stage, "id": number})]
+        assert not talk.say("Can you update its stage?").proposals
+
     def test_never_mind_withdraws(self, talk: Conversation) -> None:
         _number, name = deal(talk)
         first = talk.say(f"set {name} to 53k")

@@ -45,7 +45,8 @@ HEADED = re.compile(r"^[^:?,]{3,70}:\s+\S|^[^:?,.]{3,70}\s[–—-]\s+\S")
 _INSIDE = re.compile(rf"(?:[,;:.!–-]\s+|\bso\s+|\band\s+){POLITE}(?:{VERB})\b", re.IGNORECASE)
 #: What only asks for what was said before it: "could you correct this?".
 NO_MORE = re.compile(
-    r"^(?:(?:please|kindly|so|can you|could you|and)\s+)*(?:correct|fix|update|change|adjust|amend|log|note|record|enter|do|reflect|save)\s+(?:this|that|it|both|these|those|accordingly|in the (?:crm|system))?(?:\s+(?:please|accordingly|for me|now|in the crm))*[\s?.!]*$",
+    r"^(?:(?:please|kindly|so|can you|could you|and)\s+)*(?:correct|fix|update|change|adjust|amend|log|note|record|enter|do|reflect|save)\s+(?:this|that|it|both|these|those|accordingly|in the (?:crm|system)"
+    r"|(?:the|that|this|those|both|his|her|its|their) (?:two|both|(?:expected )?close date|date|amount|figure|(?:phone )?number|phone|e-?mail|address|title|company|stage|status|priority|category|forecast(?: category)?|owner|name|record|entry|data))?(?:\s+(?:please|accordingly|for me|now|in the crm))*[\s?.!]*$",
     re.IGNORECASE,
 )
 #: A question in so many words.

@@ -27,7 +27,7 @@ _CUE = re.compile(
     re.IGNORECASE,
 )
 _TAIL = re.compile(
-    r"(?:[\s,;.–-]+(?:instead|rather|please|pls|sorry|actually|(?:is|would be|will be|works|sounds|suits me|fits) better|better|i meant|i mean|thanks|my bad|my mistake|i meant to say|that is|of course|(?:that |who |whom )?i (?:spoke|talked|met|meant|mean|called|wanted)(?: to| with)?)|[\s,;–-]+not\s[^,;.]{1,60}|[\s,;–-]+(?:rather than|instead of)\s[^,;.]{1,60})+[\s.!]*$|[\s.!]+$",
+    r"(?:[\s,;.–-]+(?:instead|rather|please|pls|sorry|actually|(?:is|would be|will be|works|sounds|suits me|fits) better|(?:is|was) (?:right|correct|it|what i meant)|better|i meant|i mean|thanks|my bad|my mistake|i meant to say|that is|of course|(?:that |who |whom )?i (?:spoke|talked|met|meant|mean|called|wanted)(?: to| with)?)|[\s,;–-]+not\s[^,;.]{1,60}|[\s,;–-]+(?:rather than|instead of)\s[^,;.]{1,60})+[\s.!]*$|[\s.!]+$",
     re.IGNORECASE,
 )
 _NOT_BUT = re.compile(r"^not\s[^,;]{1,60}?[,;]?\s+but\s+|^not\s[^,;]{1,60}[,;]\s+", re.IGNORECASE)

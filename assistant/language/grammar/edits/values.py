@@ -68,7 +68,7 @@ _DAYS = {"day": 1, "week": 7, "wk": 7, "fortnight": 14}
 _MONTHS = {"month": 1, "mo": 1, "quarter": 3, "year": 12}
 _TYPED = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"\+?[\d(][\d ()./-]{5,}\d")
-_WON = frozenset({"won", "closed won", "win", "signed", "a win", "closed as won"})
+_WON = frozenset({"won", "closed won", "win", "signed", "a win", "closed as won", "ours", "in the bag"})
 #: Least likeness, of 100, at which a value that is written otherwise is taken for one of a list.
 ALIKE = 86
 
