@@ -18,7 +18,7 @@ import numpy as np
 import yaml
 
 from assistant.notes.judging import KINDS, WEIGHTS, Matrix, Weights, words_of
-from assistant.notes.model import SURE, FactKind
+from assistant.notes.model import QUALIFYING, SURE, FactKind
 from assistant.notes.passages import sentences_of
 from assistant.notes.reading import Sentences, facts_of, judged, prepared
 from evals.companies import CASES
@@ -31,7 +31,6 @@ FLOORS = [round(0.02 + 0.04 * step, 2) for step in range(23)]
 LEAST_TEXTS, MOST_WORDS = 5, 1500
 #: Words in a row that a sentence must share with a fact's, or this share of the shorter of the two.
 RUN, SHARE = 4, 0.6
-_QUALIFYING = ("budget", "authority", "need", "timeline")
 
 Text = tuple[dict[str, Any], Sentences, Matrix]
 
@@ -136,7 +135,7 @@ def calibrated(weights: Weights, texts: list[Text], probabilities: list[Matrix])
                 scores[floor] = _f_half(kind, floors, texts, probabilities)
             floors[row, column] = max(scores, key=lambda floor: scores[floor])
         print(f"{kind:13} from {floors[0, column]:.2f}, found by rule {floors[1, column]:.2f}: F0.5 {max(scores.values()):.2f}")
-    for place, name in enumerate(_QUALIFYING):
+    for place, name in enumerate(QUALIFYING):
         right = {}
         for floor in FLOORS:
             established[place] = floor

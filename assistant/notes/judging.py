@@ -22,6 +22,7 @@ from assistant.notes import rules
 from assistant.notes.model import Fact, FactKind
 from assistant.notes.passages import Sentence
 from assistant.retrieval.embedding import Embedder
+from crm_core.errors import Invalid
 
 KINDS: tuple[FactKind, ...] = get_args(FactKind)
 WEIGHTS = Path(__file__).parent / "weights.npz"
@@ -54,6 +55,7 @@ class Weights:
     def save(self, path: Path) -> None:
         """Write the file that is shipped."""
         arrays: dict[str, Any] = {
+            "kinds": np.array(KINDS),
             "vocabulary": np.array(sorted(self.vocabulary, key=lambda word: self.vocabulary[word])),
             "mean": self.mean.astype(np.float32),
             "weights": self.weights.astype(np.float32),
@@ -73,6 +75,8 @@ class Weights:
 def shipped_weights() -> Weights:
     """Those of the package."""
     with np.load(WEIGHTS, allow_pickle=False) as found:
+        if tuple(found["kinds"]) != KINDS:
+            raise Invalid("The weights of the reader of notes are of other kinds of facts; install the package again.")
         vocabulary = {str(word): place for place, word in enumerate(found["vocabulary"])}
         rest = {name: found[name].astype(np.float64) for name in ("mean", "weights", "bias", "floors", "established")}
     return Weights(vocabulary, **rest)
@@ -95,8 +99,9 @@ def features(sentences: Sequence[Sentence], found: Sequence[Sequence[Fact]], rea
     before = [
         " ".join(sentence.answers.split()) if sentence.answers else texts[place - 1] if place else "" for place, sentence in enumerate(sentences)
     ]
-    embedder = _embedder()
-    own, prior = embedder.embed(texts).astype(np.float64), embedder.embed(before).astype(np.float64)
+    places = {text: place for place, text in enumerate(dict.fromkeys((*texts, *before)))}  # most sentences stand before another
+    vectors = _embedder().embed(list(places)).astype(np.float64)
+    own, prior = vectors[[places[text] for text in texts]], vectors[[places[text] for text in before]]
     rows = []
     for place, (sentence, text) in enumerate(zip(sentences, texts, strict=True)):
         words = np.zeros(len(vocabulary))

@@ -35,6 +35,10 @@ class Fact(BaseModel):
 SURE = 0.6
 
 
+#: What a call has to establish, in its usual order (BANT).
+QUALIFYING = ("budget", "authority", "need", "timeline")
+
+
 class Qualification(BaseModel):
     """Which of budget, authority, need and timeline a call established, and which it did not."""
 
@@ -46,7 +50,7 @@ class Qualification(BaseModel):
     @property
     def missing(self) -> list[str]:
         """What is still to be found out, in their usual order."""
-        return [name for name in ("budget", "authority", "need", "timeline") if not getattr(self, name)]
+        return [name for name in QUALIFYING if not getattr(self, name)]
 
 
 class Note(BaseModel):

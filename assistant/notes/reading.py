@@ -9,7 +9,7 @@ import numpy as np
 
 from assistant.language.dates import Clock
 from assistant.notes.judging import KINDS, Matrix, Weights, features, shipped_weights
-from assistant.notes.model import SURE, Fact, FactKind, Note, Qualification
+from assistant.notes.model import QUALIFYING, SURE, Fact, FactKind, Note, Qualification
 from assistant.notes.passages import Sentence, sentences_of
 from assistant.notes.rules import Rules
 from crm_core.periods import Calendar
@@ -17,7 +17,6 @@ from crm_core.text import fold
 
 #: Kinds of which a text has one, the newest.
 _ONE: tuple[FactKind, ...] = ("budget", "timeline", "sentiment", "next_meeting")
-_QUALIFYING = ("budget", "authority", "need", "timeline")
 #: Needs that are kept of a text, the surest first.
 MOST_NEEDS = 2
 #: Below this confidence a fact is not even a question.
@@ -50,7 +49,7 @@ def read_note(text: str, today: date, *, calendar: Calendar | None = None) -> No
     weights = shipped_weights()
     ready = prepared(text, today, weights.vocabulary, calendar)
     if not ready.sentences:
-        return Note(qualification=Qualification(**dict.fromkeys(_QUALIFYING, False)))
+        return Note(qualification=Qualification(**dict.fromkeys(QUALIFYING, False)))
     return judged(ready, weights.probabilities(ready.features), weights)
 
 
@@ -59,7 +58,7 @@ def judged(ready: Sentences, probabilities: Matrix, weights: Weights) -> Note:
     facts = [fact for kind in KINDS for fact in facts_of(kind, ready, probabilities, weights.floors)]
     sure = {fact.kind for fact in facts if fact.confidence >= SURE}
     greatest = probabilities.max(axis=0)
-    established = {name: name in sure or bool(greatest[KINDS.index(name)] >= weights.established[place]) for place, name in enumerate(_QUALIFYING)}
+    established = {name: name in sure or bool(greatest[KINDS.index(name)] >= weights.established[place]) for place, name in enumerate(QUALIFYING)}
     return Note(facts=sorted(facts, key=lambda fact: fact.start), qualification=Qualification(**established))
 
 

@@ -18,7 +18,7 @@ from assistant.language.grammar.edits.values import amount_said, best_of
 from crm_core.context import unit_of_work
 from tests.language.test_lang_commands import calls, deal, stages, talk
 from tests.language.test_lang_conversation import Conversation
-from tests.language.test_lang_readings import NOW, machinery, software
+from tests.language.test_lang_readings import NOW, Talk, machinery, software
 
 __all__ = ["machinery", "software", "talk"]  # fixtures
 
@@ -325,8 +325,70 @@ class TestInWhateverOrder:
         number, name = deal(talk)
         assert not talk.say(f"{name} blurgh belongs under {stages(talk, number)[0]} now").proposals
 
-    def test_a_value_beside_the_command_is_not_passed_over(self, talk: Conversation) -> None:
+    def test_a_value_told_before_the_command_is_not_passed_over(self, talk: Conversation) -> None:
         number, name = deal(talk)
-        first, second = stages(talk, number)[:2]
-        answer = talk.say(f"{name} goes back to {first} or so they say, and flag it {second}")
-        assert not [line for proposal in answer.proposals for line in proposal.diff]
+        stage, category = (
+            stages(talk, number)[0],
+            talk.scalars("SELECT value FROM picklist_value WHERE field = 'forecast_category' ORDER BY position"),
+        )
+        other = next(
+            value for value in category if talk.scalars(f"SELECT count(*) FROM deal WHERE id = {number} AND forecast_category = '{value}'") == [0]
+        )
+        answer = talk.say(f"{name} is {other} blurgh, move it to {stage}")
+        fields = {line["field"] for proposal in answer.proposals for line in proposal.diff}
+        assert fields in (set(), {"stage_id", "forecast_category"}), "both or none, never the last alone"
+
+    def test_all_fields_of_the_companys_own_are_kept(self, software: Talk) -> None:
+        talk = Conversation(software)
+        _number, name = deal(talk)
+        own = talk.rows(
+            "SELECT label, kind, choices, key FROM custom_field WHERE noun = 'deal' AND kind IN ('number', 'choice') ORDER BY kind DESC, id"
+        )
+        said = {key: "137" if kind == "number" else json.loads(choices)[0] for _label, kind, choices, key in own[:2]}
+        assert len(said) == 2, "the company has what this test is about"
+        parts = ", ".join(f"{label} {said[key]}" for label, _kind, _choices, key in own[:2])
+        ((_verb, arguments),) = calls(talk.say(f"{name}: {parts}"), talk)
+        assert arguments["custom"] == said
+
+    def test_part_of_what_is_named_is_not_all_of_it(self, talk: Conversation) -> None:
+        category, owner = talk.rows(
+            "SELECT forecast_category, user_account.name FROM deal JOIN user_account ON user_account.id = owner_id WHERE status = 'open' "
+            "GROUP BY 1, 2 ORDER BY count(*) LIMIT 1"
+        )[0]
+        answer = talk.say(f"some of the open deals of {owner} should be {category}")
+        assert (answer.proposals, answer.figures) == ([], [])
+        assert "change" in answer.text
+
+    def test_what_something_ought_to_be_is_no_question(self, talk: Conversation) -> None:
+        category = talk.scalars("SELECT value FROM picklist_value WHERE field = 'forecast_category' ORDER BY position LIMIT 1")[0]
+        answer = talk.say(f"the blurgh deals should be {category}")
+        assert (answer.proposals, answer.figures) == ([], [])
+        assert talk.say(f"which deals should be {category}?").figures
+
+    def test_a_name_is_no_clause(self, talk: Conversation) -> None:
+        _number, name = deal(talk)
+        assert not talk.say(f"{name} is called now, they want another one").proposals
+
+
+class TestTheWordNew:
+    """ "New" is a stage or a status at many companies, and must not be passed over."""
+
+    def test_where_it_is_a_stage_only_those_are_meant(self, machinery: Talk) -> None:
+        talk = Conversation(machinery)
+        ((owner, number, count),) = talk.rows(
+            "SELECT user_account.name, user_account.id, count(*) FROM deal JOIN stage ON stage.id = stage_id JOIN user_account ON user_account.id = owner_id "
+            "WHERE stage.name = 'New' AND status = 'open' AND deal.archived_at IS NULL GROUP BY 1, 2 ORDER BY 3 DESC LIMIT 1"
+        )
+        other = talk.scalars(f"SELECT name FROM user_account WHERE role = 'rep' AND active AND id != {number} ORDER BY id LIMIT 1")[0]
+        ids = talk.scalars(
+            f"SELECT deal.id FROM deal JOIN stage ON stage.id = stage_id WHERE stage.name = 'New' AND status = 'open' AND deal.archived_at IS NULL AND owner_id = {number}"
+        )
+        assert count == len(ids)
+        answer = talk.say(f"all new deals of {owner} should go to {other}")
+        assert sorted({line["id"] for line in answer.proposals[0].diff}) == sorted(ids)
+
+    def test_where_it_is_none_it_is_not_passed_over(self, software: Talk) -> None:
+        talk = Conversation(software)
+        assert not talk.rows("SELECT 1 FROM stage WHERE name = 'New'"), "the company has what this test is about"
+        one, other = talk.scalars("SELECT name FROM user_account WHERE role = 'rep' AND active ORDER BY id LIMIT 2")
+        assert not talk.say(f"all new deals of {one} should go to {other}").proposals

@@ -363,7 +363,7 @@ class Portions(Stretches):
         return When(at, at + 3, self._whole(grain, self.today), grain=grain)
 
     def _hence(self, at: int) -> When | None:
-        """``in two weeks``, ``3 days from today``, ``two days after tomorrow``."""
+        """``in two weeks``, ``3 days from today``, ``two days after tomorrow``, ``a week before Christmas``."""
         start = at + 1 if self.word(at) == "in" else at
         counted = self._count(start)
         if counted is None or counted[0] > 4000:
@@ -375,7 +375,16 @@ class Portions(Stretches):
         count *= 2 if self.word(after) == "fortnight" else 1
         base = self.today
         end = after + 1
-        if self.word(end) in ("from", "after"):
+        if self.word(end) in ("before", "after") and (named := self._holiday(self._skip(end + 1))) is not None:
+            if at and self.word(at - 1) in ("the", "last", "final", "first", "in", "within", "over", "during", "for"):
+                return None  # "in the three days before Christmas" are a stretch
+            count = -count if self.word(end) == "before" else count
+
+            def moved(period: Period) -> Period:
+                return self._whole(Grain.day, self.calendar.add(grain, period.first, count))
+
+            return When(at, named.end, moved(named.period), moved(named.ahead) if named.ahead is not None else None, grain=Grain.day)
+        elif self.word(end) in ("from", "after"):
             anchor = self._relative_day(self._skip(end + 1))
             if anchor is None and self.word(end + 1) != "now":
                 return None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sqlalchemy import select
+
 from assistant.language.chart import Chart
 from assistant.language.dialogue import Dialogue
 from assistant.language.frames import Command, Entity, Frame
@@ -20,7 +22,9 @@ from assistant.language.parts import Parts
 from crm_core.context import Context
 from crm_core.errors import Invalid
 from crm_core.metrics.filters import Filter
+from crm_core.models import CustomField
 from crm_core.services.records import picklists
+from crm_core.text import fold
 
 Reading = tuple[Frame, Chart, Parts]
 #: Words with which a command can begin, beside those that the lexicon knows as verbs of change.
@@ -55,6 +59,11 @@ WANTS_TO_KNOW = re.compile(
     r"|is|are|do|does|did|has|have)\b",
     re.IGNORECASE,
 )
+#: How something ought to be; not what ought to be of the records that are asked for ("deals that should close in May").
+_OUGHT_TO_BE = re.compile(
+    r"^(?!.*\?)(?!.*\b(?:that|which|who|whose)\b.{0,40}\b(?:should|must|ought)\b).*\b(?:should|must|ought to)\s+(?:now\s+|all\s+|not\s+)*(?:be|go|say|read|have|move|belong)\b(?!\s+(?:closed|closing|won|signed))",
+    re.IGNORECASE,
+)
 #: A question within a message, after what is said around it.
 _ASKS_WITHIN = re.compile(
     r"(?:^|[,;:.!–-]\s+|\bplease\s+|\bpls\s+)(?:show|list|display|calculate|compute|count|tell me|give me the (?:list|number|sum|total)|what(?:'?s)?|which|how (?:many|much)|who(?:'?s)?)\b",
@@ -77,8 +86,6 @@ _SAYS_MUCH = re.compile(
     re.IGNORECASE,
 )
 _RELATIVE = frozenset({"that", "which", "who", "whose", "where", "and", "or", "with", "in", "of", "from", "at", "for"})
-_WOULD_SET = re.compile(rf"{OUGHT.pattern}|\b(?:goes|go|moves?|back to|becomes?|turns? into|is now|are now|priority|status)\b", re.IGNORECASE)
-_SETTABLE = frozenset({"stage", "amount"})
 #: With what a sentence goes on once its many records are named; anything else may narrow them: "my leads that were made in 2024".
 _GOES_ON = re.compile(
     r"^(?:is|are|was|were|will|would|won['’]?t|have|has|had|haven['’]?t|hasn['’]?t|do|don['’]?t|did|didn['’]?t|can|can['’]?t|cannot|never|just|all|seem|look|went|got|get|need|should|must|stay|sit|stopped)$",
@@ -90,7 +97,17 @@ CHANGES = frozenset({"command", "undo", "teach", "forget"})
 
 
 def read_change(ctx: Context, clause: str, dialogue: Dialogue, whole: Reading) -> Reading | None:
-    """What was read as no change, or as one that is not understood, by where its words part; None where that gives none either."""
+    """What was read as no change, or as one that is not understood, by where its words part; None where that gives none either.
+
+    What says how something ought to be asks nothing: where it is not understood as a change, it is not answered as a question.
+    """
+    found = _changed(ctx, clause, dialogue, whole)
+    if found is None and whole[0].intent not in (*CHANGES, *REFUSED) and _OUGHT_TO_BE.search(clause) and not WANTS_TO_KNOW.match(begun(clause)):
+        return Frame(intent="write", detail="change"), whole[1], whole[2]
+    return found
+
+
+def _changed(ctx: Context, clause: str, dialogue: Dialogue, whole: Reading) -> Reading | None:
     frame = whole[0]
     if frame.intent in CHANGES or ASKS.match(trimmed(clause)) is not None:
         return None
@@ -203,10 +220,31 @@ def _narrows_or_sets(ctx: Context, aside: str, dialogue: Dialogue) -> bool:
 
 
 def sets_something(ctx: Context, piece: str, dialogue: Dialogue) -> bool:
-    """Whether words before a command hold a value that could be meant to be set: "their ticket goes back to With depot, and flag it"."""
-    reading = _read(ctx, piece, dialogue) if _WOULD_SET.search(piece) is not None else None
-    held = reading[2].filters if reading is not None else []
-    return any(raw.field in _SETTABLE or raw.field in picklists(ctx, noun) for raw in held for noun in ("deal", "ticket", "lead"))
+    """Whether words before a command hold a value that could be meant to be set: "their ticket goes back to With depot, and flag it".
+
+    Values by which the records themselves are named are none: "Ruth's deals in Discovery were moved too early, take them back".
+    """
+    if not _holds_value(ctx, piece, dialogue):
+        return False
+    named = _begun_with(ctx, piece, dialogue)
+    return named is None or _holds_value(ctx, piece[len(named[1]) :], dialogue)
+
+
+def _holds_value(ctx: Context, text: str, dialogue: Dialogue) -> bool:
+    """Whether words hold a value that a record could be given, or name a field of the company's own."""
+    reading = _read(ctx, text, dialogue)
+    if reading is None:
+        return bool(text.strip())
+    own = list(ctx.session.scalars(select(CustomField)))
+    chosen = {name for noun in ("deal", "ticket", "lead") for name in picklists(ctx, noun)} - {"loss_reason"}
+    settable = chosen | {"stage", "amount"} | {item.key for item in own}
+    titles = {fold(word) for item in own if item.kind == "boolean" for word in (item.label, *item.synonyms)}
+    said = f" {fold(text)} "
+    return (
+        any(raw.field in settable for raw in reading[2].filters)
+        or bool({item.key for item in own} & set(reading[2].fields))
+        or any(f" {title} " in said for title in titles)
+    )
 
 
 def _change(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
@@ -225,11 +263,13 @@ def named_in(ctx: Context, pieces: list[str], dialogue: Dialogue) -> list[Frame]
         if not found and (reading := _read(ctx, piece, dialogue)) is not None:
             matches = [name.matches[0] for name in reading[2].names if len(name.matches) == 1]
             found = [Entity(noun=match.noun, id=match.id, label=match.label) for match in matches]
-            if (begun_with := _begun_with(ctx, piece, dialogue)) is not None and begun_with.many:
-                ids: list[Any] = [item.id for item in begun_with.found]
-                frames.append(Frame(intent="list", noun=begun_with.noun, filters=[Filter(field="id", values=ids)], detail=ASIDE))
+            begun_with = _begun_with(ctx, piece, dialogue)
+            named = begun_with[0] if begun_with is not None else None
+            if named is not None and named.many:
+                ids: list[Any] = [item.id for item in named.found]
+                frames.append(Frame(intent="list", noun=named.noun, filters=[Filter(field="id", values=ids)], detail=ASIDE))
                 continue
-            found = (begun_with.found if begun_with is not None else []) + found
+            found = (named.found if named is not None else []) + found
         if found:
             frames.append(Frame(intent="record", salient=found, detail=ASIDE))
     return frames
@@ -250,15 +290,16 @@ def _field_of(ctx: Context, target: Target, said: str) -> Frame | None:
     return None
 
 
-def _begun_with(ctx: Context, piece: str, dialogue: Dialogue) -> Target | None:
-    """What the first words of a sentence name: "Globex renewal is dead", "my leads of 2024 will not answer"."""
+def _begun_with(ctx: Context, piece: str, dialogue: Dialogue) -> tuple[Target, str] | None:
+    """What the first words of a sentence name, and those words: "Globex renewal is dead", "my leads of 2024 will not answer"."""
     words = piece.split()
     for size in range(min(len(words) - 1, MOST_NAME_WORDS), 1, -1):
         if words[size - 1].lower() in _RELATIVE:
             continue
-        target = Targets(ctx, dialogue).find(" ".join(words[:size]), ("deal", "ticket", "lead"))
+        said = " ".join(words[:size])
+        target = Targets(ctx, dialogue).find(said, ("deal", "ticket", "lead"))
         if target is not None and target.found and (len(target.found) == 1 or target.many and _GOES_ON.match(words[size]) is not None):
-            return target
+            return target, said
     return None
 
 
@@ -315,7 +356,8 @@ def merge_calls(calls: list[Command]) -> list[Command]:
         if twin is None:
             kept.append(call)
         else:
-            twin.arguments |= call.arguments
+            own = {**twin.arguments.get("custom", {}), **call.arguments.get("custom", {})}
+            twin.arguments |= call.arguments | ({"custom": own} if own else {})
     return kept
 
 

@@ -6,7 +6,7 @@ import re
 
 from assistant.language.chart import Chart
 from assistant.language.dialogue import Dialogue
-from assistant.language.frames import Entity, Frame
+from assistant.language.frames import Frame
 from assistant.language.grammar.clauses import (
     BEGINS,
     CHANGES,
@@ -26,27 +26,15 @@ from assistant.language.grammar.clauses import (
     sets_something,
     spoken_of,
 )
-from assistant.language.grammar.commands import BODY
 from assistant.language.grammar.edits import corrected, finished, trimmed
 from assistant.language.grammar.edits.conditions import condition_of
 from assistant.language.grammar.edits.phrases import ASKS, begun
 from assistant.language.grammar.edits.targets import Targets
+from assistant.language.grammar.telling import BODY, LOG_COLON, LOG_IT, kind_told
 from assistant.language.parts import Parts
 from crm_core.context import Context
 
 _CUT = re.compile(rf"(?:\s*[,;.!\n]+\s*|\s+&\s+|\s+plus\s+|\s*[,;]?\s+(?:and|then)\s+(?:then\s+|also\s+)?)(?={POLITE}(?:{VERB})\b)", re.IGNORECASE)
-_LOG_IT = re.compile(
-    r"^(?:log|note|record|save|enter|put) (?:it|this|that|all that|that call|that down|it down)(?: down| in| (?:as|for) (?:a )?(?:call|meeting|note|email)"
-    r"| (?:on|under|to|at|for|with) (?:the |that |this |their |her |his )?(?:deal|company|account|contact|opportunity|ticket))?(?: please| pls| for me)?[\s.!]*$",
-    re.IGNORECASE,
-)
-_LOG_COLON = re.compile(r"^\W*(?:please |pls )?(?:log|note|record|to log|for the log)(?: this| that)?\s*[:–-]\s*", re.IGNORECASE)
-_ON_THE_DEAL = re.compile(r"\b(?:deal|opportunity|opp)\b", re.IGNORECASE)
-_TOLD_KINDS = (
-    ("call", r"hung up|phone|phoned|call|called|rang|spoke|spoken|talked|chat|chatted|dial|off the line|on the line"),
-    ("meeting", r"met|meeting|sat down|lunch|coffee|dinner|visit|visited|demo|workshop|in person|on ?site|showed"),
-    ("email", r"emailed|mailed|wrote|email|mail|replied"),
-)
 #: Where a correction ends its apology and says what is meant.
 _CORRECTS_TO = re.compile(r"[,.:;!–-]+\s+")
 NOTHING_DONE = "Nothing of your message was carried out; say that part in other words."
@@ -63,12 +51,12 @@ def read_commands(ctx: Context, message: str, dialogue: Dialogue) -> Reading | N
         return ended
     if (conditional := _conditional(ctx, message, dialogue)) is not None:
         return conditional
-    if (told := _LOG_COLON.match(message)) is not None:
+    if (told := LOG_COLON.match(message)) is not None:
         plain = read_clause(ctx, message[told.end() :], dialogue)
         if plain is not None and [call.tool for call in plain[0].calls] == ["log_activity"]:
             return plain
     pieces = clauses_of(message)
-    said = [piece for piece in pieces if NO_MORE.match(piece) is None or _LOG_IT.match(begun(piece)) is not None]
+    said = [piece for piece in pieces if NO_MORE.match(piece) is None or LOG_IT.match(begun(piece)) is not None]
     if said and len(said) < len(pieces):  # "Acme moved to Lyon, can you correct this?"
         return _several(ctx, said, dialogue) if len(said) > 1 else read_clause(ctx, said[0], dialogue)
     if len(pieces) > 1 and HEADED.match(message) is not None:
@@ -138,15 +126,10 @@ def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | N
     done: list[tuple[str, Reading]] = []
     aside = ""
     before: list[Frame] = []
-    log_it = linked = False
-    told = ""
+    log_it = False
     for piece in pieces:
-        if not done and aside and _LOG_IT.match(begun(piece)) is not None:  # "just hung up with Dana, she is happy. log it"
-            linked = _ON_THE_DEAL.search(piece) is not None
-            told, aside = aside, ""
-            piece = f"log {'an' if _kind_told(told) == 'email' else 'a'} {_kind_told(told)} {told}"
-            log_it = True
-        if done and _LOG_IT.match(begun(piece)) is not None and any(call.tool == "log_activity" for call in done[-1][1][0].calls):
+        log = LOG_IT.match(begun(piece))
+        if log is not None and done and any(call.tool == "log_activity" for call in done[-1][1][0].calls):
             continue  # it is logged already
         if (
             done
@@ -156,13 +139,11 @@ def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | N
         ):
             done[-1] = (f"{done[-1][0]}, {piece}", longer)  # "open a ticket for Acme, and give it to Kofi"
             continue
-        reading = read_clause(ctx, piece, _leaning(dialogue.within(before, aside), done))
+        if log is not None and not done and aside:  # "just hung up with Dana, she is happy. log it"
+            reading, piece, aside, log_it = _log_of(ctx, aside, log["what"], dialogue.within(before)), f"log: {aside}", "", True
+        else:
+            reading = read_clause(ctx, piece, _leaning(dialogue.within(before, aside), done))
         frame = reading[0] if reading is not None else None
-        if linked and frame is not None and frame.calls and (deal := _the_deal(ctx, dialogue.within(before))) is not None:
-            frame.calls[0].arguments.setdefault("deal_id", deal.id)
-        if told and frame is not None and frame.calls and frame.calls[0].arguments.get("body") == piece.strip():
-            frame.calls[0].arguments["body"] = told.strip()
-        linked, told = False, ""
         if reading is not None and frame is not None and frame.intent == "command":
             done.append((piece, reading))
         elif not done and not BEGINS.match(piece):
@@ -205,21 +186,26 @@ def _several(ctx: Context, pieces: list[str], dialogue: Dialogue) -> Reading | N
     return merged, *done[0][1][1:]
 
 
-def _the_deal(ctx: Context, dialogue: Dialogue) -> Entity | None:
-    """The one deal that "the deal" means."""
-    target = Targets(ctx, dialogue).find("the deal", ("deal",))
-    return target.found[0] if target is not None and len(target.found) == 1 else None
+def _log_of(ctx: Context, told: str, what: str | None, dialogue: Dialogue) -> Reading | None:
+    """What was told before "log it", as a log in its own words; "on the deal" links it to the deal that was spoken of."""
+    kind = kind_told(told)
+    said = f"log {'an' if kind == 'email' else 'a'} {kind} {told}"
+    reading = read_clause(ctx, said, dialogue)
+    if reading is None or not reading[0].calls:
+        return reading
+    arguments = reading[0].calls[0].arguments
+    if arguments.get("body") == said.strip():
+        arguments["body"] = told.strip()
+    target = Targets(ctx, dialogue).find("the deal", ("deal",)) if (what or "").lower() in ("deal", "opportunity") else None
+    if target is not None and len(target.found) == 1:
+        arguments.setdefault("deal_id", target.found[0].id)
+    return reading
 
 
 def _makes(done: tuple[str, Reading]) -> bool:
     """Whether a reading makes a new record and nothing else."""
     calls = done[1][0].calls
     return len(calls) == 1 and calls[0].tool.startswith("create_") and done[1][0].intent == "command"
-
-
-def _kind_told(text: str) -> str:
-    """What kind of interaction is told of."""
-    return next((kind for kind, words in _TOLD_KINDS if re.search(rf"\b(?:{words})\b", text, re.IGNORECASE)), "note")
 
 
 def _leaning(dialogue: Dialogue, done: list[tuple[str, Reading]]) -> Dialogue:

@@ -8,7 +8,7 @@ their preview, never applied here. What is said and has no place in a call makes
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import select
@@ -16,18 +16,16 @@ from sqlalchemy import select
 from assistant.language.entities import Name
 from assistant.language.frames import Command, Entity, Frame, Pending
 from assistant.language.grammar.lacking import BECAUSE, lacking, why_lost
-from assistant.language.grammar.pieces import Pieces, settled
+from assistant.language.grammar.pieces import settled
+from assistant.language.grammar.telling import LOG_A, Telling
 from assistant.language.written_numbers import COUNTS
 from crm_core.access import visible
 from crm_core.models import Deal, Stage, Ticket
 from crm_core.money import format_money
 from crm_core.periods import add_months
-from crm_core.services.records import picklists
 from crm_core.services.search import Match
 from crm_core.text import fold
 
-_LOGGING = frozenset("log note record enter add".split())
-_KINDS = frozenset("call email meeting note".split())
 _GIVING = frozenset("give hand assign reassign transfer pass move".split())
 _ENDING = frozenset("mark set close win lose update change put make".split())
 _AMOUNTS = frozenset("set change update make raise lower increase decrease reduce bump put edit cut drop".split())
@@ -36,46 +34,12 @@ _TASK = re.compile(
     r"\b(?:remind (?P<who>me|us|\w+)|put on (?P<theirs>\w+)(?: \w+)?['’]s (?:to-?do )?(?:list|plate|desk)|(?:i want|i need|i'?d like|give me|set me|get me) an? (?:reminder|task|to-?do)|(?:add|create|make|put|set up|set)\b[^,.:;]{0,20}?\b(?:tasks?|to-?dos?|to do|reminders?|follow-?ups?)(?: tasks?| to-?dos?)?(?: for (?P<whom>\w+)| (?:on|onto|to) (?P<whose>\w+)(?: \w+)?['’]s (?:to-?do )?(?:list|plate|desk))?)\b(?P<rest>.*)$",
     re.IGNORECASE | re.DOTALL,
 )
-BODY = re.compile(r"(?::|[,;.] | [-–—] )\s*(?P<body>\S.*)$", re.DOTALL)
 _NEXT_STEP = re.compile(r"\bnext step\b.*?(?::|\bto\b|\bis\b|=)\s*(?P<step>\S.*)$", re.IGNORECASE | re.DOTALL)
 #: Without a verb only the plain form sets a next step: "next step for Globex: send the contract".
 _NEXT_STEP_IS = re.compile(r"(?:the )?next step\b[^:?]*:\s*\S", re.IGNORECASE)
-#: What happened, told without asking to log it: "had a call with Dana: she is happy", "met Acme today, they want a discount".
-_TOLD = re.compile(
-    r"(?:(?:so|ok|okay|well|hey|hi|just|i|we|have|ive|i've|we've|finally|earlier|today|this morning|this afternoon|quick|short|long|great|good|another|first|second)[ ,]+)*"
-    r"(?:(?:(?:had|did|finished|held|got off|came off|came out of|came from|out of|back from|off|from|a) )*(?:a |an |my |our |the )?(?:\w+ ){0,2}?"
-    r"(?P<kind>call|phone call|meeting|demo|visit|chat|lunch|coffee|dinner|breakfast|workshop|session|catch up|video call|site visit) (?:with|at|w|to) "
-    r"|(?:got off|came off|off|been on|was on) the phone (?P<phone>with|to) "
-    r"|(?P<verb>met|saw|visited|spoke|talked|called|rang|phoned|emailed|mailed|wrote)(?: up)?(?: with| to)? "
-    r"|had (?P<who>[^,.;:]{2,60}?) on the (?:phone|line)\b)"
-)
-_LOG_A = re.compile(
-    r"(?:(?:please|pls|can you|could you|kindly|just) )*(?:log|record|note|enter|register|save|put down|write down|add)(?: down)? (?:a |an |the |my |our |this |today's |yesterday's )?"
-    r"(?:\w+ ){0,2}?(?P<kind>call|phone call|meeting|demo|visit|chat|lunch|coffee|dinner|breakfast|workshop|video call|site visit|email|mail)\b(?! (?:task|reminder|list|rate))"
-)
-_PUT_IT_IN = re.compile(
-    r"[\s,.;]*\b(?:can you|could you|please|pls|so)\s+(?:please\s+)?(?:log|put|note|record|enter|save|add)\s+(?:that|it|this)(?:\s+\w+){0,3}[\s.?!]*$",
-    re.IGNORECASE,
-)
-_ASKED_IN_IT = re.compile(r"(?:^|[,;.:]\s*)(?:when|what|which|who|whose|where|why|how)\b", re.IGNORECASE)
-_OUTCOME = re.compile(r"\b(?:outcome|result)(?: is| was)?\s*:?\s+(?P<said>[\w' ]{2,40}?)(?=\s*[,.;:()]|\s+[–-]|\s*$)", re.IGNORECASE)
-_MEETINGS = frozenset("meeting demo visit lunch coffee dinner breakfast workshop session met saw visited".split()) | {"site visit"}
-_MAILED = frozenset(("emailed", "mailed", "wrote"))
-_TOPIC = re.compile(r"\b(?:about|regarding|re) (?P<topic>\S.*)$", re.IGNORECASE)
-#: "Note that down" points at what was said before it.
-_NOTE_THAT = re.compile(
-    r"^\W*(?:please |pls |can you |could you )*(?:note|log|record|save|enter) (?:that|this|it)\b(?! (?:call|meeting|email|mail))", re.IGNORECASE
-)
 _PERSON = re.compile(r"\b(?:him|her|he|she)\b", re.IGNORECASE)
 #: Somebody, and not what is theirs.
 _HIM = re.compile(r"\b(?:him|her)\b(?=$|[.,;!]|\s+(?:about|on|again|back|up|and|to|if|for|with|by|when|at|in)\b)", re.IGNORECASE)
-_THAT = re.compile(r"\bthat (?P<said>\S.*)$", re.IGNORECASE | re.DOTALL)
-#: Words of a log that tell nothing by themselves.
-_LOG_WORDS = (
-    _LOGGING
-    | frozenset("a an the my our with at to from by of in on for as and please just new short quick today s i we can could you had have did".split())
-    | frozenset("call calls phone email mail e meeting note demo visit chat met spoke talked called rang phoned activity".split())
-)
 #: Words before a next step that say nothing else.
 _SETTING_WORDS = frozenset(
     "set change update make put edit deal deals opportunity its it that this s their ok ticket new so now let us lets renewal".split()
@@ -83,40 +47,17 @@ _SETTING_WORDS = frozenset(
 _SHIFT = re.compile(
     r"\b(?:back|out|by|another|forward)\s+(?:by\s+|another\s+)?(?P<count>a|an|one|two|three|four|five|six|\d+)\s+(?P<unit>day|week|month|quarter)s?\b"
 )
-#: How long something took: "25 min", "for an hour", "half an hour", "1.5 hours".
-_LASTED = re.compile(
-    r"\b(?P<most>three quarters of an hour)\b|\b(?P<half>half an hour)\b|\b(?P<quarter>quarter of an hour)\b|\b(?P<number>\d+(?:[.,]\d)?|an?|one|two|three|five|ten|fifteen|twenty|thirty|forty(?:[ -]five)?|fifty|sixty|ninety)(?:\s|-)?(?P<unit>minutes?|mins?|hours?|hrs?|h)\b(?!\s+(?:ago|later|before|after|earlier|from))",
-    re.IGNORECASE,
-)
-_LONG = 90
 MOST_CANDIDATES = 8
-#: Words from which a message without stops tells more than whom it was with.
-LONG_TOLD = 12
-#: Words of a log within which stands whom it was with, where its beginning does not say it.
-WHOM = 14
 
 
-_IN_WORDS = {"ten": 10, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "forty-five": 45, "fifty": 50, "sixty": 60, "ninety": 90}
-
-
-def _minutes(match: re.Match[str]) -> int:
-    if match["most"]:
-        return 45
-    if match["half"] or match["quarter"]:
-        return 30 if match["half"] else 15
-    said = match["number"].lower().replace(" ", "-")
-    number = float(said.replace(",", ".")) if said[0].isdigit() else _IN_WORDS.get(said) or COUNTS.get(said, 1)
-    return round(number * (60 if match["unit"].lower().startswith("h") else 1))
-
-
-class Commands(Pieces):
+class Commands(Telling):
     """Which verbs of the catalog, with what."""
 
     def _command(self) -> Frame | None:
         """ "Move the Globex renewal to Negotiation", "log a call with Dana: ...", "remind me on Thursday to ..."."""
         verb = self.parts.write_verb
         told = self._tells() is not None
-        asked = _LOG_A.match(self.parts.phrases) is not None or _TASK.match(self.parts.message) is not None
+        asked = LOG_A.match(self.parts.phrases) is not None or _TASK.match(self.parts.message) is not None
         if not (verb or told or asked or _NEXT_STEP_IS.match(self.parts.message)):
             return None
         for build in (self._new_task, self._logged, self._on_a_ticket, self._on_a_contact, self._on_a_deal):
@@ -166,92 +107,6 @@ class Commands(Pieces):
             return None
         frame = Frame(intent="command", calls=[Command(tool="add_task", arguments=arguments | {"subject": subject[:1].upper() + subject[1:]})])
         return self._about(frame, names)
-
-    def _tells(self) -> re.Match[str] | None:
-        """What happened, told and not asked for: with more than whom it was with."""
-        message = self.parts.message
-        if "?" in message or _ASKED_IN_IT.search(message) or BODY.search(message) is None and len(message.split()) < LONG_TOLD:
-            return None
-        told = _TOLD.match(self.parts.phrases)
-        if told is None or told["who"]:
-            return told
-        whom = len(told.group().split())  # "met a Jo Quill at the fair in Lyon": who is known in Lyon was not met
-        return told if any(name.first <= whom + 1 for name in self.parts.names) else None
-
-    def _logged(self, verb: str) -> Frame | None:
-        parts = self.parts
-        told = self._tells() if not verb or verb == "call" else None
-        kinds = [kind for kind in parts.kinds if kind in _KINDS]
-        if told is not None:
-            word = told["kind"] or told["verb"] or ""
-            kinds = ["meeting" if word in _MEETINGS else "email" if word in _MAILED else "call"]
-        asked = _LOG_A.match(parts.phrases)
-        if asked is not None:
-            verb = "log"
-            kinds = ["meeting" if asked["kind"] in _MEETINGS else "email" if "mail" in asked["kind"] else "call"]
-        kind = next((kind for kind in kinds if kind != verb), kinds[0] if kinds else "")  # "note a call with ..."
-        if verb not in _LOGGING and told is None or not kind or _NOTE_THAT.match(parts.message):
-            return None
-        match = BODY.search(parts.message)
-        body = match["body"].strip() if match is not None else ""
-        head = parts.message[: match.start()] if match is not None else parts.message
-        said = len(head.split())
-        first = re.split(r"(?<=[.!?])\s", body)[0] if body else ""
-        first = self._without_stamps(first)
-        names = [name for name in parts.names if name.first < said] or [name for name in parts.names if name.first < WHOM]
-        about = f" with {names[0].matches[0].label}" if names and len(names[0].matches) == 1 else ""
-        topic = _TOPIC.search(self._without_times(head))
-        plain = f"{kind.capitalize()} about {topic['topic'].strip(' .')}" if topic is not None else f"{kind.capitalize()}{about}"
-        if told is not None and match is None:
-            body, first, plain = _PUT_IT_IN.sub("", parts.message.strip()), "", f"{kind.capitalize()}{about}"  # told in one breath
-        elif self._says_more(head, names):  # "log a call with Dana she wants the security review": nothing of it may be lost
-            clause = _THAT.search(parts.message) if _THAT.search(head) else None
-            body = clause["said"].strip() if clause is not None else parts.message.strip()
-            first = body if clause is not None else ""
-        if names and re.match(r"(?:with|w/|to|at)\s", first, re.IGNORECASE):
-            first = ""
-        subject = first if 3 <= len(first) <= _LONG else plain[:_LONG]
-        arguments: dict[str, Any] = {"kind": kind, "subject": subject[:1].upper() + subject[1:]}
-        if body and body != subject:
-            arguments["body"] = body
-        lasted = _LASTED.search(head) or next(
-            (found for part in re.split(r"[,;:.()]\s*|\s+[–—-]\s+", parts.message) if (found := _LASTED.fullmatch(part.strip()))), None
-        )
-        if lasted is not None:
-            arguments["duration_minutes"] = _minutes(lasted)
-        outcome = _OUTCOME.search(parts.message)
-        if outcome is not None:
-            named = [value for value in picklists(self.ctx, "activity").get("outcome", []) if fold(value) == fold(outcome["said"])]
-            arguments |= {"outcome": named[0]} if named else {}
-        day = next((when.period.first for when, _cue in parts.times if when.first < said and when.period.days == 1), None)
-        day = day or self._day_alone()
-        if day is not None and day < self.ctx.today:
-            arguments["occurred_at"] = datetime.combine(day, time(12), self.ctx.zone).isoformat()
-        frame = self._about(Frame(intent="command", calls=[Command(tool="log_activity", arguments=arguments)]), names)
-        if told is not None and not (frame.entities or frame.pending):
-            return None  # "spoke to our CFO, she wants the pipeline by region" tells why something is asked
-        return frame
-
-    def _without_stamps(self, text: str) -> str:
-        """What was said, without the day and the length before it: "Mon 16th, 45 min, she wants the review"."""
-        while (stamp := re.match(r"(?P<said>[^,;–—]{1,30}?)\s*(?:[,;]|\s[–—-])\s+(?=\S)", text)) is not None:
-            said = stamp["said"].strip()
-            if _LASTED.fullmatch(said) is None and said not in self.parts.said_times:
-                break
-            text = text[stamp.end() :]
-        return text
-
-    def _day_alone(self) -> date | None:
-        """A day gone by that stands between stops by itself: "call with Dana, Mon 16th, 30 min"."""
-        pieces = {re.sub(r"^(?:on|from|this|last) ", "", piece.strip().lower()) for piece in re.split(r"[,;:()]|\s[–-]\s", self.parts.message)}
-        alone = [when for (when, _cue), said in zip(self.parts.times, self.parts.said_times, strict=False) if said.lower() in pieces]
-        return next((when.period.first for when in alone if when.period.days == 1 and when.period.first < self.ctx.today), None)
-
-    def _says_more(self, head: str, names: list[Name], plain: frozenset[str] = frozenset()) -> bool:
-        """Whether the words around the names of a log say something beyond its kind, its topic and its day, and ``plain`` words."""
-        left = fold(_TOPIC.sub("", self._without_times(head))) if not _THAT.search(head) else fold(head)
-        known = {word for name in names for item in (self._spoken(name), *(match.label for match in name.matches)) for word in fold(item).split()}
-        return any(word not in known | _LOG_WORDS | plain for word in re.findall(r"[^\W_]+", left))
 
     def _about(self, frame: Frame, names: list[Name]) -> Frame:
         """Link what is made to the records that are named or pointed at; of several of one name one is asked for."""
@@ -443,9 +298,3 @@ class Commands(Pieces):
             return None
         when, _cue = self.parts.times[0]
         return when.day_ahead(self.ctx.today)
-
-    def _without_times(self, text: str, most: int | None = None) -> str:
-        """The text without the words of its times, or the first of them: "call Dana" of "on Thursday to call Dana"."""
-        for said in self.parts.said_times[:most]:
-            text = re.sub(rf"\s*\b(?:(?:on|by|at|for|until|before|due|in|this|the)\s+)?{re.escape(said)}", " ", text, count=1, flags=re.IGNORECASE)
-        return " ".join(text.split())

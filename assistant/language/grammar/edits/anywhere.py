@@ -30,8 +30,10 @@ _JOINTS = frozenset(
     "change changes changed update updates updated mark marks marked flag flagged treat treated count counts counted label labelled tag tagged call read reads say says said show shows shown turn turns turned become becomes became "
     "give gives given hand hands handed pass passes passed assign assigns assigned transfer transferred take takes took taken taking let lets leave leaves belong belongs owns own look looks looked looking after care "
     "push pushed pull pulled bump bumped slip slips slipped shift shifted bring brings drop drops raise raised lower lowered enter entered correct fix switch switched record note want wants like do does done keep kept file filed filing list stands stand sits sit lands land "
-    "new proper correctly rather better".split()
+    "proper correctly rather better".split()
 )
+#: Small words that may narrow what follows them: "over 50k", "some of Acme's", "this month's".
+_NARROWING = frozenset("all both each any some over under more this that these those his her their its my our the".split())
 #: Verbs that ask for a change where a clause begins with them.
 _VERBS = frozenset(
     "set put make move change update mark flag treat count label tag turn give hand pass transfer assign take let leave push pull bump slip shift bring drop raise lower enter correct fix switch record".split()
@@ -63,11 +65,27 @@ class _Cut:
     target: str
 
 
+class _Words:
+    """The words of a clause; small ones that are values of the company's ("New", "Called") count as words of their own."""
+
+    def __init__(self, words: list[str], values: Values) -> None:
+        self.all, own = words, values.single_words()
+        self.joint = [word.lower() in _JOINTS and word.lower() not in own for word in words]
+        self.small = [joint or word.lower() in _SMALL and word.lower() not in own for word, joint in zip(words, self.joint, strict=True)]
+
+    def said(self, first: int, end: int) -> str:
+        """Some of them, as they were said."""
+        return " ".join(self.all[first:end])
+
+
 def assembled(clause: str, targets: Targets, values: Values, *, dating: bool) -> Frame | None:
     """The one change that all words of a clause make, in whatever order; None where they make none or several."""
     text = trimmed(clause)
-    words = [word for word in (piece.strip(",;:!\"“”'’()") for piece in re.sub(r"(?:->|=>|→)", " ", text).split()) if word]
-    if not 2 <= len(words) <= MOST_WORDS or _STOPS.search(text) is not None or not any(word.lower() in _JOINTS for word in words):
+    said = [word for word in (piece.strip(",;:!\"“”'’()") for piece in re.sub(r"(?:->|=>|→)", " ", text).split()) if word]
+    if not 2 <= len(said) <= MOST_WORDS or _STOPS.search(text) is not None:
+        return None
+    words = _Words(said, values)
+    if not any(words.joint):
         return None
     for named in (True, False):
         frames: list[Frame] = []
@@ -80,49 +98,46 @@ def assembled(clause: str, targets: Targets, values: Values, *, dating: bool) ->
     return None
 
 
-def _cuts(words: list[str], values: Values, *, named: bool) -> Iterator[_Cut]:
+def _cuts(words: _Words, values: Values, *, named: bool) -> Iterator[_Cut]:
     """All ways to take a value out of a clause so that what is left is one run of words and small ones."""
-    size = len(words)
+    size = len(words.all)
     if not named:
         for first in range(size):
             for end in range(first + 1, min(first + MOST_VALUE, size) + 1):
-                if words[first].lower() not in _SMALL | _JOINTS and words[end - 1].lower() not in _SMALL | _JOINTS:
-                    yield from _with_rest(words, set(range(first, end)), " ".join(words[first:end]), "")
+                if not words.small[first] and not words.small[end - 1]:
+                    yield from _with_rest(words, set(range(first, end)), words.said(first, end), "")
         return
     for first in range(size):
         for end in range(first + 1, min(first + 3, size) + 1):
-            name = " ".join(words[first:end])
+            name = words.said(first, end)
             if not any(values.field_named(noun, name) for noun in NOUNS):
                 continue
             after, before = end, first - 1
-            while after < size and words[after].lower() in _SMALL | _JOINTS:
+            while after < size and words.small[after]:
                 after += 1
-            while before >= 0 and words[before].lower() in _SMALL | _JOINTS:
+            while before >= 0 and words.small[before]:
                 before -= 1
             for last in range(after + 1, min(after + MOST_NAMED_VALUE, size) + 1):
-                yield from _with_rest(words, {*range(first, end), *range(after, last)}, " ".join(words[after:last]), name)
+                yield from _with_rest(words, {*range(first, end), *range(after, last)}, words.said(after, last), name)
             for start in range(before, max(before - MOST_VALUE, -1), -1):
-                yield from _with_rest(words, {*range(first, end), *range(start, before + 1)}, " ".join(words[start : before + 1]), name)
+                yield from _with_rest(words, {*range(first, end), *range(start, before + 1)}, words.said(start, before + 1), name)
 
 
-def _with_rest(words: list[str], used: set[int], value: str, field: str) -> Iterator[_Cut]:
+def _with_rest(words: _Words, used: set[int], value: str, field: str) -> Iterator[_Cut]:
     """The cut, where what it leaves is one run of words that mean something, or one that points."""
-    left = [place for place, word in enumerate(words) if place not in used and word.lower() not in _SMALL | _JOINTS]
+    left = [place for place in range(len(words.all)) if place not in used and not words.small[place]]
     if not left:
-        plain = f" {' '.join(word.lower() for place, word in enumerate(words) if place not in used)} "
+        plain = f" {' '.join(word.lower() for place, word in enumerate(words.all) if place not in used)} "
         pointer = next((pointer for pointer in _POINTERS if f" {pointer} " in plain), "")
         if pointer:
             yield _Cut(value, field, pointer)
         return
     first, last = left[0], left[-1]
-    run = range(first, last + 1)
-    if any(place in used for place in run) or any(words[place].lower() in _JOINTS for place in run):
+    if any(place in used or words.joint[place] for place in range(first, last + 1)):
         return
-    while (
-        first > 0 and first - 1 not in used and words[first - 1].lower() in ("all", "both", "each", "any", "his", "her", "their", "my", "our", "the")
-    ):
+    while first > 0 and first - 1 not in used and (words.all[first - 1].lower() in _NARROWING or words.all[first - 1].lower() == "of"):
         first -= 1
-    yield _Cut(value, field, " ".join(words[first : last + 1]))
+    yield _Cut(value, field, words.said(first, last + 1))
 
 
 def _frame(cut: _Cut, clause: str, targets: Targets, values: Values, *, dating: bool) -> Frame | None:

@@ -36,7 +36,7 @@ def edited(ctx: Context, clause: str, dialogue: Dialogue) -> Frame | None:
         try:
             frame = _tried(ctx, wish, targets, values, dating=dating)
         except Unfit as error:
-            if len(wish.value.split()) <= MOST_VALUE_WORDS:  # what is longer was cut in the wrong place
+            if len(wish.value.split()) <= MOST_VALUE_WORDS and "," not in wish.value:  # what is longer was cut in the wrong place
                 unfit = unfit or error
             continue
         if frame is not None and not (wish.terse and any(call.ids for call in frame.calls)):
@@ -90,7 +90,7 @@ def _set(wish: Wish, targets: Targets, values: Values, *, dating: bool) -> Frame
     if wish.field:
         nouns = tuple(noun for noun in NOUNS if values.field_named(noun, wish.field))
         target = targets.find(wish.target, nouns) if nouns else None
-        if target is None or wish.terse and values.field_named(target.noun, wish.value):
+        if target is None or wish.terse and (values.field_named(target.noun, wish.value) or _names_nothing(target.noun, wish, values)):
             return None  # "Dana's job title" asks for it
         return on_target(target, values.set_to(target.noun, values.field_named(target.noun, wish.field), wish.value))
     asked = next(
@@ -103,6 +103,12 @@ def _set(wish: Wish, targets: Targets, values: Values, *, dating: bool) -> Frame
     fitting = [(noun, setting) for noun in NOUNS if (setting := values.guess(noun, wish.value, dating=dating)) is not None]
     target = targets.find(wish.target, tuple(noun for noun, _setting in fitting)) if fitting else None
     return on_target(target, dict(fitting)[target.noun]) if target is not None else None
+
+
+def _names_nothing(noun: str, wish: Wish, values: Values) -> bool:
+    """Whether a name is told in words that are none: "is called now, they want another ship"."""
+    named = values.field_named(noun, wish.field) in ("name", "subject")
+    return named and ("," in wish.value or wish.value.split()[0].lower() in ("now", "again", "already", "off", "in", "out", "back", "by"))
 
 
 def _role(wish: Wish, targets: Targets, values: Values) -> Frame | None:

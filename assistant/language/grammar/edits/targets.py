@@ -19,10 +19,10 @@ from crm_core.context import Context
 from crm_core.errors import RapportError
 from crm_core.metrics.filters import Condition, Filter, FilterGroup
 from crm_core.metrics.listing import MAX_PAGE, ListQuestion, list_records
-from crm_core.models import NOUNS, Activity, Company, Contact, Deal, Lead, Ticket, User
+from crm_core.models import NOUNS, Activity, Company, Contact, Deal, Lead, Stage, Ticket, User
 from crm_core.money import format_money
 from crm_core.services.catalog import CHANGES
-from crm_core.services.records import model_of
+from crm_core.services.records import model_of, picklists
 from crm_core.text import fold
 
 #: Records that words may mean at most; more are asked to be narrowed.
@@ -69,6 +69,9 @@ _KINDS = {
     "lead": "lead", "contact": "contact", "person": "contact", "company": "company", "account": "company", "customer": "company", "task": "activity",
 }  # fmt: skip
 _POINTING = re.compile(r"\b(?:its|his|her|their|theirs|those|these|that|them|there)\b", re.IGNORECASE)
+#: Part of what is named, and nobody says which.
+_SOME = re.compile(r"\b(?:some|certain|several|a few|most|half|a couple)(?: of)?\b", re.IGNORECASE)
+_NEW = re.compile(r"\bnew\s+", re.IGNORECASE)
 _THERE = re.compile(r"\bthere\b", re.IGNORECASE)
 _SEVERAL = re.compile(r"\b(?:all|every|each|both|any|everything)\b", re.IGNORECASE)
 _TICKETS = frozenset({"ticket", "case", "issue", "tickets", "cases", "issues", "problem"})
@@ -268,7 +271,7 @@ class Targets:
     def _named(self, text: str, nouns: tuple[str, ...]) -> Target | None:
         spoken = _THINGS.sub("", text)
         leaning = self.dialogue if _POINTING.search(text) else Dialogue()
-        for said in dict.fromkeys((text, spoken)):
+        for said in dict.fromkeys((*self._in_state_new(text), text, spoken)):
             try:
                 frame, _chart, parts = read(self.ctx, f"show me {said}", leaning)
             except RapportError:
@@ -277,6 +280,23 @@ class Targets:
             if target is not None:
                 return target
         return None
+
+    def _in_state_new(self, text: str) -> list[str]:
+        """ "Amara's new leads", where New is a stage or status: the word alone means what was made lately."""
+        found = []
+        for name, noun, words in (
+            ("status", "lead", "leads?"),
+            ("status", "ticket", "tickets?|cases?"),
+            ("stage", "deal", r"deals?|opportunit\w+|opps?"),
+        ):
+            values = picklists(self.ctx, noun).get("status", []) if name == "status" else self.ctx.session.scalars(select(Stage.name)).all()
+            if (
+                _NEW.search(text) is not None
+                and re.search(rf"\b(?:{words})\b", text, re.IGNORECASE)
+                and any(fold(value) == "new" for value in values)
+            ):
+                found.append(f"{_NEW.sub('', text)} in {name} New")
+        return found
 
     def _from_frame(self, frame: Frame, parts: Parts, text: str, nouns: tuple[str, ...]) -> Target | None:
         if frame.confidence < 1.0 or frame.unknown:
@@ -292,6 +312,8 @@ class Targets:
         if frame.pending is not None:
             return self._with_colleague(frame.pending.name, text, nouns)
         told = {item.field for item in _flat(frame.filters)}
+        if _SOME.search(text) is not None or _NEW.search(text) is not None and not {"created", "stage", "status"} & told:
+            return None  # which of them is not said
         if set(parts.fields) - told - {frame.order_by} and frame.noun != "activity":
             return None  # "the leads without mail or phone": a field that is named must narrow the records
         every = _SEVERAL.search(text) is not None

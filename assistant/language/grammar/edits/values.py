@@ -162,6 +162,13 @@ class Values:
                 return name
         return ""
 
+    def single_words(self) -> frozenset[str]:
+        """The values of the company that are one word, in lower case: stages, choices, statuses."""
+        stages = self.ctx.session.scalars(select(Stage.name))
+        own = (choice for item in self.ctx.session.scalars(select(CustomField)) for choice in item.choices or ())
+        picked = (value for noun in SETTABLE for values in picklists(self.ctx, noun).values() for value in values)
+        return frozenset(value.lower() for value in (*stages, *own, *picked) if " " not in value)
+
     def is_chosen(self, noun: str, name: str) -> bool:
         """Whether a field's value is one of some, a number, an amount, a day or a person, and no words of one's own."""
         if name in ("owner", "stage", "amount"):
